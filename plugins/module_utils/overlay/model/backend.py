@@ -1,0 +1,118 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Backend object of the network config: which types there are and what each may be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+from .errors import ConfigError
+
+VXLAN_OVERHEAD = 50  # bytes: outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8 (RFC 7348, section 5)
+KERNEL_VXLAN_PORT = 8472  # the Linux default that flannel keeps, not IANA's 4789
+MINIMUM_MTU = 576  # bytes every IPv4 host must take in (RFC 791, section 3.1)
+MAXIMUM_MTU = 65535
+MAXIMUM_VNI = (1 << 24) - 1  # 24 bits (RFC 7348, section 5)
+FLANNEL_ONLY = ("alloc", "ali-vpc", "aws-vpc", "extension", "gce", "ipip", "ipsec", "tencent-vpc", "udp", "wireguard")
+
+
+@dataclass(frozen=True)
+class VxlanOptions:
+    """What the vxlan backend is told; ``mtu`` is that of the path below the tunnel, None for the interface's own."""
+
+    vni: int = 1
+    port: int = KERNEL_VXLAN_PORT
+    mtu: int | None = None
+    gbp: bool = False
+    learning: bool = False
+    direct_routing: bool = False
+
+    type = "vxlan"
+
+    def overlay_mtu(self, underlay_mtu: int) -> int:
+        """Return the MTU in bytes for containers, given that of the interface below; raise ConfigError if too small."""
+        path = underlay_mtu if self.mtu is None else self.mtu
+        if path > underlay_mtu:
+            raise ConfigError(
+                f"Backend MTU {path} is larger than the {underlay_mtu} bytes of the underlay interface; "
+                f"remove MTU from the network config or raise the interface's MTU"
+            )
+        return _usable_mtu(path - VXLAN_OVERHEAD)
+
+
+@dataclass(frozen=True)
+class HostGwOptions:
+    """The host-gw backend has nothing to be told."""
+
+    type = "host-gw"
+
+    def overlay_mtu(self, underlay_mtu: int) -> int:
+        """Return the MTU in bytes for containers: that of the interface, as nothing is wrapped around a packet."""
+        return _usable_mtu(underlay_mtu)
+
+
+BackendOptions = Union[VxlanOptions, HostGwOptions]
+
+
+def parse_backend(raw: Any) -> BackendOptions:
+    """Return the options of a Backend object (keys in any case, unknown ones ignored); raise ConfigError otherwise."""
+    if raw is None:
+        raise ConfigError(
+            "Backend is missing, which means the udp backend in flannel, not provided here; "
+            'write "Backend": {"Type": "vxlan"} or {"Type": "host-gw"}'
+        )
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f'Backend {raw!r} is not an object; write {{"Type": "vxlan"}} or {{"Type": "host-gw"}}')
+    given = {str(key).lower(): value for key, value in raw.items()}
+    kind = given.get("type")
+    name = kind.lower() if isinstance(kind, str) else kind
+    if name == "vxlan":
+        return _parse_vxlan(given)
+    if name == "host-gw":
+        return HostGwOptions()
+    known = "is a backend of flannel that is not provided here" if name in FLANNEL_ONLY else "is not a known backend"
+    raise ConfigError(f"Backend Type {kind!r} {known}; use vxlan or host-gw")
+
+
+def whole_number(name: str, value: Any, lowest: int, highest: int) -> int:
+    """Return a JSON number that is whole and within bounds; raise ConfigError naming the key otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(
+            f"{name} {value!r} is not a whole number; write it as a JSON number from {lowest} to {highest}"
+        )
+    if not lowest <= value <= highest:
+        raise ConfigError(f"{name} {value} is out of range; it must be from {lowest} to {highest}")
+    return value
+
+
+def truth(name: str, value: Any) -> bool:
+    """Return a JSON boolean; raise ConfigError naming the key otherwise."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} {value!r} is not true or false")
+    return value
+
+
+def _parse_vxlan(given: Mapping[str, Any]) -> VxlanOptions:
+    return VxlanOptions(
+        vni=whole_number("Backend VNI", given.get("vni", 1), 1, MAXIMUM_VNI),
+        # Port 0 is how flannel writes "the kernel's default".
+        port=whole_number("Backend Port", given.get("port", 0), 0, 65535) or KERNEL_VXLAN_PORT,
+        # MTU 0 is what flannel's own config structure writes for "not set".
+        mtu=whole_number("Backend MTU", given["mtu"], MINIMUM_MTU + VXLAN_OVERHEAD, MAXIMUM_MTU)
+        if given.get("mtu")
+        else None,
+        gbp=truth("Backend GBP", given.get("gbp", False)),
+        learning=truth("Backend Learning", given.get("learning", False)),
+        direct_routing=truth("Backend DirectRouting", given.get("directrouting", False)),
+    )
+
+
+def _usable_mtu(mtu: int) -> int:
+    if mtu < MINIMUM_MTU:
+        raise ConfigError(
+            f"an overlay MTU of {mtu} is below the {MINIMUM_MTU} bytes every IPv4 host must accept; "
+            f"raise the MTU of the underlay interface"
+        )
+    return mtu

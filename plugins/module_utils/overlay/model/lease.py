@@ -1,0 +1,100 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A subnet lease as etcd holds it: the key's text, the value in every historic shape, and what makes one unfit."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from .addresses import Subnet, format_ipv4, parse_ipv4
+from .errors import LeaseError
+from .network import NetworkConfig
+
+LEASE_TTL = 86400  # seconds, as flannel's
+_KEY = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3})-(\d{1,2})(?:&.*)?\Z", re.ASCII)
+
+
+class SubnetLease(NamedTuple):
+    """Who holds a subnet and how to reach it: what a value under <prefix>/subnets says, address as an integer."""
+
+    subnet: Subnet
+    public_ip: int
+    backend_type: str = ""
+    backend_data: Mapping[str, Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """The last part of the etcd key, such as 10.5.7.0-24."""
+        return lease_key(self.subnet)
+
+    def value(self) -> str:
+        """Return the JSON text as flannel since 0.15 writes it: same fields, same order, empty ones left out."""
+        fields: dict[str, Any] = {"PublicIP": format_ipv4(self.public_ip), "PublicIPv6": None}
+        if self.backend_type:
+            fields["BackendType"] = self.backend_type
+        if self.backend_data:
+            fields["BackendData"] = self.backend_data
+        return json.dumps(fields, separators=(",", ":"))
+
+
+def lease_key(subnet: Subnet) -> str:
+    """Return the last part of the etcd key of a subnet, such as 10.5.7.0-24."""
+    return f"{format_ipv4(subnet.first)}-{subnet.length}"
+
+
+def parse_lease_key(key: str) -> Subnet:
+    """Return the IPv4 subnet of a key's last part, dual stack keys included; raise LeaseError for anything else."""
+    match = _KEY.match(key)
+    if match is None:
+        raise LeaseError(f"lease key {key!r} is not a subnet such as 10.5.7.0-24")
+    try:
+        return Subnet.parse(f"{match.group(1)}/{match.group(2)}")
+    except ValueError as error:
+        raise LeaseError(f"lease key {key!r}: {error}") from None
+
+
+def parse_lease(key: str, value: str) -> SubnetLease:
+    """Return the lease of a key's last part and its value; raise LeaseError saying which of them is wrong and why."""
+    subnet = parse_lease_key(key)
+    try:
+        raw = json.loads(value)
+    except ValueError as error:
+        raise LeaseError(f"lease {key}: the value is not JSON ({error})") from None
+    if not isinstance(raw, dict):
+        raise LeaseError(f"lease {key}: the value is not a JSON object: {value!r}")
+    try:
+        public_ip = parse_ipv4(raw.get("PublicIP", ""))
+    except ValueError as error:
+        raise LeaseError(f"lease {key}: PublicIP {error}") from None
+    kind, data = raw.get("BackendType") or "", raw.get("BackendData")
+    if not isinstance(kind, str):
+        raise LeaseError(f"lease {key}: BackendType {kind!r} is not text")
+    if data is not None and not isinstance(data, dict):
+        raise LeaseError(f"lease {key}: BackendData {data!r} is not a JSON object")
+    return SubnetLease(subnet, public_ip, kind, data)
+
+
+def lease_problem(lease: SubnetLease, config: NetworkConfig) -> str | None:
+    """Return why routing to this lease would harm or cannot work, as a sentence, or None for a sound lease.
+
+    Length and range may differ from the config's (they do after a change of SubnetLen or SubnetMin) as long as the
+    subnet lies inside Network: such leases live until they expire, and their containers stay reachable.
+    """
+    subnet, address = lease.subnet, lease.public_ip
+    if not config.network.covers(subnet) or subnet.length <= config.network.length:
+        return f"lease {lease.key}: subnet {subnet} is not a part of Network {config.network}"
+    if config.network.has(address):
+        return f"lease {lease.key}: PublicIP {format_ipv4(address)} lies inside the overlay Network {config.network}"
+    first_byte = address >> 24
+    if first_byte in (0, 127) or first_byte >= 224:
+        return f"lease {lease.key}: PublicIP {format_ipv4(address)} is not the address of a host"
+    return None
+
+
+def overlapping(leases: Iterable[SubnetLease]) -> list[tuple[SubnetLease, SubnetLease]]:
+    """Return the pairs of neighbouring leases that share addresses, in order of subnet."""
+    ordered = sorted(leases, key=lambda lease: lease.subnet)
+    return [(one, two) for one, two in zip(ordered, ordered[1:]) if one.subnet.overlaps(two.subnet)]

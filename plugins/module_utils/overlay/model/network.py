@@ -1,0 +1,126 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The network config that etcd holds at <prefix>/config: parsing, defaults and the rules that make it usable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .addresses import Subnet, format_ipv4, parse_ipv4
+from .backend import BackendOptions, parse_backend, truth, whole_number
+from .errors import ConfigError
+
+DEFAULT_PREFIX = "/coreos.com/network"
+MAXIMUM_SUBNET_LEN = 30
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """One overlay network: its address range, how it is cut into subnets, and the backend that joins them."""
+
+    network: Subnet
+    subnet_len: int
+    subnet_min: Subnet
+    subnet_max: Subnet
+    backend: BackendOptions
+
+    @property
+    def capacity(self) -> int:
+        """How many subnets may be leased, SubnetMin and SubnetMax included."""
+        return (self.subnet_max.first - self.subnet_min.first) // self.subnet_min.size + 1
+
+    def fits(self, subnet: Subnet) -> bool:
+        """Whether a host may hold this subnet: the right length, and from SubnetMin to SubnetMax."""
+        return subnet.length == self.subnet_len and self.subnet_min.first <= subnet.first <= self.subnet_max.first
+
+    @classmethod
+    def parse(cls, text: str) -> NetworkConfig:
+        """Return the config written as JSON; raise ConfigError naming the key, the value and the way out."""
+        try:
+            raw = json.loads(text)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"the network config is not JSON ({error}): {text!r}") from None
+        return cls.from_mapping(raw)
+
+    @classmethod
+    def from_mapping(cls, raw: Any) -> NetworkConfig:
+        """Return the config of a JSON object; key names match in any case, unknown ones are ignored (as in flannel).
+
+        The checks and their order are flannel's; its texts open each message. Flannel's silent cases (no object, no
+        Network, SubnetMin above SubnetMax, values out of range) are errors here.
+        """
+        if not isinstance(raw, Mapping):
+            raise ConfigError(
+                f'the network config is not a JSON object: {raw!r}; write {{"Network": "10.5.0.0/16", ...}}'
+            )
+        given = {str(key).lower(): value for key, value in raw.items()}
+        _refuse_ipv6(given)
+        network = _network(given.get("network"))
+        length = _subnet_len(network, given.get("subnetlen"))
+        second = Subnet(network.first + (1 << (32 - length)), length)
+        last = Subnet.of(network.last, length)
+        low = _bound("SubnetMin", given.get("subnetmin"), network, second)
+        high = _bound("SubnetMax", given.get("subnetmax"), network, last)
+        if low > high:
+            raise ConfigError(
+                f"SubnetMin {format_ipv4(low.first)} is above SubnetMax {format_ipv4(high.first)}; "
+                f"swap them or widen the range"
+            )
+        return cls(network, length, low, high, parse_backend(given.get("backend")))
+
+
+def _refuse_ipv6(given: Mapping[str, Any]) -> None:
+    if truth("EnableIPv6", given.get("enableipv6", False)):
+        raise ConfigError("EnableIPv6 true: only IPv4 overlays are provided; remove EnableIPv6 and IPv6Network")
+    if not truth("EnableIPv4", given.get("enableipv4", True)):
+        raise ConfigError("EnableIPv4 false: only IPv4 overlays are provided; remove EnableIPv4")
+
+
+def _network(value: Any) -> Subnet:
+    hint = "please define a correct Network parameter in the flannel config"
+    if not isinstance(value, str):
+        raise ConfigError(f"{hint}: Network is {value!r}; write it as text such as 10.5.0.0/16")
+    try:
+        network, _ = Subnet.parse_interface(value)
+    except ValueError as error:
+        raise ConfigError(f"{hint}: {error}") from None
+    if network.length < 8 or network.first == 0 or network.first >> 28 >= 0xE or network.first >> 24 == 127:
+        raise ConfigError(f"{hint}: {value} cannot hold hosts; use a private range such as 10.5.0.0/16 (RFC 1918)")
+    return network
+
+
+def _subnet_len(network: Subnet, value: Any) -> int:
+    if not value:  # absent, and the 0 that flannel's own structure writes for "not set"
+        if network.length > 28:
+            raise ConfigError(f"network is too small. Minimum useful network prefix is /28; Network is {network}")
+        return 24 if network.length <= 22 else network.length + 2
+    length = whole_number("SubnetLen", value, 1, 32)
+    if length > MAXIMUM_SUBNET_LEN:
+        raise ConfigError(f"SubnetLen must be less than /31; it is {length}, use {MAXIMUM_SUBNET_LEN} at the most")
+    if length < network.length + 2:
+        raise ConfigError(
+            f"network must be able to accommodate at least four subnets: SubnetLen {length} in Network {network}; "
+            f"use {network.length + 2} or more"
+        )
+    return length
+
+
+def _bound(name: str, value: Any, network: Subnet, default: Subnet) -> Subnet:
+    if value in (None, "", "0.0.0.0"):  # 0.0.0.0 is what flannel's own structure writes for "not set"
+        return default
+    try:
+        address = parse_ipv4(value)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
+    if not network.has(address):
+        raise ConfigError(f"{name} is not in the range of the Network: {value} in {network}")
+    subnet = Subnet.of(address, default.length)
+    if subnet.first != address:
+        nearest = " and ".join(format_ipv4(first) for first in (subnet.first, subnet.last + 1) if network.has(first))
+        raise ConfigError(
+            f"{name} is not on a SubnetLen boundary: {value} with SubnetLen {default.length}; the nearest are {nearest}"
+        )
+    return subnet
