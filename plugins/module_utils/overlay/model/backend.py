@@ -65,7 +65,7 @@ def parse_backend(raw: Any) -> BackendOptions:
         )
     if not isinstance(raw, Mapping):
         raise ConfigError(f'Backend {raw!r} is not an object; write {{"Type": "vxlan"}} or {{"Type": "host-gw"}}')
-    given = {str(key).lower(): value for key, value in raw.items()}
+    given = present_keys(raw)
     kind = given.get("type")
     name = kind.lower() if isinstance(kind, str) else kind
     if name == "vxlan":
@@ -74,6 +74,11 @@ def parse_backend(raw: Any) -> BackendOptions:
         return HostGwOptions()
     known = "is a backend of flannel that is not provided here" if name in FLANNEL_ONLY else "is not a known backend"
     raise ConfigError(f"Backend Type {kind!r} {known}; use vxlan or host-gw")
+
+
+def present_keys(raw: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a JSON object by its keys in lower case, without those that are null: both as in flannel's decoder."""
+    return {str(key).lower(): value for key, value in raw.items() if value is not None}
 
 
 def whole_number(name: str, value: Any, lowest: int, highest: int) -> int:
@@ -99,14 +104,17 @@ def _parse_vxlan(given: Mapping[str, Any]) -> VxlanOptions:
         vni=whole_number("Backend VNI", given.get("vni", 1), 1, MAXIMUM_VNI),
         # Port 0 is how flannel writes "the kernel's default".
         port=whole_number("Backend Port", given.get("port", 0), 0, 65535) or KERNEL_VXLAN_PORT,
-        # MTU 0 is what flannel's own config structure writes for "not set".
-        mtu=whole_number("Backend MTU", given["mtu"], MINIMUM_MTU + VXLAN_OVERHEAD, MAXIMUM_MTU)
-        if given.get("mtu")
-        else None,
+        mtu=_path_mtu(given.get("mtu", 0)),
         gbp=truth("Backend GBP", given.get("gbp", False)),
         learning=truth("Backend Learning", given.get("learning", False)),
         direct_routing=truth("Backend DirectRouting", given.get("directrouting", False)),
     )
+
+
+def _path_mtu(value: Any) -> int | None:
+    if whole_number("Backend MTU", value, 0, MAXIMUM_MTU) == 0:
+        return None  # 0 is what flannel's own config structure writes for "not set"
+    return whole_number("Backend MTU", value, MINIMUM_MTU + VXLAN_OVERHEAD, MAXIMUM_MTU)
 
 
 def _usable_mtu(mtu: int) -> int:

@@ -61,10 +61,10 @@ def parse_lease(key: str, value: str) -> SubnetLease:
     subnet = parse_lease_key(key)
     try:
         raw = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LeaseError(f"lease {key}: the value is not JSON ({error})") from None
     if not isinstance(raw, dict):
-        raise LeaseError(f"lease {key}: the value is not a JSON object: {value!r}")
+        raise LeaseError(f"lease {key}: the value is not a JSON object: {value[:80]!r}")
     try:
         public_ip = parse_ipv4(raw.get("PublicIP", ""))
     except ValueError as error:
@@ -95,6 +95,12 @@ def lease_problem(lease: SubnetLease, config: NetworkConfig) -> str | None:
 
 
 def overlapping(leases: Iterable[SubnetLease]) -> list[tuple[SubnetLease, SubnetLease]]:
-    """Return the pairs of neighbouring leases that share addresses, in order of subnet."""
-    ordered = sorted(leases, key=lambda lease: lease.subnet)
-    return [(one, two) for one, two in zip(ordered, ordered[1:]) if one.subnet.overlaps(two.subnet)]
+    """Return, for each lease that shares addresses with one before it in order of subnet, the wider one and it."""
+    pairs: list[tuple[SubnetLease, SubnetLease]] = []
+    wide: SubnetLease | None = None
+    for lease in sorted(leases, key=lambda lease: lease.subnet):
+        if wide is not None and wide.subnet.overlaps(lease.subnet):
+            pairs.append((wide, lease))
+        else:
+            wide = lease  # subnets nest or are apart, so nothing behind this one can reach back to the last
+    return pairs

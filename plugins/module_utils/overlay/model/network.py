@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .addresses import Subnet, format_ipv4, parse_ipv4
-from .backend import BackendOptions, parse_backend, truth, whole_number
+from .backend import BackendOptions, parse_backend, present_keys, truth, whole_number
 from .errors import ConfigError
 
 DEFAULT_PREFIX = "/coreos.com/network"
@@ -41,7 +41,7 @@ class NetworkConfig:
         """Return the config written as JSON; raise ConfigError naming the key, the value and the way out."""
         try:
             raw = json.loads(text)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ConfigError(f"the network config is not JSON ({error}): {text!r}") from None
         return cls.from_mapping(raw)
 
@@ -56,7 +56,7 @@ class NetworkConfig:
             raise ConfigError(
                 f'the network config is not a JSON object: {raw!r}; write {{"Network": "10.5.0.0/16", ...}}'
             )
-        given = {str(key).lower(): value for key, value in raw.items()}
+        given = present_keys(raw)
         _refuse_ipv6(given)
         network = _network(given.get("network"))
         length = _subnet_len(network, given.get("subnetlen"))
@@ -87,17 +87,17 @@ def _network(value: Any) -> Subnet:
         network, _ = Subnet.parse_interface(value)
     except ValueError as error:
         raise ConfigError(f"{hint}: {error}") from None
-    if network.length < 8 or network.first == 0 or network.first >> 28 >= 0xE or network.first >> 24 == 127:
+    if network.length < 8 or network.first >> 24 in (0, 127) or network.first >> 28 >= 0xE:
         raise ConfigError(f"{hint}: {value} cannot hold hosts; use a private range such as 10.5.0.0/16 (RFC 1918)")
     return network
 
 
 def _subnet_len(network: Subnet, value: Any) -> int:
-    if not value:  # absent, and the 0 that flannel's own structure writes for "not set"
+    length = 0 if value is None else whole_number("SubnetLen", value, 0, 32)
+    if length == 0:  # absent, and the 0 that flannel's own structure writes for "not set"
         if network.length > 28:
             raise ConfigError(f"network is too small. Minimum useful network prefix is /28; Network is {network}")
         return 24 if network.length <= 22 else network.length + 2
-    length = whole_number("SubnetLen", value, 1, 32)
     if length > MAXIMUM_SUBNET_LEN:
         raise ConfigError(f"SubnetLen must be less than /31; it is {length}, use {MAXIMUM_SUBNET_LEN} at the most")
     if length < network.length + 2:

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Backend object: flannel's types, options and defaults, and a clear refusal of everything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backend import (
+    FLANNEL_ONLY,
+    HostGwOptions,
+    VxlanOptions,
+    parse_backend,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
+
+
+def test_a_bare_vxlan_has_flannels_defaults() -> None:
+    assert parse_backend({"Type": "vxlan"}) == VxlanOptions(
+        vni=1, port=8472, mtu=None, gbp=False, learning=False, direct_routing=False
+    )
+
+
+def test_every_vxlan_option_is_read() -> None:
+    raw = {"Type": "vxlan", "VNI": 7, "Port": 4789, "MTU": 1400, "GBP": True, "Learning": True, "DirectRouting": True}
+    assert parse_backend(raw) == VxlanOptions(7, 4789, 1400, True, True, True)
+
+
+def test_keys_and_type_match_in_any_case_and_unknown_keys_are_ignored() -> None:
+    assert parse_backend({"TYPE": "VXLAN", "vni": 9, "Colour": "red"}) == VxlanOptions(vni=9)
+    assert parse_backend({"type": "Host-GW"}) == HostGwOptions()
+
+
+def test_zero_port_zero_mtu_and_null_mean_not_set() -> None:
+    assert parse_backend({"Type": "vxlan", "Port": 0, "MTU": 0, "VNI": None, "GBP": None}) == VxlanOptions()
+
+
+@pytest.mark.parametrize(
+    "raw, message",
+    [
+        (None, "Backend is missing, which means the udp backend"),
+        ("vxlan", "Backend 'vxlan' is not an object"),
+        ([], r"Backend \[\] is not an object"),
+        ({}, "Backend Type None is not a known backend; use vxlan or host-gw"),
+        ({"Type": "vlxan"}, "Backend Type 'vlxan' is not a known backend; use vxlan or host-gw"),
+        ({"Type": 7}, "Backend Type 7 is not a known backend"),
+        ({"Type": ["vxlan"]}, "is not a known backend"),
+        ({"Type": "vxlan", "VNI": 0}, "Backend VNI 0 is out of range; it must be from 1 to 16777215"),
+        ({"Type": "vxlan", "VNI": 1 << 24}, "Backend VNI 16777216 is out of range"),
+        ({"Type": "vxlan", "VNI": "1"}, "Backend VNI '1' is not a whole number"),
+        ({"Type": "vxlan", "VNI": True}, "Backend VNI True is not a whole number"),
+        ({"Type": "vxlan", "VNI": 1.5}, "Backend VNI 1.5 is not a whole number"),
+        ({"Type": "vxlan", "Port": 65536}, "Backend Port 65536 is out of range"),
+        ({"Type": "vxlan", "Port": -1}, "Backend Port -1 is out of range"),
+        ({"Type": "vxlan", "MTU": 625}, "Backend MTU 625 is out of range; it must be from 626 to 65535"),
+        ({"Type": "vxlan", "MTU": ""}, "Backend MTU '' is not a whole number"),
+        ({"Type": "vxlan", "MTU": False}, "Backend MTU False is not a whole number"),
+        ({"Type": "vxlan", "Learning": 1}, "Backend Learning 1 is not true or false"),
+        ({"Type": "vxlan", "GBP": "no"}, "Backend GBP 'no' is not true or false"),
+        ({"Type": "vxlan", "DirectRouting": "yes"}, "Backend DirectRouting 'yes' is not true or false"),
+    ],
+)
+def test_a_bad_backend_is_refused_by_key_and_value(raw: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_backend(raw)
+
+
+@pytest.mark.parametrize("kind", FLANNEL_ONLY)
+def test_a_backend_that_only_flannel_has_is_called_so(kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"{kind}.* is a backend of flannel that is not provided here"):
+        parse_backend({"Type": kind})
+
+
+@pytest.mark.parametrize(
+    "options, underlay, overlay",
+    [
+        (VxlanOptions(), 1500, 1450),
+        (VxlanOptions(), 9000, 8950),
+        (VxlanOptions(mtu=1400), 1500, 1350),
+        (VxlanOptions(mtu=1500), 1500, 1450),
+        (VxlanOptions(), 626, 576),
+        (HostGwOptions(), 1500, 1500),
+        (HostGwOptions(), 576, 576),
+    ],
+)
+def test_the_overlay_mtu_is_the_paths_less_what_the_backend_wraps(
+    options: VxlanOptions | HostGwOptions, underlay: int, overlay: int
+) -> None:
+    assert options.overlay_mtu(underlay) == overlay
+
+
+def test_an_mtu_above_the_underlays_is_refused() -> None:
+    with pytest.raises(ConfigError, match="Backend MTU 9000 is larger than the 1500 bytes of the underlay"):
+        VxlanOptions(mtu=9000).overlay_mtu(1500)
+
+
+@pytest.mark.parametrize("options, underlay", [(VxlanOptions(), 625), (HostGwOptions(), 575)])
+def test_an_underlay_too_small_for_ipv4_is_refused(options: VxlanOptions | HostGwOptions, underlay: int) -> None:
+    with pytest.raises(ConfigError, match="an overlay MTU of 575 is below the 576 bytes"):
+        options.overlay_mtu(underlay)
