@@ -1,0 +1,115 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where etcd is and how to be let in: endpoints, TLS files, user; checked before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..model.errors import StoreError
+
+if TYPE_CHECKING:
+    import ssl
+
+APIS = ("auto", "v2", "v3")
+_ENDPOINT = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})/?\Z", re.ASCII)
+
+
+class Endpoint(NamedTuple):
+    """One address of etcd's client port; an IPv6 host stands without brackets."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """Return the endpoint of text such as http://192.0.2.1:2379; without a scheme it is http.
+
+        Raise StoreError naming the text, less a user and password that stand in it.
+        """
+        match = _ENDPOINT.match(text) if isinstance(text, str) else None
+        if match is None or not 0 < int(match.group(3)) < 65536:
+            shown = re.sub(r"//.*@", "//...@", text) if isinstance(text, str) else text
+            raise StoreError(
+                f"etcd endpoint {shown!r} is not of the form http://192.0.2.1:2379, https://etcd.example:2379 or "
+                f"https://[2001:db8::1]:2379 (a scheme, a host, a port; user and password are given separately)"
+            )
+        return cls(match.group(1) or "http", match.group(2).strip("[]"), int(match.group(3)))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class EtcdConnection:
+    """How to reach etcd; ``timeout`` in seconds holds for each endpoint that is tried.
+
+    Creating one raises StoreError for an endpoint, an API or a combination of settings that cannot work.
+    """
+
+    endpoints: tuple[str, ...]
+    api: str = "auto"
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    timeout: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not self.endpoints:
+            raise StoreError("no etcd endpoint is given; name at least one, such as http://192.0.2.1:2379")
+        for text in self.endpoints:
+            Endpoint.parse(text)
+        if self.api not in APIS:
+            raise StoreError(f"etcd API {self.api!r} is not one of {', '.join(APIS)}")
+        if bool(self.cert_file) != bool(self.key_file):
+            given, missing = ("cert_file", "key_file") if self.cert_file else ("key_file", "cert_file")
+            raise StoreError(f"etcd {given} {getattr(self, given)} is given without {missing}; give both or neither")
+        if self.password and not self.username:
+            raise StoreError("an etcd password is given without a username; give both or neither")
+        if not self.timeout > 0:
+            raise StoreError(f"etcd timeout {self.timeout!r} is not a number of seconds above 0")
+
+    @property
+    def parsed_endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints in the order given, each once."""
+        return tuple(dict.fromkeys(Endpoint.parse(text) for text in self.endpoints))
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Return the TLS settings, or None where no endpoint is https; raise StoreError naming a file that is unfit.
+
+        With a CA file only that CA is trusted, whatever the environment says; without one, those of the system.
+        """
+        if not any(endpoint.scheme == "https" for endpoint in self.parsed_endpoints):
+            return None
+        import ssl  # costs milliseconds and memory that a fleet without TLS need not pay
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if self.ca_file:
+                context.load_verify_locations(cafile=self.ca_file)
+            else:
+                context.load_default_certs()
+        except (OSError, ssl.SSLError) as error:
+            raise StoreError(f"etcd CA file {self.ca_file} cannot be used: {_why(error)}") from None
+        if self.cert_file:
+            try:
+                context.load_cert_chain(self.cert_file, self.key_file, password=_refuse_encrypted)
+            except (OSError, ssl.SSLError, ValueError) as error:
+                raise StoreError(
+                    f"etcd client certificate {self.cert_file} with key {self.key_file} cannot be used: {_why(error)}"
+                ) from None
+        return context
+
+
+def _refuse_encrypted() -> str:
+    raise ValueError("the key is encrypted; give one without a pass phrase")
+
+
+def _why(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).strip()

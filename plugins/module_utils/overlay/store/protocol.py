@@ -1,0 +1,101 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the rest of the package knows of etcd: items, events, and the operations that both APIs offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol, Union
+
+from .connection import EtcdConnection
+
+
+class Item(NamedTuple):
+    """A key as it was read.
+
+    ``revision`` is that of the key's last change, for compare-and-swap. ``lease`` is the v3 lease id (0 with v2, and
+    for a key without one). ``ttl`` is in seconds; v2 fills it in, v3 leaves None (ask ``ttl_left``).
+    ``reservation`` is true for a key that never expires.
+    """
+
+    key: str
+    value: str
+    revision: int
+    lease: int = 0
+    ttl: int | None = None
+    reservation: bool = True
+
+
+class Put(NamedTuple):
+    """A key was created or changed."""
+
+    item: Item
+
+
+class Deleted(NamedTuple):
+    """A key was deleted or has expired."""
+
+    key: str
+
+
+Event = Union[Put, Deleted]
+
+
+class Store(Protocol):
+    """etcd, over either API; every operation raises a StoreError that names what failed and never a secret.
+
+    Reads are linearizable. Operations may be called from several threads.
+    """
+
+    @property
+    def api(self) -> str:
+        """The API that is spoken: v2 or v3."""
+
+    @property
+    def connection(self) -> EtcdConnection:
+        """Where this store was told to connect."""
+
+    def get(self, key: str) -> Item | None:
+        """Return the key's item, or None where there is no such key."""
+
+    def snapshot(self, folder: str) -> tuple[dict[str, Item], int]:
+        """Return all items below folder + "/", by key, as of one moment, and the revision to watch from."""
+
+    def watch(self, folder: str, revision: int, timeout: float) -> Iterator[list[Event]]:
+        """Yield what changed below folder + "/" after the revision: every change once, in order, as soon as it arrives.
+
+        Yield [] when nothing came for ``timeout`` seconds, so that the caller can stop. A lost connection is resumed at
+        another endpoint without the caller noticing. Raise CompactedError when changes may have been missed, and
+        UnreachableError when no endpoint can be used; after either, take a new snapshot.
+        """
+
+    def create(self, key: str, value: str, ttl: int | None) -> Item:
+        """Create the key, to expire after ``ttl`` seconds (None: never); raise KeyExistsError if it is there.
+
+        When it fails, nothing is left behind in etcd.
+        """
+
+    def replace(self, item: Item, value: str, ttl: int | None) -> Item:
+        """Change the key if it is still as read, to expire after ``ttl`` seconds (None: never).
+
+        Raise ChangedError when another writer was faster, GoneError when the key is no longer there.
+        """
+
+    def keep_alive(self, item: Item, ttl: int) -> Item:
+        """Let the key live for another ``ttl`` seconds without an event for its watchers; return it as it is now.
+
+        A reservation is returned untouched. Raise GoneError when the key is no longer there, ChangedError when it is
+        another's. With v3 the time is the one the key was created with.
+        """
+
+    def delete(self, item: Item) -> None:
+        """Delete the key if it is still as read; raise ChangedError or GoneError otherwise."""
+
+    def ttl_left(self, items: Iterable[Item]) -> dict[str, int | None]:
+        """Return the seconds each key has left, None for a reservation; keys that are gone are left out.
+
+        With v3 this costs one call for each distinct lease: it is meant for people who ask, not for a loop.
+        """
+
+    def close(self) -> None:
+        """Close all connections; a watch that another thread waits in ends with StoreError."""
