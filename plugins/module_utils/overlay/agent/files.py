@@ -1,0 +1,40 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files that are either the old one or the new one, never half of either."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ..model.errors import OverlayError
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace the file by one that holds the text, making its folder first; raise OverlayError naming the file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(temporary).chmod(mode)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OverlayError(f"cannot write {path}: {error.strerror}; is the folder there and writable?") from error
+
+
+def read_text(path: Path) -> str | None:
+    """Return the file's text, or None where there is no such file; raise OverlayError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise OverlayError(f"cannot read {path}: {error}") from error

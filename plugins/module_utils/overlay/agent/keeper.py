@@ -1,0 +1,145 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Gets this host's subnet lease and never loses it: flannel's order of choice, silent renewal, claiming again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..model.addresses import Subnet, format_ipv4
+from ..model.allocation import choose_subnet
+from ..model.errors import LeaseError
+from ..model.lease import LEASE_TTL, SubnetLease, lease_key, parse_lease, parse_lease_key
+from ..model.network import NetworkConfig
+from ..store.errors import ChangedError, GoneError, KeyExistsError
+from ..store.protocol import Item, Store
+
+ATTEMPTS = 200  # lost races before giving up; a fleet of fifty starting at once needs a handful
+log = logging.getLogger("overlayd")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What this host says of itself in its lease, and what it was known by before."""
+
+    public_ip: int
+    backend_type: str
+    backend_data: Mapping[str, Any] | None
+    previous_subnet: Subnet | None = None
+    previous_public_ip: int | None = None
+
+    def lease(self, subnet: Subnet) -> SubnetLease:
+        """Return the lease this host wants for a subnet."""
+        return SubnetLease(subnet, self.public_ip, self.backend_type, self.backend_data)
+
+
+@dataclass(frozen=True)
+class HeldLease:
+    """The lease as it stands in etcd; ``renew_at`` on the monotonic clock in seconds, None for a reservation."""
+
+    lease: SubnetLease
+    item: Item
+    renew_at: float | None
+
+
+class LeaseKeeper:
+    """Speaks to etcd about the one lease of this host; every call may raise StoreError and may be repeated."""
+
+    def __init__(self, store: Store, prefix: str, margin: float, ttl: int = LEASE_TTL) -> None:
+        """Keep the lease below the prefix; ``margin`` seconds before its end (``ttl`` seconds) it is renewed."""
+        self._store = store
+        self._folder = f"{prefix}/subnets"
+        self._margin = margin
+        self._ttl = ttl
+
+    def acquire(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
+        """Return this host's lease, made or taken over; ``items`` is what stands below the folder, by full key.
+
+        Raise PoolExhaustedError when every subnet is held by others, LeaseError when each attempt lost its race.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return self._acquire_once(config, claim, items)
+            except (KeyExistsError, ChangedError, GoneError) as race:
+                log.info("another host was faster (%s); choosing again", race)
+                items, _ = self._store.snapshot(self._folder)
+        raise LeaseError(f"no subnet after {ATTEMPTS} attempts: other hosts write to {self._folder} without pause")
+
+    def renew(self, held: HeldLease) -> HeldLease:
+        """Extend the lease without waking any other host; raise GoneError or ChangedError when it is lost."""
+        if held.item.reservation:
+            return held
+        return self._held(held.lease, self._store.keep_alive(held.item, self._ttl))
+
+    def release(self, held: HeldLease) -> None:
+        """Give the subnet back; a reservation stays, as it belongs to this host whether it runs or not."""
+        if not held.item.reservation:
+            self._store.delete(held.item)
+
+    def find(self, claim: Claim, items: Mapping[str, Item]) -> HeldLease | None:
+        """Return the lease in etcd that is this host's own, by its public IP, or by what it was known by before."""
+        own = self._own(claim, items)
+        return next((self._held(lease, item) for lease, item in own if not item.reservation), None) or next(
+            (self._held(lease, item) for lease, item in own), None
+        )
+
+    def _acquire_once(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
+        kept: HeldLease | None = None
+        # A reservation comes first: it is the operator's word on which subnet this host has.
+        for lease, item in sorted(self._own(claim, items), key=lambda own: not own[1].reservation):
+            if kept is None and config.fits(lease.subnet):
+                kept = self._take_over(claim, lease, item)
+            elif not item.reservation:
+                log.info("releasing lease %s: it does not fit the network config any more", lease.key)
+                self._store.delete(item)
+        return kept or self._create(config, claim, items)
+
+    def _own(self, claim: Claim, items: Mapping[str, Item]) -> list[tuple[SubnetLease, Item]]:
+        """Return the leases that are this host's: with its public IP, or its old subnet with its old public IP."""
+        own = []
+        for key, item in items.items():
+            name = key.rpartition("/")[2]
+            try:
+                lease = parse_lease(name, item.value)
+            except LeaseError:
+                continue
+            moved = lease.subnet == claim.previous_subnet and lease.public_ip == claim.previous_public_ip
+            if lease.public_ip == claim.public_ip or moved:
+                own.append((lease, item))
+        return own
+
+    def _take_over(self, claim: Claim, lease: SubnetLease, item: Item) -> HeldLease:
+        wanted = claim.lease(lease.subnet)
+        if lease != wanted:
+            ttl = None if item.reservation else self._ttl
+            log.info("taking over lease %s, updating what it says of this host", lease.key)
+            return self._held(wanted, self._store.replace(item, wanted.value(), ttl))
+        log.info("taking over lease %s of %s", lease.key, format_ipv4(lease.public_ip))
+        return self.renew(self._held(lease, item))
+
+    def _create(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
+        lease = claim.lease(choose_subnet(config, _taken(items), claim.previous_subnet))
+        item = self._store.create(f"{self._folder}/{lease_key(lease.subnet)}", lease.value(), self._ttl)
+        log.info("leased subnet %s", lease.subnet)
+        return self._held(lease, item)
+
+    def _held(self, lease: SubnetLease, item: Item) -> HeldLease:
+        return HeldLease(lease, item, None if item.reservation else self._due())
+
+    def _due(self) -> float:
+        return time.monotonic() + max(self._ttl - self._margin, 1.0)
+
+
+def _taken(items: Mapping[str, Item]) -> list[Subnet]:
+    """Return the subnets of all keys, whatever their values say: a key is taken even when its value is garbage."""
+    taken = []
+    for key in items:
+        try:
+            taken.append(parse_lease_key(key.rpartition("/")[2]))
+        except LeaseError:
+            continue
+    return taken

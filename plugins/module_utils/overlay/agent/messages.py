@@ -1,0 +1,50 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the threads around the main loop tell it; the loop alone acts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Union
+
+from ..model.network import NetworkConfig
+from ..store.protocol import Event, Item
+from .keeper import HeldLease
+
+
+class Joined(NamedTuple):
+    """A whole comparison with etcd was made: the config, the own lease and every lease as they stand there."""
+
+    config: NetworkConfig
+    config_text: str
+    held: HeldLease
+    items: Mapping[str, Item]
+
+
+class LeasesChanged(NamedTuple):
+    """Leases were put or deleted since."""
+
+    events: list[Event]
+
+
+class LeaseRenewed(NamedTuple):
+    """The own lease was extended."""
+
+    held: HeldLease
+
+
+class StoreTrouble(NamedTuple):
+    """etcd cannot be used right now, and why; the data plane stays as it is."""
+
+    reason: str
+
+
+class KernelChanged(NamedTuple):
+    """Somebody else changed a kernel object of ours."""
+
+
+class Stop(NamedTuple):
+    """The process was asked to end."""
+
+
+Message = Union[Joined, LeasesChanged, LeaseRenewed, StoreTrouble, KernelChanged, Stop]

@@ -1,0 +1,20 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tells systemd how the service is doing, by its notification protocol (sd_notify(3))."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+
+
+def notify(*lines: str) -> None:
+    """Send lines such as READY=1 or STATUS=text to the service manager; do nothing where there is none."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    address = "\0" + path[1:] if path.startswith("@") else path
+    # A manager that does not listen must never end the data plane's keeper.
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        out.sendto("\n".join(lines).encode(), address)
