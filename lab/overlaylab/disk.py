@@ -1,0 +1,92 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keep what of a lab lasts: its directory, its ssh keys and the disks of its hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from pathlib import Path
+
+from overlaylab.process import LabError, run
+from overlaylab.settings import MAX_HOSTS, NETWORK, PREFIX, Host, Lab
+
+
+def prepare(lab: Lab, image: Path, count: int) -> None:
+    """Make the lab's directory with the disks of its first `count` hosts; what is there stays."""
+    _claim(lab)
+    for directory in (lab.directory / "logs", lab.directory / "hosts", lab.sockets):
+        directory.mkdir(exist_ok=True)
+    if not lab.image.is_symlink():
+        lab.image.symlink_to(image)
+    if not lab.key.exists() or not lab.key.with_suffix(".pub").exists():
+        _make_key(lab.key, f"lab {lab.name}")
+    for number in range(1, count + 1):
+        if not lab.host(number).directory.is_dir():
+            _make_disk(lab.host(number))
+    keys = [f"{host.address} {(host.directory / _HOST_KEY).with_suffix('.pub').read_text()}" for host in lab.hosts()]
+    lab.known_hosts.write_text("".join(keys), encoding="utf-8")
+
+
+def remove(lab: Lab) -> None:
+    """Remove the lab's directory, and the directory of all labs when this was the last."""
+    if not lab.directory.exists():
+        return
+    check_owner(lab)
+    for child in lab.directory.iterdir():  # the marker goes last: a half-removed lab is still known as one
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        elif child != lab.marker:
+            child.unlink()
+    lab.marker.unlink(missing_ok=True)
+    lab.directory.rmdir()
+    if lab.directory.parent.name == PREFIX:
+        with contextlib.suppress(OSError):  # another lab's is there
+            lab.directory.parent.rmdir()
+
+
+_HOST_KEY = Path("upper/etc/ssh/ssh_host_ed25519_key")
+
+
+def _claim(lab: Lab) -> None:
+    lab.directory.mkdir(parents=True, exist_ok=True)
+    check_owner(lab)
+    lab.marker.write_text(f"{lab.name}\n", encoding="utf-8")
+
+
+def check_owner(lab: Lab) -> None:
+    """LabError unless the directory is empty or this lab's: it is filled, and later removed with all in it."""
+    owner = lab.marker.read_text(encoding="utf-8").strip() if lab.marker.exists() else ""
+    if owner and owner != lab.name:
+        raise LabError(f"{lab.directory} belongs to lab {owner}; give LAB_DIR another directory, or LAB_NAME={owner}")
+    if not owner and any(child != lab.marker for child in lab.directory.iterdir()):
+        raise LabError(f"{lab.directory} is not empty and is no lab; give LAB_DIR a directory that does not exist")
+
+
+def _make_disk(host: Host) -> None:
+    """Make the host's disk: a layer over the base system that holds what makes it this host; it appears complete."""
+    new = host.directory.with_name(f"new-{host.name}")
+    shutil.rmtree(new, ignore_errors=True)
+    for name in ("upper/etc/ssh", "upper/root", "work", "root", "docker"):
+        (new / name).mkdir(parents=True)
+    (new / "upper/root/.ssh").mkdir()
+    for private in ("upper/root", "upper/root/.ssh", "docker"):
+        (new / private).chmod(0o700)
+    names = "".join(f"{NETWORK}.1{number} h{number}\n" for number in range(1, MAX_HOSTS + 1))
+    files = {
+        "etc/hostname": f"{host.name}\n",
+        "etc/hosts": f"127.0.0.1 localhost\n{names}",
+        "etc/machine-id": f"{uuid.uuid4().hex}\n",
+        "root/.ssh/authorized_keys": host.lab.key.with_suffix(".pub").read_text(encoding="utf-8"),
+    }
+    for name, text in files.items():
+        (new / "upper" / name).write_text(text, encoding="utf-8")
+    _make_key(new / _HOST_KEY, host.name)
+    new.rename(host.directory)
+
+
+def _make_key(path: Path, comment: str) -> None:
+    for leftover in (path, path.with_suffix(".pub")):
+        leftover.unlink(missing_ok=True)
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))

@@ -1,0 +1,163 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Build, once for all labs, what the hosts start from: the base system and the supplies under /srv."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from overlaylab import probe, supply
+from overlaylab.process import LabError, contained, only_one, run
+from overlaylab.settings import PREFIX
+from overlaylab.sources import release, write_sources
+
+_HERE = Path(__file__).resolve().parent
+_LISTS = _HERE.parent
+_TOOLS = {  # a program, and the package that has it
+    "busybox": "busybox-static",
+    "dpkg-scanpackages": "dpkg-dev",
+    "ip": "iproute2",
+    "mmdebstrap": "mmdebstrap",
+    "nsenter": "util-linux",
+    "socat": "socat",
+    "ssh": "openssh-client",
+    "systemd-nspawn": "systemd-container",
+}
+_MASKED = (  # a host that wakes up to do something of its own disturbs a test
+    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer"),
+    *("e2scrub_all.timer", "e2scrub_reap.service", "console-getty.service", "systemd-firstboot.service"),
+)
+
+
+def install_tools() -> None:
+    """Install with apt what the lab needs and the machine lacks."""
+    missing = sorted({package for program, package in _TOOLS.items() if not shutil.which(program)})
+    if not missing:
+        return
+    if not shutil.which("apt-get"):
+        raise LabError(f"the lab needs {' '.join(missing)}, and there is no apt-get to install them")
+    print(f"installing {' '.join(missing)}", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    wait = "DPkg::Lock::Timeout=300"
+    run("apt-get", "-qq", "-o", wait, "update", env=environment)
+    run("apt-get", "-qq", "-y", "-o", wait, "--no-install-recommends", "install", *missing, env=environment)
+
+
+def build(cache: Path) -> Path:
+    """The image that belongs to the present lists and builders, built when it is not there; gives its directory."""
+    install_tools()
+    image = cache / f"image-{_stamp()}"
+    with only_one(f"{PREFIX} build in {cache}", 900):
+        if image.is_dir():
+            return image
+        cache.mkdir(parents=True, exist_ok=True)
+        for leftover in cache.glob("building-*"):
+            shutil.rmtree(leftover)
+        unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+        unfinished.chmod(0o755)
+        try:
+            _fill(unfinished)
+            unfinished.rename(image)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        for older in _unused(cache):
+            if older != image:
+                shutil.rmtree(older)
+    return image
+
+
+def clean(cache: Path) -> None:
+    """Remove the cache; LabError when a lab runs from it."""
+    with only_one(f"{PREFIX} build in {cache}", 900):
+        for image in _unused(cache):
+            shutil.rmtree(image)
+        for leftover in cache.glob("building-*"):
+            shutil.rmtree(leftover)
+        in_use = sorted(cache.glob("image-*"))
+        if in_use:
+            raise LabError(f"a lab runs from {in_use[0]}; `lab/lab down` ends it")
+        with contextlib.suppress(FileNotFoundError):
+            cache.rmdir()
+
+
+def hold(image: Path) -> int:
+    """Mark the image as in use for as long as this process lives; gives the open descriptor."""
+    descriptor = os.open(image, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def _unused(cache: Path) -> Iterator[Path]:
+    for image in sorted(cache.glob("image-*")):
+        descriptor = os.open(image, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield image
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _stamp() -> str:
+    """A short digest of all that decides what an image contains: release, lists, and the code that builds it."""
+    digest = hashlib.sha256(release().encode())
+    for path in (*sorted(_LISTS.glob("*.txt")), *(_HERE / f"{name}.py" for name in ("image", "supply", "probe"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _listed(name: str) -> list[str]:
+    lines = (_LISTS / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _fill(image: Path) -> None:
+    base, supplies = image / "base", image / "srv"
+    debs = supplies / "debs"
+    debs.mkdir(parents=True)
+    print("building the base system and the packages the hosts can install", flush=True)
+    _bootstrap(base, debs)
+    supply.index(debs, base)
+    print("building wheels, the etcd archive and the probe image", flush=True)
+    supply.wheels(_LISTS / "wheels.txt", debs, supplies / "wheels")
+    supply.etcd_archive(debs, supplies / "archives")
+    probe.write_image(base, debs, supplies / "images")
+
+
+def _bootstrap(base: Path, debs: Path) -> None:
+    """Make the base system, and leave in `debs` the packages of the pool with all they depend on."""
+    pool = " ".join(_listed("pool-packages.txt"))
+    into_root = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -oDPkg::Chroot-Directory="$1"'
+    hooks = (
+        f'rm -f "$1"/var/cache/apt/archives/*.deb; {into_root} -qq -y --download-only install {pool}',
+        f'mv "$1"/var/cache/apt/archives/*.deb {debs}/',
+        'rm -rf "$1"/etc/apt/sources.list.d/* "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+        'echo "deb [trusted=yes] file:/srv/debs ./" >"$1"/etc/apt/sources.list',
+        f'systemctl --quiet --root="$1" mask {" ".join(_MASKED)}',
+        # each host gets its own of these; with a nameserver that does not answer, gathering facts takes 10 s
+        'rm -f "$1"/etc/hostname "$1"/etc/ssh/ssh_host_*; : >"$1"/etc/machine-id; : >"$1"/etc/resolv.conf',
+    )
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}-") as scratch:
+        mirrors = write_sources(Path(scratch), release())
+        run(
+            *contained("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"),
+            *("--aptopt=APT::Install-Recommends false", *_proxies()),
+            f"--include={','.join(_listed('base-packages.txt'))}",
+            *(f"--customize-hook={hook}" for hook in hooks),
+            *(release(), str(base), *map(str, mirrors)),
+        )
+
+
+def _proxies() -> list[str]:
+    """The proxies apt uses on this machine, as options of mmdebstrap, which does not read apt's configuration."""
+    kinds = ("acquire::http::proxy ", "acquire::https::proxy ")
+    dump = run("apt-config", "dump").stdout.splitlines()
+    return [f"--aptopt={line}" for line in dump if line.lower().startswith(kinds)]

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Wire the hosts: a bridge in a namespace of its own, and a namespace with an eth0 for each host."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from overlaylab.process import run, wait_until
+from overlaylab.settings import GATEWAY, Host, Lab
+
+
+def bridge_is_whole(lab: Lab) -> bool:
+    """Whether the bridge is there, up and addressed."""
+    shown = run("ip", "-n", lab.full_name, "-br", "-4", "addr", "show", "dev", "br0", "up", check=False)
+    return shown.returncode == 0 and f" {GATEWAY}/24" in shown.stdout
+
+
+def make_bridge(lab: Lab) -> None:
+    """Make the bridge's namespace anew, with the hosts' gateway in it."""
+    remove_namespace(lab.netns)
+    run("ip", "netns", "add", lab.full_name)
+    _ip(lab.netns, "link set lo up")
+    _ip(lab.netns, "link add br0 type bridge")
+    _ip(lab.netns, f"addr add {GATEWAY}/24 dev br0")
+    _ip(lab.netns, "link set br0 up")
+
+
+def connect(host: Host) -> None:
+    """Make the host's namespace anew; nothing of an earlier boot is in it."""
+    disconnect(host)
+    run("ip", "netns", "add", host.full_name)
+    _ip(host.netns, "link set lo up")
+    _ip(
+        host.lab.netns,
+        f"link add {host.name} type veth peer name eth0 address {host.mac} netns {host.full_name}",
+    )
+    _ip(host.lab.netns, f"link set {host.name} master br0 up")
+    _ip(host.netns, f"addr add {host.address}/24 dev eth0")
+    _ip(host.netns, "link set eth0 up")
+    _ip(host.netns, f"route add default via {GATEWAY}")
+
+
+def disconnect(host: Host) -> None:
+    """Remove the host's namespace and its place on the bridge, whatever of them is there."""
+    remove_namespace(host.netns)
+    run("ip", "-n", host.lab.full_name, "link", "del", host.name, check=False)
+
+
+def namespaces(prefix: str) -> list[Path]:
+    """The named network namespaces whose names begin so."""
+    return sorted(Path("/run/netns").glob(f"{prefix}*"))
+
+
+def remove_namespace(netns: Path) -> None:
+    """End what still runs in the namespace, and remove its name; what is not there is no error."""
+    if not netns.exists():
+        return
+    # the name of a half-made namespace stands for the machine's own directory tree, where nobody is to be ended
+    if netns.stat().st_dev == Path("/proc/self/ns/net").stat().st_dev:
+        wait_until(lambda: not _end_users(netns), 20, f"the end of all processes in the namespace {netns.name}")
+    run("ip", "netns", "del", netns.name)
+
+
+def _end_users(netns: Path) -> int:
+    """Kill the processes in the namespace; gives how many there were."""
+    inode = netns.stat().st_ino
+    count = 0
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # not a process, or one that just ended
+            if (process / "ns" / "net").stat().st_ino == inode:
+                os.kill(int(process.name), signal.SIGKILL)
+                count += 1
+    return count
+
+
+def _ip(netns: Path, command: str) -> None:
+    run("ip", "-n", netns.name, *command.split())

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What one does with a whole lab: bring it up, take it down, tell its state and its inventory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager
+
+from overlaylab import disk, host, image, network
+from overlaylab.process import LabError, only_one
+from overlaylab.settings import MAX_HOSTS, PREFIX, Host, Lab
+
+_BOOT_SECONDS = 60.0
+_DEFAULT_HOSTS = 3
+
+
+def up(lab: Lab, wanted: int) -> None:
+    """Bring up `wanted` hosts (0: those the lab has, or three), repairing what an interruption has left."""
+    present = lab.hosts()
+    count = wanted or len(present) or _DEFAULT_HOSTS
+    if count > MAX_HOSTS:
+        raise LabError(f"a lab has at most {MAX_HOSTS} hosts, not {count}")
+    if count < len(present):
+        raise LabError(f"lab {lab.name} has {len(present)} hosts, more than {count}; `lab/lab down` removes them")
+    base = lab.image if lab.image.is_symlink() else image.build(lab.cache)
+    began = time.monotonic()
+    with _alone(lab):
+        if not base.is_dir():
+            raise LabError(f"the image lab {lab.name} was made from is gone; `lab/lab down` and up again make it anew")
+        disk.prepare(lab, base, count)
+        if not network.bridge_is_whole(lab):
+            for each in lab.hosts():
+                host.stop(each)
+            network.make_bridge(lab)
+        started = [each for each in lab.hosts() if host.start(each)]
+    wait(lab.hosts(), began)
+    if not started:
+        print(f"lab {lab.name} was up already")
+
+
+def down(lab: Lab) -> None:
+    """Remove everything of the lab, however much of it there is."""
+    with _alone(lab):
+        existed = lab.directory.exists() or lab.netns.exists()
+        if lab.directory.exists():
+            disk.check_owner(lab)
+        for number in range(1, MAX_HOSTS + 1):
+            host.stop(lab.host(number))
+        network.remove_namespace(lab.netns)
+        disk.remove(lab)
+    print(f"lab {lab.name} is down" if existed else f"lab {lab.name} was not up")
+
+
+def start(lab: Lab, name: str) -> None:
+    """Switch one host on; no error when it is on."""
+    began = time.monotonic()
+    with _alone(lab):
+        one = lab.named(name)
+        if not network.bridge_is_whole(lab):
+            raise LabError(f"the bridge of lab {lab.name} is not there; `lab/lab up` repairs it")
+        host.start(one)
+    wait([one], began)
+
+
+def stop(lab: Lab, name: str) -> None:
+    """Pull one host's plug; its disk stays."""
+    with _alone(lab):
+        was_on = host.stop(lab.named(name))
+    print(f"{name}  off" if was_on else f"{name} was off already")
+
+
+def wait(hosts: Iterable[Host], began: float) -> None:
+    """Wait till the hosts are ready, and tell for each how long it took since `began` (of time.monotonic)."""
+    with ThreadPoolExecutor(MAX_HOSTS) as pool:
+        waiting = {pool.submit(host.wait, each, _BOOT_SECONDS): each for each in hosts}
+        for ready in as_completed(waiting):
+            one, state = waiting[ready], ready.result()
+            print(f"{one.name}  {one.address}  {state}  {time.monotonic() - began:.1f} s", flush=True)
+
+
+def status(lab: Lab) -> bool:
+    """Tell the state of each host; gives whether all are running."""
+    states = {one: host.state(one) for one in lab.hosts()}
+    for one, state in states.items():
+        print(f"{one.name}  {one.address}  {state}")
+    if not states:
+        print(f"lab {lab.name} is down")
+    return bool(states) and all(state == "running" for state in states.values())
+
+
+def inventory(lab: Lab, wanted: int) -> str:
+    """The inventory of the lab as YAML: `wanted` hosts (0: those it has, or three) in the groups etcd and overlay."""
+    count = wanted or len(lab.hosts()) or _DEFAULT_HOSTS
+    hosts = [lab.host(number) for number in range(1, count + 1)]
+    members = "".join(f"        {one.name}:\n" for one in hosts)
+    ssh = " ".join(f"-o {option}" for option in _ssh_options(lab))
+    return (
+        "all:\n  hosts:\n"
+        + "".join(f"    {one.name}:\n      ansible_host: {one.address}\n" for one in hosts)
+        + f"  children:\n    etcd:\n      hosts:\n{members}    overlay:\n      hosts:\n{members}"
+        + "  vars:\n    ansible_user: root\n    ansible_python_interpreter: /usr/bin/python3\n"
+        + f"    ansible_ssh_private_key_file: {lab.key}\n    ansible_ssh_pipelining: true\n"
+        + f"    ansible_ssh_args: >-\n      {ssh}\n"
+    )
+
+
+def _ssh_options(lab: Lab) -> list[str]:
+    return [
+        f"UserKnownHostsFile={lab.known_hosts}",
+        f'ProxyCommand="nsenter --net={lab.netns} socat - TCP:%h:%p,connect-timeout=2"',
+        *("ControlMaster=auto", "ControlPersist=60s", f"ControlPath={lab.sockets}/%h"),
+        *("ServerAliveInterval=2", "ServerAliveCountMax=3"),
+    ]
+
+
+def _alone(lab: Lab) -> AbstractContextManager[None]:
+    return only_one(f"{PREFIX} command on lab {lab.name}", 120)
