@@ -1,0 +1,174 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The overlay's iptables rules: two chains of our own, each hooked exactly once where packets pass.
+
+The chains and their rules are flannel's, so that a host that ran it is taken over as it is::
+
+    nat     POSTROUTING  -> FLANNEL-POSTRTG  masquerade what leaves the overlay or comes in from outside (--ip-masq)
+    filter  FORWARD      -> FLANNEL-FWD      accept what the overlay sends or receives: Docker's policy is DROP
+    filter  DOCKER-USER  -> FLANNEL-FWD      for traffic within the overlay only: since version 28 Docker drops what
+                                             is routed to a container, and this chain alone comes before that
+
+A hook stands behind the administrator's own rules, but ahead of one that ends the chain for every packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ..model.addresses import Subnet
+from .iptables import Change, IptablesMissingError, Rule, Tables, knows_random_fully, read_tables, write
+
+MASQUERADE_CHAIN = "FLANNEL-POSTRTG"
+FORWARD_CHAIN = "FLANNEL-FWD"
+_ENDS = ("DROP", "REJECT", "RETURN")
+_NO_NAT_MARK = "0x4000/0x4000"  # flannel's and Kubernetes' mark for "this packet is dealt with"
+
+
+class Hook(NamedTuple):
+    """A jump to a chain of ours; ``optional`` where the chain it stands in belongs to a program that may be absent."""
+
+    chain: str
+    rule: Rule
+    optional: bool = False
+
+
+class OwnChain(NamedTuple):
+    """A chain of ours: its rules in order, and where it is hooked; both empty when it should not exist."""
+
+    table: str
+    name: str
+    rules: tuple[Rule, ...] = ()
+    hooks: tuple[Hook, ...] = ()
+
+
+class Firewall:
+    """The rules for one overlay network and this host's subnet of it."""
+
+    def __init__(
+        self, network: Subnet, own: Subnet, *, ip_masq: bool, forward_rules: bool, random_fully: bool = True
+    ) -> None:
+        """Touch nothing yet; ``random_fully`` is dropped silently where iptables does not know it, as flannel does."""
+        self._network = network
+        self._own = own
+        self._ip_masq = ip_masq
+        self._forward_rules = forward_rules
+        self._random_fully = random_fully
+
+    def plan(self) -> list[str]:
+        """Return the commands that would put the rules right, [] when they are; raise KernelError."""
+        return [str(change) for change in self._changes()]
+
+    def apply(self) -> list[str]:
+        """Put the rules right, each table in one step, and return the commands this took; raise KernelError."""
+        changes = self._changes()
+        write(changes)
+        return [str(change) for change in changes]
+
+    @staticmethod
+    def remove() -> list[str]:
+        """Remove the chains and every jump to them, nothing else; return the commands this took; raise KernelError."""
+        changes = _changes([OwnChain("nat", MASQUERADE_CHAIN), OwnChain("filter", FORWARD_CHAIN)])
+        write(changes)
+        return [str(change) for change in changes]
+
+    def _changes(self) -> list[Change]:
+        return _changes([self._masquerading(), self._forwarding()])
+
+    def _masquerading(self) -> OwnChain:
+        if not self._ip_masq:
+            return OwnChain("nat", MASQUERADE_CHAIN)
+        network, own = self._network, self._own
+        masquerade = "-j MASQUERADE"
+        if self._random_fully and knows_random_fully():
+            masquerade += " --random-fully"
+        rules = (
+            f"-m mark --mark {_NO_NAT_MARK} -j RETURN",
+            f"-s {own} -d {network} -j RETURN",
+            f"-s {network} -d {own} -j RETURN",
+            f"! -s {network} -d {own} -j RETURN",
+            f"-s {network} ! -d 224.0.0.0/4 {masquerade}",
+            f"! -s {network} -d {network} {masquerade}",
+        )
+        hook = Hook("POSTROUTING", Rule(f"-j {MASQUERADE_CHAIN}"))
+        return OwnChain("nat", MASQUERADE_CHAIN, tuple(Rule(rule) for rule in rules), (hook,))
+
+    def _forwarding(self) -> OwnChain:
+        if not self._forward_rules:
+            return OwnChain("filter", FORWARD_CHAIN)
+        network = self._network
+        rules = (Rule(f"-s {network} -j ACCEPT"), Rule(f"-d {network} -j ACCEPT"))
+        within = Rule(f"-s {network} -d {network} -j {FORWARD_CHAIN}")
+        hooks = (Hook("FORWARD", Rule(f"-j {FORWARD_CHAIN}")), Hook("DOCKER-USER", within, optional=True))
+        return OwnChain("filter", FORWARD_CHAIN, rules, hooks)
+
+
+def _changes(wanted: Sequence[OwnChain]) -> list[Change]:
+    try:
+        tables = read_tables([chain.table for chain in wanted])
+    except IptablesMissingError:
+        if any(chain.rules for chain in wanted):
+            raise
+        return []
+    return _differences(wanted, tables)
+
+
+def _differences(wanted: Sequence[OwnChain], tables: Tables) -> list[Change]:
+    """Return what makes the tables hold the chains as wanted, in an order iptables accepts."""
+    changes: list[Change] = []
+    for chain in wanted:
+        present = tables.get(chain.table, {})
+        if chain.rules:
+            commands = [*_chain_commands(chain, present), *_hook_commands(chain, present)]
+        else:
+            commands = _removal_commands(chain.name, present)
+        changes += [Change(chain.table, command) for command in commands]
+    return changes
+
+
+def _chain_commands(chain: OwnChain, present: Mapping[str, list[Rule]]) -> list[str]:
+    found = present.get(chain.name)
+    if found is not None and [rule.options for rule in found] == [rule.options for rule in chain.rules]:
+        return []
+    start = f"-N {chain.name}" if found is None else f"-F {chain.name}"
+    return [start, *(f"-A {chain.name} {rule.text}" for rule in chain.rules)]
+
+
+def _hook_commands(chain: OwnChain, present: Mapping[str, list[Rule]]) -> list[str]:
+    commands: list[str] = []
+    for hook in chain.hooks:
+        if hook.optional and hook.chain not in present:
+            continue
+        rules = present.get(hook.chain, [])
+        jumps = [rule for rule in rules if rule.target == chain.name]
+        others = [rule for rule in rules if rule.target != chain.name]
+        place = next((index for index, rule in enumerate(others) if _ends_chain(rule, present)), len(others))
+        if [rule.options for rule in jumps] == [hook.rule.options] and rules.index(jumps[0]) <= place:
+            continue
+        commands += [f"-D {hook.chain} {rule.text}" for rule in jumps]
+        where = f"-A {hook.chain}" if place == len(others) else f"-I {hook.chain} {place + 1}"
+        commands.append(f"{where} {hook.rule.text}")
+    return commands
+
+
+def _removal_commands(name: str, present: Mapping[str, list[Rule]]) -> list[str]:
+    jumps = [
+        f"-D {chain} {rule.text}"
+        for chain, rules in present.items()
+        for rule in rules
+        if name in rule.text and rule.target == name
+    ]
+    return [*jumps, *([f"-F {name}", f"-X {name}"] if name in present else [])]
+
+
+def _ends_chain(rule: Rule, present: Mapping[str, list[Rule]], seen: tuple[str, ...] = ()) -> bool:
+    """Whether no packet gets past the rule to those behind it, unless accepted: also by way of another chain."""
+    if not rule.matches_all:
+        return False
+    target = rule.target
+    if target in _ENDS:
+        return target != "RETURN" or not seen
+    if target not in present or target in seen:
+        return False
+    return any(_ends_chain(inner, present, (*seen, target)) for inner in present[target])

@@ -1,0 +1,180 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which interface carries the overlay, and which of its addresses other hosts are told: flannel's choice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ..model.addresses import Subnet, format_ipv4, parse_ipv4
+from ..model.errors import KernelError
+from ..model.state import Underlay
+from .interfaces import (
+    ADDRESS_DEPRECATED,
+    ADDRESS_PERMANENT,
+    IFF_LOOPBACK,
+    SCOPE_LINK,
+    InterfaceAddress,
+    Link,
+    addresses,
+    default_paths,
+    links,
+    path_to,
+)
+from .netlink import Netlink, NetlinkError
+
+_NOT_FOUND = "Failed to find interface to use that matches the interfaces and/or regexes provided"
+
+
+class _Interface(NamedTuple):
+    link: Link
+    addresses: tuple[InterfaceAddress, ...]
+
+    @property
+    def is_own_or_loopback(self) -> bool:
+        """Whether an expression must pass it over: loopback, or the overlay's own device of an earlier start."""
+        is_tunnel = self.link.kind == "vxlan" and self.link.name.startswith("flannel")
+        return is_tunnel or bool(self.link.flags & IFF_LOOPBACK)
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{format_ipv4(one.address)}/{one.length}" for one in self.addresses) or "no IPv4 address"
+        return f"{self.link.name} ({'' if self.link.up else 'down, '}{shown})"
+
+
+def choose_underlay(
+    iface: Sequence[str], iface_regex: Sequence[str], can_reach: str, public_ip: str
+) -> tuple[Underlay, int]:
+    """Return the interface below the overlay and the address (integer) by which other hosts reach this one.
+
+    In this order, as flannel does: the first of ``iface`` (names or addresses) that can be used, the first of
+    ``iface_regex`` that matches an address or else a name, the way to ``can_reach``, the interface that holds
+    ``public_ip``, the default route. Raise KernelError naming what was asked for, what there is and the way out.
+    """
+    public = _address("--public-ip", public_ip) if public_ip else None
+    netlink = Netlink()
+    try:
+        known = _interfaces(netlink)
+        if iface or iface_regex:
+            underlay = _by_name(known, iface, iface_regex)
+        elif can_reach:
+            underlay = _by_path(netlink, known, _address("--iface-can-reach", can_reach))
+        else:
+            holder = None if public is None else _holder(known, public)
+            underlay = _underlay(holder, public) if holder else _by_default_route(netlink, known)
+    finally:
+        netlink.close()
+    return underlay, underlay.address if public is None else public
+
+
+def _interfaces(netlink: Netlink) -> list[_Interface]:
+    found = addresses(netlink)
+    return [
+        _Interface(link, tuple(address for address in found if address.ifindex == link.ifindex))
+        for link in links(netlink)
+    ]
+
+
+def _by_name(known: Sequence[_Interface], iface: Iterable[str], iface_regex: Iterable[str]) -> Underlay:
+    found = [_named(known, wanted) for wanted in iface] + [_matching(known, pattern) for pattern in iface_regex]
+    problems: list[KernelError] = []
+    for candidate in found:
+        if candidate is None:
+            continue
+        try:
+            return _underlay(*candidate)
+        except KernelError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
+    asked = [f"--iface={name}" for name in iface] + [f"--iface-regex={pattern}" for pattern in iface_regex]
+    raise KernelError(f"{_NOT_FOUND}: {' '.join(asked)}; {_what_there_is(known)}")
+
+
+def _named(known: Iterable[_Interface], wanted: str) -> tuple[_Interface, int | None] | None:
+    """Return the interface of that name, or the one that holds the address with that address chosen."""
+    try:
+        address = parse_ipv4(wanted)
+    except ValueError:
+        return next(((interface, None) for interface in known if interface.link.name == wanted), None)
+    holder = _holder(known, address)
+    return None if holder is None else (holder, address)
+
+
+def _matching(known: Iterable[_Interface], pattern: str) -> tuple[_Interface, int | None] | None:
+    """Return the first interface whose address, else whose name, the expression is found in."""
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise KernelError(f"--iface-regex={pattern} is not a regular expression: {error}") from None
+    candidates = [interface for interface in known if not interface.is_own_or_loopback]
+    for interface in candidates:
+        for one in _usable(interface):
+            if expression.search(format_ipv4(one.address)):
+                return interface, one.address
+    return next(((interface, None) for interface in candidates if expression.search(interface.link.name)), None)
+
+
+def _by_path(netlink: Netlink, known: Iterable[_Interface], address: int) -> Underlay:
+    try:
+        path = path_to(netlink, address)
+    except NetlinkError as error:
+        asked = f"--iface-can-reach={format_ipv4(address)}"
+        raise KernelError(f"{_NOT_FOUND}: {asked} cannot be reached ({error}); {_what_there_is(known)}") from error
+    return _underlay(_by_index(known, path.ifindex), path.source)
+
+
+def _by_default_route(netlink: Netlink, known: Iterable[_Interface]) -> Underlay:
+    for path in default_paths(netlink):
+        if path.ifindex:
+            return _underlay(_by_index(known, path.ifindex), None)
+    raise KernelError(f"{_NOT_FOUND}: none was named and there is no default route; {_what_there_is(known)}")
+
+
+def _by_index(known: Iterable[_Interface], index: int) -> _Interface:
+    for interface in known:
+        if interface.link.ifindex == index:
+            return interface
+    raise KernelError(f"{_NOT_FOUND}: the route's interface {index} is gone; {_what_there_is(known)}")
+
+
+def _holder(known: Iterable[_Interface], address: int) -> _Interface | None:
+    return next((one for one in known if any(held.address == address for held in one.addresses)), None)
+
+
+def _underlay(chosen: _Interface, address: int | None) -> Underlay:
+    link = chosen.link
+    if not link.up:
+        raise KernelError(f"interface {link.name} is down; bring it up (ip link set {link.name} up) or name another")
+    usable = _usable(chosen)
+    if address is None and not usable:
+        raise KernelError(
+            f"interface {link.name} has no usable IPv4 address; give it one (ip address add ADDRESS/LENGTH dev "
+            f"{link.name}) or name another interface with --iface"
+        )
+    networks = dict.fromkeys(Subnet.of(one.address, one.length) for one in chosen.addresses)
+    best = usable[0].address if address is None else address
+    return Underlay(link.name, link.ifindex, best, link.mtu, tuple(networks))
+
+
+def _usable(interface: _Interface) -> list[InterfaceAddress]:
+    """Return the addresses to tell others, best first: global before link-local, permanent before dynamic."""
+    fit = [one for one in interface.addresses if one.scope <= SCOPE_LINK and not one.flags & ADDRESS_DEPRECATED]
+    return sorted(fit, key=lambda one: (_is_local(one), not one.flags & ADDRESS_PERMANENT))
+
+
+def _is_local(one: InterfaceAddress) -> bool:
+    return one.scope == SCOPE_LINK or one.address >> 16 == 0xA9FE  # 169.254.0.0/16, RFC 3927
+
+
+def _address(option: str, text: str) -> int:
+    try:
+        return parse_ipv4(text)
+    except ValueError as error:
+        raise KernelError(f"{option}: {error}") from None
+
+
+def _what_there_is(known: Iterable[_Interface]) -> str:
+    there = ", ".join(str(interface) for interface in known if not interface.is_own_or_loopback) or "none"
+    return f"there are: {there}. Name one with --iface (name or address)"
