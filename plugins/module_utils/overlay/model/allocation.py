@@ -33,6 +33,17 @@ def free_subnets(config: NetworkConfig, taken: Iterable[Subnet], limit: int = CA
     return free
 
 
+def candidates(config: NetworkConfig, taken: Collection[Subnet]) -> list[Subnet]:
+    """Return the free subnets to draw one from, lowest first; raise PoolExhaustedError when every one is held."""
+    free = free_subnets(config, taken)
+    if not free:
+        raise PoolExhaustedError(
+            f"out of subnets: all {config.capacity} of Network {config.network} with SubnetLen {config.subnet_len} are "
+            f"leased; release leases of hosts that are gone, widen SubnetMin..SubnetMax, or use a larger Network"
+        )
+    return free
+
+
 def choose_subnet(config: NetworkConfig, taken: Collection[Subnet], previous: Subnet | None = None) -> Subnet:
     """Return the subnet a host without a lease should create: the one it had, if free and fitting, else a random one.
 
@@ -40,13 +51,7 @@ def choose_subnet(config: NetworkConfig, taken: Collection[Subnet], previous: Su
     """
     if previous is not None and config.fits(previous) and not any(previous.overlaps(other) for other in taken):
         return previous
-    free = free_subnets(config, taken)
-    if not free:
-        raise PoolExhaustedError(
-            f"out of subnets: all {config.capacity} of Network {config.network} with SubnetLen {config.subnet_len} are "
-            f"leased; release leases of hosts that are gone, widen SubnetMin..SubnetMax, or use a larger Network"
-        )
-    return random.choice(free)
+    return random.choice(candidates(config, taken))
 
 
 def _merged(subnets: Iterable[Subnet]) -> list[tuple[int, int]]:

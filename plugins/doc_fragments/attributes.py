@@ -1,0 +1,52 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The attributes of every module, and what each is about."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Documentation only: the plain fragment for all modules, one for reading ones, one for those that use etcd."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return the changed status without changing the target.
+  diff_mode:
+    description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
+  idempotent:
+    description:
+      - When run twice in a row, and nothing else changed in between, the second run changes nothing.
+  platform:
+    description: The operating systems that the target can run.
+    support: full
+    platforms: posix
+"""
+
+    INFO = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This module only reads.
+  diff_mode:
+    support: N/A
+    details:
+      - This module only reads.
+  idempotent:
+    support: full
+    details:
+      - This module only reads.
+"""
+
+    ETCD = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/clusternet.overlay.etcd) in C(module_defaults) to set the etcd options once.
+    support: full
+    membership:
+      - clusternet.overlay.etcd
+"""

@@ -1,0 +1,93 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What stands under <prefix>/subnets, row by row: sound leases, reservations, and entries nobody can understand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from .overlay.model.addresses import Subnet, format_ipv4
+from .overlay.model.errors import LeaseError
+from .overlay.model.lease import SubnetLease, lease_problem, overlapping, parse_lease, parse_lease_key
+from .overlay.model.network import NetworkConfig
+from .overlay.store.protocol import Item, Store
+
+
+class Row(NamedTuple):
+    """One key; ``subnet`` is None where the key is none, ``lease`` where key or value is none: ``problem`` says why."""
+
+    item: Item
+    subnet: Subnet | None
+    lease: SubnetLease | None
+    problem: str | None
+
+    def __str__(self) -> str:
+        kind = "reservation" if self.item.reservation else "live lease"
+        holder = f"of {format_ipv4(self.lease.public_ip)}" if self.lease else f"with an unusable value ({self.problem})"
+        return f"{kind} {self.item.key.rpartition('/')[2]} {holder}"
+
+    def is_of(self, public_ip: int | None) -> bool:
+        """Whether the host with this address holds the lease."""
+        return self.lease is not None and self.lease.public_ip == public_ip
+
+
+def folder(prefix: str) -> str:
+    """Return the key below which the leases live."""
+    return f"{prefix}/subnets"
+
+
+def row_of(item: Item) -> Row:
+    """Return a key and its value as they were understood."""
+    name = item.key.rpartition("/")[2]
+    subnet: Subnet | None = None
+    try:
+        subnet = parse_lease_key(name)
+        return Row(item, subnet, parse_lease(name, item.value), None)
+    except LeaseError as error:
+        return Row(item, subnet, None, str(error))
+
+
+def read_rows(store: Store, prefix: str) -> list[Row]:
+    """Return all that stands under the prefix's subnets, in order of address; what is no subnet comes last."""
+    items, _ = store.snapshot(folder(prefix))
+    rows = [row_of(item) for item in items.values()]
+    return sorted(rows, key=lambda row: (row.subnet is None, row.subnet or Subnet(0, 0), row.item.key))
+
+
+def lease_facts(row: Row, ttl: int | None, config: NetworkConfig | None) -> dict[str, Any]:
+    """Return a row as a module returns it; ``ttl`` in seconds, None for a reservation."""
+    lease = row.lease
+    return {
+        "key": row.item.key,
+        "subnet": str(row.subnet) if row.subnet else None,
+        "public_ip": format_ipv4(lease.public_ip) if lease else None,
+        "backend_type": lease.backend_type if lease else None,
+        "backend_data": lease.backend_data if lease else None,
+        "ttl": ttl,
+        "reservation": row.item.reservation,
+        "revision": row.item.revision or None,
+        "problem": row_problem(row, config),
+    }
+
+
+def row_problem(row: Row, config: NetworkConfig | None) -> str | None:
+    """Return what is wrong with a row by itself, as a sentence; without a config only that it cannot be understood."""
+    return row.problem or (lease_problem(row.lease, config) if row.lease and config else None)
+
+
+def table_problems(rows: Iterable[Row]) -> list[str]:
+    """Return a sentence for leases that are in each other's way, though each alone may be sound."""
+    leases = [row.lease for row in rows if row.lease]
+    problems = [
+        f"leases {one.key} of {format_ipv4(one.public_ip)} and {two.key} of {format_ipv4(two.public_ip)} overlap"
+        for one, two in overlapping(leases)
+    ]
+    held: dict[int, list[str]] = {}
+    for lease in leases:
+        held.setdefault(lease.public_ip, []).append(lease.key)
+    return problems + [
+        f"host {format_ipv4(public_ip)} holds {len(keys)} leases: {', '.join(keys)}"
+        for public_ip, keys in held.items()
+        if len(keys) > 1
+    ]

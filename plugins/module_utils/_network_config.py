@@ -1,0 +1,238 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The network config as a playbook states it: what it should say, whether that is a change, and whom it hurts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.common.validation import check_type_bool, check_type_int
+
+from ._etcd import persist
+from ._lease_table import read_rows
+from .overlay.model.addresses import format_ipv4
+from .overlay.model.backend import VxlanOptions
+from .overlay.model.errors import ConfigError
+from .overlay.model.lease import SubnetLease, lease_problem
+from .overlay.model.network import NetworkConfig
+from .overlay.store.connect import other_api_hint
+from .overlay.store.protocol import Item, Store
+
+OPTIONS = {"network": "Network", "subnet_len": "SubnetLen", "subnet_min": "SubnetMin", "subnet_max": "SubnetMax"}
+STATED_KEYS = frozenset(name.lower() for name in (*OPTIONS.values(), "Backend"))
+BACKEND_KEYS = {
+    "type": ("Type", str),
+    "vni": ("VNI", check_type_int),
+    "port": ("Port", check_type_int),
+    "mtu": ("MTU", check_type_int),
+    "gbp": ("GBP", check_type_bool),
+    "learning": ("Learning", check_type_bool),
+    "directrouting": ("DirectRouting", check_type_bool),
+}
+NAMED = 5  # leases an error names before it only counts
+
+
+def wanted_config(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config that the options state, in flannel's names and order; raise ConfigError if it is unusable."""
+    wanted = {name: options[option] for option, name in OPTIONS.items() if options[option] is not None}
+    if options["backend"] is not None:
+        wanted["Backend"] = dict(_backend_item(key, value) for key, value in options["backend"].items())
+    NetworkConfig.from_mapping(wanted)
+    return wanted
+
+
+def put_config(store: Store, prefix: str, options: Mapping[str, Any], check: bool) -> dict[str, Any]:
+    """Bring the config to what the options state; return the module's result."""
+    wanted = wanted_config(options)
+    return persist(lambda _: _put_once(store, prefix, wanted, options["force"], check))
+
+
+def remove_config(store: Store, prefix: str, force: bool, check: bool) -> dict[str, Any]:
+    """Remove the config; return the module's result."""
+    return persist(lambda _: _remove_once(store, prefix, force, check))
+
+
+def show_config(store: Store, prefix: str) -> dict[str, Any]:
+    """Return the result of the reading module."""
+    item = store.get(config_key(prefix))
+    problems = []
+    if item is None:
+        problems += _hints(store, prefix)
+    else:
+        try:
+            NetworkConfig.parse(item.value)
+        except ConfigError as error:
+            problems.append(str(error))
+    return {"changed": False, "exists": item is not None, "problems": problems, **_facts(store, prefix, item)}
+
+
+def config_key(prefix: str) -> str:
+    """Return the key of the network config."""
+    return f"{prefix}/config"
+
+
+def parsed(item: Item | None) -> NetworkConfig | None:
+    """Return the config that a key holds, None where there is none or none that can be used."""
+    try:
+        return NetworkConfig.parse(item.value) if item else None
+    except ConfigError:
+        return None
+
+
+def broken_leases(leases: Iterable[SubnetLease], old: NetworkConfig | None, new: NetworkConfig) -> list[str]:
+    """Return a sentence for each lease that the new config hurts in a way the old one did not."""
+    sentences = []
+    for lease in leases:
+        before = _harms(lease, old) if old else {}
+        harms = [sentence for kind, sentence in _harms(lease, new).items() if kind not in before]
+        if not harms and old and lease.backend_type == "vxlan" and _port(old) != _port(new):
+            harms = [f"lease {lease.key}: its host keeps to vxlan Port {_port(old)} until its agent is restarted"]
+        sentences += harms[:1]
+    return sentences
+
+
+def _put_once(store: Store, prefix: str, wanted: dict[str, Any], force: bool, check: bool) -> dict[str, Any]:
+    key = config_key(prefix)
+    item = old = store.get(key)
+    kept = {name: value for name, value in _object(old).items() if name.lower() not in STATED_KEYS}
+    stated = {**wanted, **kept}
+    try:
+        config = NetworkConfig.from_mapping(stated)
+    except ConfigError as error:
+        raise ConfigError(f"{key} in etcd holds {', '.join(kept)} too: {error}; state=absent removes it") from None
+    changed = old is None or _meaning(_object(old)) != _meaning(stated)
+    if changed and not force:
+        leases = [row.lease for row in read_rows(store, prefix) if row.lease]
+        _refuse("this network config would break", broken_leases(leases, parsed(old), config))
+    value = json.dumps(stated)
+    if changed and not check:
+        item = store.replace(old, value, None) if old else store.create(key, value, None)
+    elif changed:
+        item = old._replace(value=value) if old else Item(key, value, 0)
+    return _result(store, prefix, old, item, _hints(store, prefix) if old is None else [])
+
+
+def _remove_once(store: Store, prefix: str, force: bool, check: bool) -> dict[str, Any]:
+    old = store.get(config_key(prefix))
+    if old is None:
+        return _result(store, prefix, None, None, _hints(store, prefix))
+    if not force:
+        _refuse("removing the network config would strand", [str(row) for row in read_rows(store, prefix)])
+    if not check:
+        store.delete(old)
+    return _result(store, prefix, old, None, [])
+
+
+def _refuse(what: str, hurt: list[str]) -> None:
+    if hurt:
+        more = f"; and {len(hurt) - NAMED} more" if len(hurt) > NAMED else ""
+        raise ConfigError(
+            f"{what} leases in use ({len(hurt)}): {'; '.join(hurt[:NAMED])}{more}. Release them first, "
+            f"or give force=true"
+        )
+
+
+def _harms(lease: SubnetLease, config: NetworkConfig) -> dict[str, str]:
+    """Return what is wrong with a lease under a config, a sentence by kind."""
+    harms: dict[str, str] = {}
+    name = f"lease {lease.key} of {format_ipv4(lease.public_ip)}"
+    unsound = lease_problem(lease, config)
+    if unsound:
+        harms["range"] = unsound
+    elif not config.fits(lease.subnet):
+        harms["fit"] = (
+            f"{name}: it is not a /{config.subnet_len} from SubnetMin {config.subnet_min} to SubnetMax "
+            f"{config.subnet_max}, so its host would change its subnet"
+        )
+    kind = config.backend.type
+    if lease.backend_type and lease.backend_type != kind:
+        harms["type"] = f"{name}: its backend is {lease.backend_type}, which cannot talk to {kind}"
+    elif lease.backend_type and isinstance(config.backend, VxlanOptions):
+        vni = (lease.backend_data or {}).get("VNI", config.backend.vni)  # not written by flannel before 0.14
+        if vni != config.backend.vni:
+            harms["vni"] = f"{name}: its VNI is {vni}, which cannot talk to {config.backend.vni}"
+    return harms
+
+
+def _port(config: NetworkConfig) -> int | None:
+    return config.backend.port if isinstance(config.backend, VxlanOptions) else None
+
+
+def _backend_item(key: str, value: Any) -> tuple[str, Any]:
+    """Return a Backend key as flannel spells it and its value in JSON's type, as templates often give text."""
+    if str(key).lower() not in BACKEND_KEYS:
+        known = ", ".join(name for name, _ in BACKEND_KEYS.values())
+        raise ConfigError(f"backend key {key!r} is not known; the known ones are {known}")
+    name, convert = BACKEND_KEYS[str(key).lower()]
+    try:
+        return name, convert(value) if isinstance(value, str) else value
+    except TypeError:
+        return name, value  # the model says what is wrong with it
+
+
+def _object(item: Item | None) -> dict[str, Any]:
+    """Return the JSON object of a key, an empty one where there is none."""
+    try:
+        value = json.loads(item.value) if item else {}
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _meaning(raw: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return what a config says, however it is written; None if it is unusable."""
+    given = {key.lower(): value for key, value in raw.items()}
+    try:
+        config = NetworkConfig.from_mapping(raw)
+    except ConfigError:
+        return None
+    backend = {key.lower(): value for key, value in given["backend"].items()}
+    return (
+        config,
+        {key: value for key, value in given.items() if key not in STATED_KEYS},
+        {key: value for key, value in backend.items() if key not in BACKEND_KEYS},
+    )
+
+
+def _hints(store: Store, prefix: str) -> list[str]:
+    hint = other_api_hint(store.connection, prefix)
+    return [hint] if hint else []
+
+
+def _facts(store: Store, prefix: str, item: Item | None) -> dict[str, Any]:
+    config = parsed(item)
+    return {
+        "path": config_key(prefix),
+        "api": store.api,
+        "revision": item.revision or None if item else None,
+        "raw": item.value if item else "",
+        "config": _config_facts(config) if config else {},
+    }
+
+
+def _config_facts(config: NetworkConfig) -> dict[str, Any]:
+    return {
+        "network": str(config.network),
+        "subnet_len": config.subnet_len,
+        "subnet_min": format_ipv4(config.subnet_min.first),
+        "subnet_max": format_ipv4(config.subnet_max.first),
+        "capacity": config.capacity,
+        "backend": {"type": config.backend.type, **asdict(config.backend)},
+    }
+
+
+def _result(store: Store, prefix: str, old: Item | None, new: Item | None, warnings: list[str]) -> dict[str, Any]:
+    header = config_key(prefix)
+    diff = {"before_header": header, "after_header": header, "before": _pretty(old), "after": _pretty(new)}
+    changed = (old.value if old else None) != (new.value if new else None)
+    return {"changed": changed, "diff": diff, "warnings": warnings, **_facts(store, prefix, new)}
+
+
+def _pretty(item: Item | None) -> str:
+    if item is None:
+        return ""
+    raw = _object(item)
+    return (json.dumps(raw, indent=2) if raw else item.value) + "\n"

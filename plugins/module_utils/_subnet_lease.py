@@ -1,0 +1,193 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reserving and releasing subnets: which key a request means, whose it is, and what may be done to it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from ._etcd import persist
+from ._lease_table import Row, folder, lease_facts, read_rows, row_of, row_problem, table_problems
+from .overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
+from .overlay.model.allocation import candidates
+from .overlay.model.errors import ConfigError, LeaseError
+from .overlay.model.lease import SubnetLease, lease_problem
+from .overlay.model.network import NetworkConfig
+from .overlay.store.leases import read_config
+from .overlay.store.protocol import Item, Store
+
+T = TypeVar("T")
+
+
+class Request(NamedTuple):
+    """What a playbook asks for; ``public_ip`` is an integer."""
+
+    public_ip: int | None
+    subnet: Subnet | None
+    force: bool
+    check: bool
+
+
+class Plan(NamedTuple):
+    """The reservation to write in place of ``old`` (no key where that is None), the rows to delete, what then holds."""
+
+    write: Item | None
+    old: Row | None
+    drop: list[Row]
+    final: Row | None
+
+
+def request_of(options: Mapping[str, Any], check: bool) -> Request:
+    """Return the request of a module's options; raise ConfigError for an address or subnet that is none."""
+    return Request(
+        _parsed("public_ip", options["public_ip"], parse_ipv4),
+        _parsed("subnet", options["subnet"], Subnet.parse),
+        options.get("force", False),
+        check,
+    )
+
+
+def reserve(store: Store, prefix: str, request: Request) -> dict[str, Any]:
+    """Give the host its reservation; return the module's result."""
+    return persist(lambda lost: _carry_out(store, prefix, request, _plan_reservation(store, prefix, request, lost)))
+
+
+def release(store: Store, prefix: str, request: Request) -> dict[str, Any]:
+    """Delete what the request names, if it is there; return the module's result."""
+    return persist(lambda _: _carry_out(store, prefix, request, _plan_release(read_rows(store, prefix), request)))
+
+
+def show(store: Store, prefix: str, request: Request) -> dict[str, Any]:
+    """Return the result of the reading module: the leases asked for, and the problems of the whole table."""
+    config: NetworkConfig | None = None
+    problems: list[str] = []
+    try:
+        config = read_config(store, prefix)
+    except ConfigError as error:
+        problems.append(str(error))
+    rows = read_rows(store, prefix)
+    left = store.ttl_left([row.item for row in rows if _is_asked_for(row, request)])
+    # A key that expired between the two questions is in neither answer.
+    leases = [lease_facts(row, left[row.item.key], config) for row in rows if row.item.key in left]
+    problems += [problem for problem in (row_problem(row, config) for row in rows) if problem]
+    problems += table_problems(rows)
+    return {"changed": False, "api": store.api, "path": folder(prefix), "leases": leases, "problems": problems}
+
+
+def _plan_reservation(store: Store, prefix: str, request: Request, lost: int) -> Plan:
+    """Return what makes the subnet the host's; ``lost`` is how many races for it were lost so far."""
+    assert request.public_ip is not None
+    config = read_config(store, prefix)
+    rows = read_rows(store, prefix)
+    mine = [row for row in rows if row.is_of(request.public_ip)]
+    subnet = request.subnet or _own_subnet(mine, config) or _free_subnet(rows, config, lost)
+    wanted = SubnetLease(subnet, request.public_ip)
+    _check_wanted(wanted, config)
+    holding = next((row for row in mine if row.subnet == subnet), None)
+    rivals = [row for row in rows if row.subnet and row.subnet.overlaps(subnet) and row not in mine]
+    others = [row for row in mine if row is not holding]
+    if not request.force:
+        _refuse_rivals(store, subnet, rivals)
+        if others and holding is None:
+            raise LeaseError(
+                f"host {format_ipv4(request.public_ip)} has the {others[0]} already; name that subnet, "
+                f"release it first (state=absent), or move the host to {subnet} with force=true"
+            )
+    drop = rivals + others if request.force else []
+    if holding and holding.item.reservation:
+        return Plan(None, None, drop, holding)
+    old = holding or next((row for row in rivals if row.subnet == subnet), None)
+    key = old.item.key if old else f"{folder(prefix)}/{wanted.key}"
+    item = Item(key, holding.item.value if holding else wanted.value(), 0)
+    return Plan(item, old, [row for row in drop if row is not old], row_of(item))
+
+
+def _plan_release(rows: list[Row], request: Request) -> Plan:
+    by_subnet = request.subnet is not None
+    drop = [row for row in rows if (row.subnet == request.subnet if by_subnet else row.is_of(request.public_ip))]
+    for row in drop:
+        if request.force or row.is_of(request.public_ip):
+            continue
+        if request.public_ip is not None:
+            raise LeaseError(f"the {row} is not of {format_ipv4(request.public_ip)}; give force=true to delete it")
+        if row.lease is None or not row.item.reservation:
+            raise LeaseError(
+                f"the {row} may be in use; name the public_ip of its holder too, or give force=true "
+                f"(a flanneld ends when its live key is deleted)"
+            )
+    return Plan(None, None, drop, None)
+
+
+def _carry_out(store: Store, prefix: str, request: Request, plan: Plan) -> dict[str, Any]:
+    final = plan.final
+    if not request.check:
+        if plan.write and plan.old:
+            final = row_of(store.replace(plan.old.item, plan.write.value, None))
+        elif plan.write:
+            final = row_of(store.create(plan.write.key, plan.write.value, None))
+        for row in plan.drop:
+            store.delete(row.item)
+    before = [row for row in (plan.old, *plan.drop) if row]
+    after = [final] if plan.write and final else []
+    return {
+        "changed": bool(plan.write or plan.drop),
+        "api": store.api,
+        "path": folder(prefix),
+        "lease": lease_facts(final, None, None) if final else {},
+        "diff": {"before": _lines(before), "after": _lines(after)},
+    }
+
+
+def _own_subnet(mine: list[Row], config: NetworkConfig) -> Subnet | None:
+    """Return the fitting subnet that the host has; a reservation comes before a lease."""
+    fitting = [row for row in mine if row.subnet and config.fits(row.subnet)]
+    return min(fitting, key=lambda row: not row.item.reservation).subnet if fitting else None
+
+
+def _free_subnet(rows: list[Row], config: NetworkConfig, lost: int) -> Subnet:
+    """Return the lowest free subnet, or any of the lowest once others have been faster: then many are asking."""
+    free = candidates(config, [row.subnet for row in rows if row.subnet])
+    return random.choice(free) if lost else free[0]
+
+
+def _check_wanted(wanted: SubnetLease, config: NetworkConfig) -> None:
+    if not config.fits(wanted.subnet):
+        raise ConfigError(
+            f"subnet {wanted.subnet} cannot be leased: it is not a /{config.subnet_len} from SubnetMin "
+            f"{config.subnet_min} to SubnetMax {config.subnet_max}"
+        )
+    problem = lease_problem(wanted, config)
+    if problem:
+        raise ConfigError(problem)
+
+
+def _refuse_rivals(store: Store, subnet: Subnet, rivals: list[Row]) -> None:
+    if not rivals:
+        return
+    left = store.ttl_left([rivals[0].item]).get(rivals[0].item.key)
+    expiry = f", which expires in {left} s unless it is renewed" if left else ""
+    raise LeaseError(
+        f"subnet {subnet} is taken by the {rivals[0]}{expiry}; choose another subnet, release that one first, "
+        f"or take it with force=true (a flanneld ends when its live key is deleted)"
+    )
+
+
+def _is_asked_for(row: Row, request: Request) -> bool:
+    by_subnet = request.subnet is None or row.subnet == request.subnet
+    return by_subnet and (request.public_ip is None or row.is_of(request.public_ip))
+
+
+def _lines(rows: list[Row]) -> str:
+    return "".join(
+        f"{row.item.key.rpartition('/')[2]} {'reservation' if row.item.reservation else 'lease'} {row.item.value}\n"
+        for row in rows
+    )
+
+
+def _parsed(name: str, text: str | None, parse: Callable[[str], T]) -> T | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} {error}") from None

@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read the network config of an overlay network from etcd."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network_config_info
+short_description: Read the network config of an overlay network from etcd
+version_added: 1.0.0
+author: clusternet.overlay contributors (@clusternet)
+description:
+  - Reads the key C(<prefix>/config) and says what is wrong with it, if anything is.
+  - A key that is not there is an empty result. If it is there in the other etcd API, RV(problems) says so.
+extends_documentation_fragment:
+  - clusternet.overlay.attributes
+  - clusternet.overlay.attributes.info
+  - clusternet.overlay.attributes.etcd
+  - clusternet.overlay.etcd
+seealso:
+  - module: clusternet.overlay.network_config
+  - module: clusternet.overlay.subnet_lease_info
+"""
+
+EXAMPLES = r"""
+- name: Read the network config with the settings of the overlay agent
+  clusternet.overlay.network_config_info:
+  become: true
+  register: overlay
+
+- name: Stop where the fleet has no usable config
+  ansible.builtin.assert:
+    that: overlay.exists and not overlay.problems
+    fail_msg: "{{ overlay.problems | join('; ') }}"
+"""
+
+RETURN = r"""
+exists:
+  description: Whether the key is there.
+  returned: success
+  type: bool
+  sample: true
+path:
+  description: The etcd key of the config.
+  returned: success
+  type: str
+  sample: /coreos.com/network/config
+api:
+  description: The etcd API that was spoken.
+  returned: success
+  type: str
+  sample: v3
+revision:
+  description: The revision of etcd at which the key was last changed, V(null) if it is not there.
+  returned: success
+  type: int
+  sample: 41
+raw:
+  description: The text of the key, empty if it is not there.
+  returned: success
+  type: str
+  sample: '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+config:
+  description: What the config says, with the defaults of keys that are not given; empty if none is usable.
+  returned: success
+  type: dict
+  sample:
+    network: 10.5.0.0/16
+    subnet_len: 24
+    subnet_min: 10.5.1.0
+    subnet_max: 10.5.255.0
+    capacity: 255
+    backend: {type: vxlan, vni: 1, port: 8472, mtu: null, gbp: false, learning: false, direct_routing: false}
+problems:
+  description: Sentences that say why the config cannot be used, or where it was found instead.
+  returned: success
+  type: list
+  elements: str
+  sample: ["SubnetMin 10.5.9.0 is above SubnetMax 10.5.8.0; swap them or widen the range"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec, finish
+from ansible_collections.clusternet.overlay.plugins.module_utils._network_config import show_config
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    finish(module, show_config)
+
+
+if __name__ == "__main__":
+    main()
