@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,9 +54,10 @@ def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) 
     try:
         settings = complete(module.params, AGENT_FILE)
         module.no_log_values.update({settings["password"]} - {""})
-        store = connect(_connection(settings), settings["prefix"])
+        prefix = settings.pop("prefix")
+        store = connect(EtcdConnection(**settings), prefix)
         try:
-            result = work(store, settings["prefix"])
+            result = work(store, prefix)
         finally:
             store.close()
     except OverlayError as error:
@@ -80,20 +81,20 @@ def persist(attempt: Callable[[int], T]) -> T:
 def complete(params: dict[str, Any], agent_file: Path) -> dict[str, Any]:
     """Return the etcd options with all values filled in: as given, else the agent's where no endpoint is given."""
     settings = {name: params[name] or "" for group in AGENT_VARIABLES for name in group}
-    endpoints = params["endpoints"]
+    endpoints, api = _filled(params["endpoints"] or []), params["api"]
     if not endpoints:
         variables = _agent_variables(agent_file)
-        endpoints = variables.get("FLANNELD_ETCD_ENDPOINTS", DEFAULT_ENDPOINT).split(",")
+        endpoints = _filled(variables.get("FLANNELD_ETCD_ENDPOINTS", "").split(",")) or (DEFAULT_ENDPOINT,)
+        api = variables.get("FLANNELD_ETCD_API", api) if api == "auto" else api
         for group in AGENT_VARIABLES:
             if not any(settings[name] for name in group):
                 settings.update({name: variables.get(variable, "") for name, variable in group.items()})
     settings["prefix"] = settings["prefix"].rstrip("/") or DEFAULT_PREFIX
-    return {**settings, "endpoints": endpoints, "api": params["api"], "timeout": params["timeout"]}
+    return {**settings, "endpoints": endpoints, "api": api, "timeout": params["timeout"]}
 
 
-def _connection(settings: dict[str, Any]) -> EtcdConnection:
-    rest = {name: value for name, value in settings.items() if name not in ("endpoints", "prefix")}
-    return EtcdConnection(endpoints=tuple(text.strip() for text in settings["endpoints"]), **rest)
+def _filled(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(text.strip() for text in texts if text.strip())
 
 
 def _agent_variables(path: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from .overlay.model.addresses import Subnet, format_ipv4
 from .overlay.model.errors import LeaseError
 from .overlay.model.lease import SubnetLease, lease_problem, overlapping, parse_lease, parse_lease_key
 from .overlay.model.network import NetworkConfig
+from .overlay.store.leases import subnets_folder
 from .overlay.store.protocol import Item, Store
 
 
@@ -32,11 +33,6 @@ class Row(NamedTuple):
         return self.lease is not None and self.lease.public_ip == public_ip
 
 
-def folder(prefix: str) -> str:
-    """Return the key below which the leases live."""
-    return f"{prefix}/subnets"
-
-
 def row_of(item: Item) -> Row:
     """Return a key and its value as they were understood."""
     name = item.key.rpartition("/")[2]
@@ -50,7 +46,7 @@ def row_of(item: Item) -> Row:
 
 def read_rows(store: Store, prefix: str) -> list[Row]:
     """Return all that stands under the prefix's subnets, in order of address; what is no subnet comes last."""
-    items, _ = store.snapshot(folder(prefix))
+    items, _ = store.snapshot(subnets_folder(prefix))
     rows = [row_of(item) for item in items.values()]
     return sorted(rows, key=lambda row: (row.subnet is None, row.subnet or Subnet(0, 0), row.item.key))
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -19,11 +19,12 @@ from .overlay.model.errors import ConfigError
 from .overlay.model.lease import SubnetLease, lease_problem
 from .overlay.model.network import NetworkConfig
 from .overlay.store.connect import other_api_hint
+from .overlay.store.leases import config_key
 from .overlay.store.protocol import Item, Store
 
 OPTIONS = {"network": "Network", "subnet_len": "SubnetLen", "subnet_min": "SubnetMin", "subnet_max": "SubnetMax"}
 STATED_KEYS = frozenset(name.lower() for name in (*OPTIONS.values(), "Backend"))
-BACKEND_KEYS = {
+BACKEND_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "type": ("Type", str),
     "vni": ("VNI", check_type_int),
     "port": ("Port", check_type_int),
@@ -37,7 +38,7 @@ NAMED = 5  # leases an error names before it only counts
 
 def wanted_config(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the config that the options state, in flannel's names and order; raise ConfigError if it is unusable."""
-    wanted = {name: options[option] for option, name in OPTIONS.items() if options[option] is not None}
+    wanted = {name: options[option] for option, name in OPTIONS.items() if options[option]}
     if options["backend"] is not None:
         wanted["Backend"] = dict(_backend_item(key, value) for key, value in options["backend"].items())
     NetworkConfig.from_mapping(wanted)
@@ -67,11 +68,6 @@ def show_config(store: Store, prefix: str) -> dict[str, Any]:
         except ConfigError as error:
             problems.append(str(error))
     return {"changed": False, "exists": item is not None, "problems": problems, **_facts(store, prefix, item)}
-
-
-def config_key(prefix: str) -> str:
-    """Return the key of the network config."""
-    return f"{prefix}/config"
 
 
 def parsed(item: Item | None) -> NetworkConfig | None:

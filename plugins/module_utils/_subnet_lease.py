@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ._etcd import persist
-from ._lease_table import Row, folder, lease_facts, read_rows, row_of, row_problem, table_problems
+from ._lease_table import Row, lease_facts, read_rows, row_of, row_problem, table_problems
 from .overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
 from .overlay.model.allocation import candidates
 from .overlay.model.errors import ConfigError, LeaseError
 from .overlay.model.lease import SubnetLease, lease_problem
 from .overlay.model.network import NetworkConfig
-from .overlay.store.leases import read_config
+from .overlay.store.leases import read_config, subnets_folder
 from .overlay.store.protocol import Item, Store
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def show(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     leases = [lease_facts(row, left[row.item.key], config) for row in rows if row.item.key in left]
     problems += [problem for problem in (row_problem(row, config) for row in rows) if problem]
     problems += table_problems(rows)
-    return {"changed": False, "api": store.api, "path": folder(prefix), "leases": leases, "problems": problems}
+    return {"changed": False, "api": store.api, "path": subnets_folder(prefix), "leases": leases, "problems": problems}
 
 
 def _plan_reservation(store: Store, prefix: str, request: Request, lost: int) -> Plan:
@@ -99,7 +99,7 @@ def _plan_reservation(store: Store, prefix: str, request: Request, lost: int) ->
     if holding and holding.item.reservation:
         return Plan(None, None, drop, holding)
     old = holding or next((row for row in rivals if row.subnet == subnet), None)
-    key = old.item.key if old else f"{folder(prefix)}/{wanted.key}"
+    key = old.item.key if old else f"{subnets_folder(prefix)}/{wanted.key}"
     item = Item(key, holding.item.value if holding else wanted.value(), 0)
     return Plan(item, old, [row for row in drop if row is not old], row_of(item))
 
@@ -134,7 +134,7 @@ def _carry_out(store: Store, prefix: str, request: Request, plan: Plan) -> dict[
     return {
         "changed": bool(plan.write or plan.drop),
         "api": store.api,
-        "path": folder(prefix),
+        "path": subnets_folder(prefix),
         "lease": lease_facts(final, None, None) if final else {},
         "diff": {"before": _lines(before), "after": _lines(after)},
     }
