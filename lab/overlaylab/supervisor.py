@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -42,9 +43,7 @@ def boot(host: Host) -> None:
     """
     cgroup.join(host.full_name)
     disk, root = host.directory, host.directory / "root"
-    after_power_failure = disk / "work" / "work" / "incompat" / "volatile"
-    if after_power_failure.exists():
-        after_power_failure.rmdir()
+    shutil.rmtree(disk / "work" / "work" / "incompat", ignore_errors=True)  # says that it was mounted so before
     layers = f"lowerdir={host.lab.image / 'base'},upperdir={disk / 'upper'},workdir={disk / 'work'},volatile"
     run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
     os.environ.update(
