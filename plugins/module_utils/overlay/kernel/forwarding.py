@@ -9,26 +9,26 @@ from pathlib import Path
 from ..model.errors import KernelError
 
 _SWITCH = Path("/proc/sys/net/ipv4/ip_forward")
-_WAY_OUT = "run: sysctl -w net.ipv4.ip_forward=1, and put it in /etc/sysctl.d to last"
+_OFF = (
+    "net.ipv4.ip_forward is 0, so no packet passes between containers and other hosts; "
+    "run: sysctl -w net.ipv4.ip_forward=1, and put that line in a file in /etc/sysctl.d so that it lasts"
+)
 
 
-def forwarding_enabled() -> bool:
-    """Return whether net.ipv4.ip_forward is on in this network namespace; raise KernelError if it cannot be read."""
+def forwarding_problem() -> str | None:
+    """Return why packets are not forwarded in this network namespace and the way out, as a sentence, or None."""
     try:
-        return _SWITCH.read_text().strip() != "0"
+        return _OFF if _SWITCH.read_text().strip() == "0" else None
     except OSError as error:
-        raise KernelError(f"net.ipv4.ip_forward cannot be read: {error}; is /proc mounted?") from error
+        return f"{_SWITCH} cannot be read ({error.strerror}), so nobody can tell whether packets are forwarded"
 
 
 def enable_forwarding() -> bool:
-    """Switch forwarding on; return whether it was off before; raise KernelError with the way out where that fails."""
-    if forwarding_enabled():
+    """Switch forwarding on; return whether it was off; raise KernelError with the way out where that is refused."""
+    if forwarding_problem() is None:
         return False
     try:
         _SWITCH.write_text("1")
     except OSError as error:
-        raise KernelError(
-            f"net.ipv4.ip_forward is 0 and cannot be set from here ({error.strerror}): "
-            f"containers would not reach other hosts; on the host {_WAY_OUT}"
-        ) from error
+        raise KernelError(f"{_OFF} (setting it from here: {error.strerror})") from error
     return True
