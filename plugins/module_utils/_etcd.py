@@ -50,7 +50,10 @@ def argument_spec(**own: Any) -> dict[str, Any]:
 
 
 def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) -> None:
-    """End the module with what the work on the store and prefix of its options returns, or with the error it raises."""
+    """End the module with what the work on the store and prefix of its options returns, or with the error it raises.
+
+    What the work returns as ``warnings`` is shown as such.
+    """
     try:
         settings = complete(module.params, AGENT_FILE)
         module.no_log_values.update({settings["password"]} - {""})
@@ -62,6 +65,8 @@ def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) 
             store.close()
     except OverlayError as error:
         module.fail_json(msg=str(error))
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
     module.exit_json(**result)
 
 

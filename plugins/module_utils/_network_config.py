@@ -41,6 +41,8 @@ def wanted_config(options: Mapping[str, Any]) -> dict[str, Any]:
     wanted = {name: options[option] for option, name in OPTIONS.items() if options[option]}
     if options["backend"] is not None:
         wanted["Backend"] = dict(_backend_item(key, value) for key, value in options["backend"].items())
+    if "SubnetLen" in wanted:
+        wanted["SubnetLen"] = _converted(wanted["SubnetLen"], check_type_int)
     NetworkConfig.from_mapping(wanted)
     return wanted
 
@@ -158,15 +160,20 @@ def _port(config: NetworkConfig) -> int | None:
 
 
 def _backend_item(key: str, value: Any) -> tuple[str, Any]:
-    """Return a Backend key as flannel spells it and its value in JSON's type, as templates often give text."""
+    """Return a Backend key as flannel spells it, and its value in JSON's type."""
     if str(key).lower() not in BACKEND_KEYS:
         known = ", ".join(name for name, _ in BACKEND_KEYS.values())
         raise ConfigError(f"backend key {key!r} is not known; the known ones are {known}")
     name, convert = BACKEND_KEYS[str(key).lower()]
+    return name, _converted(value, convert)
+
+
+def _converted(value: Any, convert: Callable[[str], Any]) -> Any:
+    """Return a value that a template made text in its own type; what is none is left for the model to complain of."""
     try:
-        return name, convert(value) if isinstance(value, str) else value
+        return convert(value) if isinstance(value, str) else value
     except TypeError:
-        return name, value  # the model says what is wrong with it
+        return value
 
 
 def _object(item: Item | None) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Inventory arithmetic: whether a network config suits the hosts that are to share it, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.clusternet.overlay.plugins.module_utils._network_config import wanted_config
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
+
+try:
+    from netaddr import AddrFormatError, IPAddress, IPNetwork
+except ImportError:
+    HAS_NETADDR = False
+else:
+    HAS_NETADDR = True
+
+CONFIG_OPTIONS = ("network", "subnet_len", "subnet_min", "subnet_max", "backend")
+
+
+def overlay_problems(
+    config: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]], ranges: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return a sentence for each reason why the hosts cannot share a network of this config; see the documentation."""
+    if not HAS_NETADDR:
+        raise AnsibleFilterError(missing_required_lib("netaddr", reason="on the controller, for overlay_problems"))
+    if not isinstance(config, Mapping):
+        raise AnsibleFilterError(f"overlay_problems wants the options of network_config, not {config!r}")
+    try:
+        parsed = NetworkConfig.from_mapping(wanted_config({name: config.get(name) for name in CONFIG_OPTIONS}))
+    except ConfigError as error:
+        return [str(error)]
+    members = list(hosts)
+    return [
+        *_capacity_problems(parsed, members),
+        *_address_problems(parsed, members),
+        *_subnet_problems(parsed, members),
+        *_range_problems(parsed, _named_ranges(members, ranges or {})),
+    ]
+
+
+def _capacity_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> Iterator[str]:
+    if config.capacity < len(hosts):
+        yield (
+            f"Network {config.network} has {config.capacity} subnets of SubnetLen {config.subnet_len} from SubnetMin "
+            f"to SubnetMax, but there are {len(hosts)} hosts; use a larger Network, a larger SubnetLen or a wider range"
+        )
+
+
+def _address_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> Iterator[str]:
+    overlay = IPNetwork(str(config.network))
+    holders: dict[IPAddress, str] = {}
+    for host in hosts:
+        if not host.get("address"):
+            continue
+        try:
+            address = IPAddress(str(host["address"]))
+        except (AddrFormatError, ValueError):
+            yield f"host {host['name']}: address {host['address']!r} is not an IP address such as 192.0.2.11"
+            continue
+        if address.version != 4:
+            yield f"host {host['name']}: address {address} is not IPv4, which the hosts of an overlay need"
+        elif address in overlay:
+            yield f"host {host['name']}: address {address} lies inside Network {overlay}; choose another Network"
+        if address in holders:
+            yield f"hosts {holders[address]} and {host['name']} have the same address {address}"
+        holders.setdefault(address, host["name"])
+
+
+def _subnet_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> Iterator[str]:
+    holders: dict[Subnet, str] = {}
+    for host in hosts:
+        if not host.get("subnet"):
+            continue
+        try:
+            subnet = Subnet.parse(host["subnet"])
+        except ValueError as error:
+            yield f"host {host['name']}: subnet {error}"
+            continue
+        if not config.fits(subnet):
+            yield (
+                f"host {host['name']}: subnet {subnet} is not a /{config.subnet_len} "
+                f"from SubnetMin {config.subnet_min} to SubnetMax {config.subnet_max}"
+            )
+        if subnet in holders:
+            yield f"hosts {holders[subnet]} and {host['name']} have the same subnet {subnet}"
+        holders.setdefault(subnet, host["name"])
+
+
+def _named_ranges(hosts: list[Mapping[str, Any]], ranges: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    yield from ranges.items()
+    for host in hosts:
+        yield from ((f"host {host['name']}", text) for text in host.get("ranges") or ())
+
+
+def _range_problems(config: NetworkConfig, ranges: Iterable[tuple[str, str]]) -> Iterator[str]:
+    overlay = IPNetwork(str(config.network))
+    for name, text in ranges:
+        try:
+            other = IPNetwork(str(text))
+        except (AddrFormatError, ValueError):
+            yield f"{name}: range {text!r} is not a network such as 172.17.0.0/16"
+            continue
+        if other in overlay or overlay in other:
+            yield f"{name}: range {other.cidr} overlaps Network {overlay}; choose another Network, or move the range"
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"overlay_problems": overlay_problems}
