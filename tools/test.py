@@ -1,0 +1,153 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run the suites that are named, or all, each to its end, and close with one line: how many tests passed and failed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv/bin"
+REPORTS = ROOT / ".cache/reports"
+
+
+class Tally(NamedTuple):
+    """What a suite came to, in tests."""
+
+    passed: int
+    failed: int
+    skipped: int = 0
+
+
+def lint() -> Tally:
+    """Each tool is a test."""
+    scripts = [path for path in tracked() if (ROOT / path).is_file() and is_shell(ROOT / path)]
+    tools = [
+        ["ruff", "check"],
+        ["ruff", "format", "--check"],
+        ["mypy", "plugins", "tests", "lab", "tools"],
+        ["yamllint", "--strict", "."],
+        ["ansible-lint"],
+        ["antsibull-changelog", "lint"],
+        ["shellcheck", *scripts],
+    ]
+    return tally([run(tool) for tool in tools])
+
+
+def unit() -> Tally:
+    """Values, rules and what needs no more than this process."""
+    return pytest("unit")
+
+
+def sanity() -> Tally:
+    """Each test of `ansible-test sanity` is a test."""
+    output = REPORTS / "sanity.log"
+    status = run(["tools/sanity"], output)
+    text = output.read_text(encoding="utf-8")
+    count = len(re.findall(r"^Running sanity test ", text, re.MULTILINE))
+    report = re.search(r"^FATAL: The (\d+) sanity test", text, re.MULTILINE)
+    failed = int(report[1]) if report else int(status != 0)
+    return Tally(max(count - failed, 0), failed)
+
+
+def integration() -> Tally:
+    """A real etcd, and the kernel in network namespaces."""
+    return pytest("integration")
+
+
+def molecule() -> Tally:
+    """Each scenario is a test: the roles on real hosts."""
+    scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+    environment = {"MOLECULE_GLOB": "molecule/*/molecule.yml"}
+    return tally([run(["molecule", "test", "--scenario-name", name], environment=environment) for name in scenarios])
+
+
+SUITES: dict[str, Callable[[], Tally]] = {
+    suite.__name__: suite for suite in (lint, unit, sanity, integration, molecule)
+}
+
+
+def pytest(suite: str) -> Tally:
+    """The tests below tests/SUITE; a run that ends without a report has failed."""
+    report = REPORTS / f"{suite}.xml"
+    report.unlink(missing_ok=True)
+    status = run(["pytest", f"tests/{suite}", f"--junit-xml={report}"])
+    if not report.exists():
+        return Tally(0, 1)
+    counts = ET.parse(report).getroot().find("testsuite")
+    assert counts is not None
+    total, failures, errors, skipped = (int(counts.get(key, "0")) for key in ("tests", "failures", "errors", "skipped"))
+    failed = failures + errors or int(status != 0)
+    return Tally(total - failures - errors - skipped, failed, skipped)
+
+
+def run(command: list[str], output: Path | None = None, environment: dict[str, str] | None = None) -> int:
+    """The command's exit code; what it prints is seen at once, and kept in `output` too."""
+    print(f"\n$ {' '.join(command)}", flush=True)
+    path = f"{BIN}:{os.environ['PATH']}"
+    merged = {**os.environ, **(environment or {}), "PATH": path}
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=merged,
+        text=True,
+        stdout=subprocess.PIPE if output else None,
+        stderr=subprocess.STDOUT if output else None,
+    ) as process:
+        if output and process.stdout:
+            with output.open("w", encoding="utf-8") as kept:
+                for line in process.stdout:
+                    print(line, end="", flush=True)
+                    kept.write(line)
+    return process.returncode
+
+
+def tracked() -> list[str]:
+    """The files that are the project's: in git, or new and not ignored."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def is_shell(path: Path) -> bool:
+    """Whether the file is a shell script, by its first line."""
+    with path.open("rb") as file:
+        return re.match(rb"#!.*\b(ba)?sh\b", file.readline()) is not None
+
+
+def tally(codes: list[int]) -> Tally:
+    """Each exit code is a test."""
+    failed = sum(code != 0 for code in codes)
+    return Tally(len(codes) - failed, failed)
+
+
+def main(names: list[str]) -> int:
+    """Run the suites of these names; 1 when a test failed, 2 for an unknown name."""
+    unknown = [name for name in names if name not in SUITES]
+    if unknown:
+        print(f"no suite {', '.join(unknown)}; there are {', '.join(SUITES)}", file=sys.stderr)
+        return 2
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    results: dict[str, tuple[Tally, float]] = {}
+    for name in names or SUITES:
+        print(f"\n=== {name}", flush=True)
+        start = time.monotonic()
+        results[name] = SUITES[name](), time.monotonic() - start
+    print("\n=== summary")
+    for name, (result, seconds) in results.items():
+        skipped = f", {result.skipped} skipped" if result.skipped else ""
+        print(f"{name:12} {result.passed:5} passed, {result.failed} failed{skipped} in {seconds:.0f} s")
+    failed = sum(result.failed for result, _ in results.values())
+    print(f"{sum(result.passed for result, _ in results.values())} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
