@@ -14,7 +14,7 @@ from ansible.module_utils.common.validation import check_type_bool, check_type_i
 from ._etcd import persist
 from ._lease_table import read_rows
 from .overlay.model.addresses import format_ipv4
-from .overlay.model.backend import VxlanOptions
+from .overlay.model.backend import BackendOptions, VxlanOptions
 from .overlay.model.errors import ConfigError
 from .overlay.model.lease import SubnetLease, lease_problem
 from .overlay.model.network import NetworkConfig
@@ -86,9 +86,7 @@ def broken_leases(leases: Iterable[SubnetLease], old: NetworkConfig | None, new:
     for lease in leases:
         before = _harms(lease, old) if old else {}
         harms = [sentence for kind, sentence in _harms(lease, new).items() if kind not in before]
-        if not harms and old and lease.backend_type == "vxlan" and _port(old) != _port(new):
-            harms = [f"lease {lease.key}: its host keeps to vxlan Port {_port(old)} until its agent is restarted"]
-        sentences += harms[:1]
+        sentences += harms[:1] or _tunnel_harm(lease, (old or new).backend, new.backend)
     return sentences
 
 
@@ -148,15 +146,21 @@ def _harms(lease: SubnetLease, config: NetworkConfig) -> dict[str, str]:
     kind = config.backend.type
     if lease.backend_type and lease.backend_type != kind:
         harms["type"] = f"{name}: its backend is {lease.backend_type}, which cannot talk to {kind}"
-    elif lease.backend_type and isinstance(config.backend, VxlanOptions):
-        vni = (lease.backend_data or {}).get("VNI", config.backend.vni)  # not written by flannel before 0.14
-        if vni != config.backend.vni:
-            harms["vni"] = f"{name}: its VNI is {vni}, which cannot talk to {config.backend.vni}"
     return harms
 
 
-def _port(config: NetworkConfig) -> int | None:
-    return config.backend.port if isinstance(config.backend, VxlanOptions) else None
+def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -> list[str]:
+    """Return a sentence if the host of a lease is in the tunnel of the old config and so not in that of the new."""
+    if lease.backend_type != "vxlan" or not isinstance(old, VxlanOptions) or not isinstance(new, VxlanOptions):
+        return []
+    vni = (lease.backend_data or {}).get("VNI", old.vni)  # flannel before 0.14 wrote none
+    was_out = old is not new and vni != old.vni
+    if was_out or (vni, old.port) == (new.vni, new.port):
+        return []
+    return [
+        f"lease {lease.key} of {format_ipv4(lease.public_ip)}: its host keeps to VNI {vni} and Port {old.port} "
+        f"until its agent is restarted, and cannot talk to VNI {new.vni} and Port {new.port}"
+    ]
 
 
 def _backend_item(key: str, value: Any) -> tuple[str, Any]:

@@ -1,0 +1,179 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the etcd settings of a module come from: its options, the environment, the agent's file, and in which order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.clusternet.overlay.plugins.module_utils import _etcd
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import StoreError
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import (
+    ChangedError,
+    GoneError,
+    KeyExistsError,
+)
+
+AGENT = """\
+# written by a role
+FLANNELD_ETCD_ENDPOINTS=http://192.0.2.11:2379,http://192.0.2.12:2379
+FLANNELD_ETCD_PREFIX="/atomic.io/network"
+FLANNELD_ETCD_API=v2
+FLANNELD_ETCD_CAFILE=/etc/ca.pem
+FLANNELD_ETCD_USERNAME='overlay'
+FLANNELD_ETCD_PASSWORD="a b\\"c"
+FLANNELD_IFACE=eth1
+PATH=/bin
+"""
+
+
+@pytest.fixture
+def agent_file(tmp_path: Path) -> Path:
+    path = tmp_path / "overlayd.env"
+    path.write_text(AGENT)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENDPOINTS", "CACERT", "CERT", "KEY", "USER", "PASSWORD"):
+        monkeypatch.delenv(f"ETCDCTL_{name}", raising=False)
+
+
+def settings_of(agent_file: Path, **options: Any) -> dict[str, Any]:
+    """Return the settings for options as a playbook gives them, fallbacks of the argument spec included."""
+    checked = ArgumentSpecValidator(_etcd.argument_spec()).validate(options)
+    assert not checked.error_messages
+    return _etcd.complete(checked.validated_parameters, agent_file)
+
+
+def test_without_anything_it_is_the_etcd_of_the_host_itself(tmp_path: Path) -> None:
+    assert settings_of(tmp_path / "none") == {
+        "endpoints": ("http://127.0.0.1:2379",),
+        "api": "auto",
+        "prefix": "/coreos.com/network",
+        "ca_file": "",
+        "cert_file": "",
+        "key_file": "",
+        "username": "",
+        "password": "",
+        "timeout": 5.0,
+    }
+
+
+def test_without_endpoints_the_agents_settings_are_used(agent_file: Path) -> None:
+    assert settings_of(agent_file) == {
+        "endpoints": ("http://192.0.2.11:2379", "http://192.0.2.12:2379"),
+        "api": "v2",
+        "prefix": "/atomic.io/network",
+        "ca_file": "/etc/ca.pem",
+        "cert_file": "",
+        "key_file": "",
+        "username": "overlay",
+        "password": 'a b"c',
+        "timeout": 5.0,
+    }
+
+
+def test_with_endpoints_nothing_of_the_agents_is_sent_there(agent_file: Path) -> None:
+    settings = settings_of(agent_file, endpoints=["http://198.51.100.1:2379"])
+    assert settings["endpoints"] == ("http://198.51.100.1:2379",)
+    assert settings["prefix"] == "/coreos.com/network"
+    assert (settings["ca_file"], settings["username"], settings["password"]) == ("", "", "")
+
+
+def test_an_option_goes_before_the_agents_setting(agent_file: Path) -> None:
+    settings = settings_of(agent_file, prefix="/mine/", ca_file="/my/ca.pem", api="v3")
+    assert (settings["prefix"], settings["ca_file"], settings["api"]) == ("/mine", "/my/ca.pem", "v3")
+
+
+def test_a_user_given_is_never_paired_with_the_agents_password(agent_file: Path) -> None:
+    settings = settings_of(agent_file, username="root")
+    assert (settings["username"], settings["password"]) == ("root", "")
+
+
+def test_the_environment_of_etcdctl_goes_before_the_agents_settings(
+    agent_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETCDCTL_ENDPOINTS", "http://a:1, b:2")
+    monkeypatch.setenv("ETCDCTL_CACERT", "/e/ca")
+    monkeypatch.setenv("ETCDCTL_CERT", "/e/cert")
+    monkeypatch.setenv("ETCDCTL_KEY", "/e/key")
+    monkeypatch.setenv("ETCDCTL_USER", "root:pw:x")
+    settings = settings_of(agent_file)
+    assert settings["endpoints"] == ("http://a:1", "b:2")
+    assert (settings["ca_file"], settings["cert_file"], settings["key_file"]) == ("/e/ca", "/e/cert", "/e/key")
+    assert (settings["username"], settings["password"]) == ("root", "pw:x")
+
+
+def test_a_password_of_its_own_variable_goes_before_the_one_behind_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETCDCTL_USER", "root:old")
+    monkeypatch.setenv("ETCDCTL_PASSWORD", "new")
+    settings = settings_of(Path("/nonexistent"))
+    assert (settings["username"], settings["password"]) == ("root", "new")
+
+
+@pytest.mark.parametrize("variable", ["ETCDCTL_USER", "ETCDCTL_PASSWORD"])
+def test_a_password_from_the_environment_is_kept_from_the_output(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETCDCTL_USER", "root")
+    monkeypatch.setenv(variable, {"ETCDCTL_USER": "root:hunter2"}.get(variable, "hunter2"))
+    checked = ArgumentSpecValidator(_etcd.argument_spec()).validate({})
+    assert checked._no_log_values == {"hunter2"}
+    assert "hunter2" not in str(checked.validated_parameters["username"])
+
+
+def test_empty_options_count_as_not_given(agent_file: Path) -> None:
+    settings = settings_of(agent_file, endpoints=[], prefix="", ca_file="", username="", password="")
+    assert settings == settings_of(agent_file)
+
+
+def test_a_settings_file_that_cannot_be_read_says_how_to_go_on(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"cannot be read .* run this with become, or give endpoints"):
+        settings_of(tmp_path)  # a directory: even root cannot read it as a file
+
+
+def test_unbalanced_quotes_in_the_settings_file_are_named_without_their_value(tmp_path: Path) -> None:
+    path = tmp_path / "overlayd.env"
+    path.write_text('FLANNELD_ETCD_PASSWORD="hunter2\n')
+    with pytest.raises(StoreError, match="the value of FLANNELD_ETCD_PASSWORD cannot be understood") as error:
+        settings_of(path)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("outrun", [ChangedError, GoneError, KeyExistsError])
+def test_a_lost_race_is_run_again_and_told_how_often(outrun: type[StoreError]) -> None:
+    def attempt(lost: int) -> str:
+        if lost < 3:
+            raise outrun("another was faster")
+        return f"won after {lost}"
+
+    assert _etcd.persist(attempt) == "won after 3"
+
+
+def test_a_race_that_is_always_lost_ends_as_the_error_it_is() -> None:
+    seen: list[int] = []
+
+    def attempt(lost: int) -> None:
+        seen.append(lost)
+        raise ChangedError("another was faster")
+
+    with pytest.raises(ChangedError):
+        _etcd.persist(attempt)
+    assert seen == list(range(_etcd.ATTEMPTS))
+
+
+def test_any_other_error_is_not_tried_again() -> None:
+    seen: list[int] = []
+
+    def attempt(lost: int) -> None:
+        seen.append(lost)
+        raise StoreError("no quorum")
+
+    with pytest.raises(StoreError, match="no quorum"):
+        _etcd.persist(attempt)
+    assert seen == [0]

@@ -1,0 +1,112 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the options of network_config state, and whom a change of the config hurts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils._network_config import broken_leases, wanted_config
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
+
+NOTHING = {"network": None, "subnet_len": None, "subnet_min": None, "subnet_max": None, "backend": None}
+
+
+def wanted(**options: Any) -> dict[str, Any]:
+    return wanted_config({**NOTHING, "network": "10.5.0.0/16", "backend": {"Type": "vxlan"}, **options})
+
+
+def config(backend: dict[str, Any] | None = None, **options: Any) -> NetworkConfig:
+    return NetworkConfig.from_mapping(wanted(backend=backend or {"Type": "vxlan"}, **options))
+
+
+def lease(subnet: str = "10.5.7.0/24", kind: str = "vxlan", data: dict[str, Any] | None = None) -> SubnetLease:
+    return SubnetLease(Subnet.parse(subnet), parse_ipv4("192.0.2.7"), kind, data)
+
+
+def test_only_given_keys_are_stated_in_flannels_names_and_order() -> None:
+    assert list(wanted().items()) == [("Network", "10.5.0.0/16"), ("Backend", {"Type": "vxlan"})]
+    full = wanted(subnet_max="10.5.9.0", subnet_min="10.5.7.0", subnet_len=24)
+    assert list(full) == ["Network", "SubnetLen", "SubnetMin", "SubnetMax", "Backend"]
+
+
+def test_backend_keys_get_flannels_spelling_and_json_types() -> None:
+    given = {"type": "vxlan", "vni": "7", "PORT": "4789", "directrouting": "yes", "Learning": False, "mtu": 1400}
+    assert wanted(backend=given)["Backend"] == {
+        "Type": "vxlan",
+        "VNI": 7,
+        "Port": 4789,
+        "DirectRouting": True,
+        "Learning": False,
+        "MTU": 1400,
+    }
+
+
+def test_a_misspelt_backend_key_is_refused_instead_of_ignored() -> None:
+    with pytest.raises(ConfigError, match="backend key 'Prot' is not known; the known ones are Type, VNI, Port, MTU"):
+        wanted(backend={"Type": "vxlan", "Prot": 4789})
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"backend": {"Type": "vxlan", "VNI": "seven"}}, "Backend VNI 'seven' is not a whole number"),
+        ({"subnet_len": "many"}, "SubnetLen 'many' is not a whole number"),
+        ({"subnet_min": "10.5.0.7"}, "SubnetMin is not on a SubnetLen boundary"),
+        ({"network": None}, "please define a correct Network parameter"),
+        ({"backend": None}, "Backend is missing"),
+    ],
+)
+def test_options_that_make_no_usable_config_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        wanted(**options)
+
+
+@pytest.mark.parametrize(
+    "held, old, new, sentence",
+    [
+        (lease(), config(), config(network="10.6.0.0/16"), "subnet 10.5.7.0/24 is not a part of Network 10.6.0.0/16"),
+        (lease(), config(), config(network="192.0.0.0/8"), "is not a part of Network"),
+        (lease(), config(), config(subnet_len=25), "192.0.2.7: it is not a /25 from SubnetMin 10.5.0.128/25"),
+        (lease(), config(), config(subnet_min="10.5.8.0"), "it is not a /24 from SubnetMin 10.5.8.0/24"),
+        (lease(), config(), config({"Type": "host-gw"}), "its backend is vxlan, which cannot talk to host-gw"),
+        (lease(kind="host-gw"), config({"Type": "host-gw"}), config(), "its backend is host-gw"),
+        (lease(data={"VNI": 1}), config(), config({"Type": "vxlan", "VNI": 2}), "keeps to VNI 1 and Port 8472"),
+        (lease(data={"VtepMAC": "x"}), config(), config({"Type": "vxlan", "VNI": 2}), "keeps to VNI 1 and Port 8472"),
+        (lease(), config(), config({"Type": "vxlan", "Port": 4789}), "cannot talk to VNI 1 and Port 4789"),
+        (lease(data={"VNI": 1}), None, config({"Type": "vxlan", "VNI": 2}), "keeps to VNI 1"),
+        (lease(), None, config(network="10.6.0.0/16"), "is not a part of Network 10.6.0.0/16"),
+    ],
+)
+def test_a_change_that_cuts_off_a_host_is_told_once_by_its_lease(
+    held: SubnetLease, old: NetworkConfig | None, new: NetworkConfig, sentence: str
+) -> None:
+    (told,) = broken_leases([held], old, new)
+    assert "lease 10.5.7.0-24" in told
+    assert sentence in told
+
+
+@pytest.mark.parametrize(
+    "held, old, new",
+    [
+        (lease(), config(), config(subnet_min="10.5.7.0", subnet_max="10.5.7.0")),
+        (lease(), config(), config(network="10.0.0.0/8")),
+        (lease(), config(), config({"Type": "vxlan", "MTU": 1400, "DirectRouting": True})),
+        (lease(kind=""), config(), config({"Type": "host-gw"})),
+        (lease(data={"VtepMAC": "82:4b:b6:2f:54:4e"}), config(), config({"Type": "vxlan", "VNI": 1})),
+        (lease("10.9.7.0/24"), config(), config(subnet_min="10.5.8.0")),
+        (lease(kind="udp"), config(), config({"Type": "vxlan", "VNI": 2})),
+        (lease(data={"VNI": 2}), config(), config({"Type": "vxlan", "VNI": 2})),
+        (lease(data={"VNI": 3}), config(), config({"Type": "vxlan", "VNI": 2})),
+        (lease(data={"VNI": 1}), None, config()),
+        (lease(), None, config()),
+    ],
+)
+def test_a_change_that_leaves_a_lease_as_good_or_bad_as_it_was_is_no_harm(
+    held: SubnetLease, old: NetworkConfig | None, new: NetworkConfig
+) -> None:
+    assert broken_leases([held], old, new) == []
