@@ -16,7 +16,8 @@ from overlaylab.process import run
 from overlaylab.supply import unpack
 
 _TAG = "overlay-probe:latest"
-_PROGRAMS = ("/usr/bin/ping", "/usr/bin/iperf3", "/usr/bin/ip")
+# a real shell too: the one in busybox runs its own ping and ip, whatever PATH says
+_PROGRAMS = ("/usr/bin/dash", "/usr/bin/ping", "/usr/bin/iperf3", "/usr/bin/ip")
 _LINKS = {"bin": "usr/bin", "sbin": "usr/bin", "usr/sbin": "bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 _FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
@@ -60,8 +61,9 @@ def _layer(base: Path, debs: Path) -> bytes:
         busybox = Path(scratch) / "bin" / "busybox"
         _add(tar, "usr/bin/busybox", busybox.read_bytes(), 0o755)
         for applet in sorted(set(run(str(busybox), "--list").stdout.split())):
-            if applet != "busybox" and f"/usr/bin/{applet}" not in _PROGRAMS:
+            if applet not in ("busybox", "sh") and f"/usr/bin/{applet}" not in _PROGRAMS:
                 _link(tar, f"usr/bin/{applet}", "busybox")
+        _link(tar, "usr/bin/sh", "dash")
         for program in (*_PROGRAMS, *_libraries(base)):
             _add(tar, f"usr{program.removeprefix('/usr')}", _read(base, program), 0o755)
     return out.getvalue()
