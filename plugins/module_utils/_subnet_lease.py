@@ -51,11 +51,18 @@ def request_of(options: Mapping[str, Any], check: bool) -> Request:
 
 def reserve(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     """Give the host its reservation; return the module's result."""
-    return persist(lambda lost: _carry_out(store, prefix, request, _plan_reservation(store, prefix, request, lost)))
+    if request.public_ip is None:
+        raise ConfigError("public_ip is empty; name the address of the host that the reservation is for")
+    public_ip = request.public_ip
+    return persist(
+        lambda lost: _carry_out(store, prefix, request, _plan_reservation(store, prefix, request, public_ip, lost))
+    )
 
 
 def release(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     """Delete what the request names, if it is there; return the module's result."""
+    if request.public_ip is None and request.subnet is None:
+        raise ConfigError("public_ip and subnet are empty; name what is to be released")
     return persist(lambda _: _carry_out(store, prefix, request, _plan_release(read_rows(store, prefix), request)))
 
 
@@ -76,14 +83,13 @@ def show(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     return {"changed": False, "api": store.api, "path": subnets_folder(prefix), "leases": leases, "problems": problems}
 
 
-def _plan_reservation(store: Store, prefix: str, request: Request, lost: int) -> Plan:
+def _plan_reservation(store: Store, prefix: str, request: Request, public_ip: int, lost: int) -> Plan:
     """Return what makes the subnet the host's; ``lost`` is how many races for it were lost so far."""
-    assert request.public_ip is not None
     config = read_config(store, prefix)
     rows = read_rows(store, prefix)
-    mine = [row for row in rows if row.is_of(request.public_ip)]
+    mine = [row for row in rows if row.is_of(public_ip)]
     subnet = request.subnet or _own_subnet(mine, config) or _free_subnet(rows, config, lost)
-    wanted = SubnetLease(subnet, request.public_ip)
+    wanted = SubnetLease(subnet, public_ip)
     _check_wanted(wanted, config)
     holding = next((row for row in mine if row.subnet == subnet), None)
     rivals = [row for row in rows if row.subnet and row.subnet.overlaps(subnet) and row not in mine]
@@ -92,7 +98,7 @@ def _plan_reservation(store: Store, prefix: str, request: Request, lost: int) ->
         _refuse_rivals(store, subnet, rivals)
         if others and holding is None:
             raise LeaseError(
-                f"host {format_ipv4(request.public_ip)} has the {others[0]} already; name that subnet, "
+                f"host {format_ipv4(public_ip)} has the {others[0]} already; name that subnet, "
                 f"release it first (state=absent), or move the host to {subnet} with force=true"
             )
     drop = rivals + others if request.force else []
@@ -188,6 +194,6 @@ def _lines(rows: list[Row]) -> str:
 
 def _parsed(name: str, text: str | None, parse: Callable[[str], T]) -> T | None:
     try:
-        return None if text is None else parse(text)
+        return parse(text) if text else None
     except ValueError as error:
         raise ConfigError(f"{name} {error}") from None
