@@ -1,0 +1,122 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A v3 watch that outlives its connection: it resumes at another endpoint behind the last event it handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..model.errors import StoreError
+from .connection import Endpoint, EtcdConnection
+from .errors import AuthenticationError, CompactedError, UnreachableError
+from .gateway import Gateway, Stream
+from .protocol import Event
+from .refusal import PERMISSION_DENIED, UNAVAILABLE, Refusal
+from .v3_codec import events, folder_range
+from .wire import EndpointError
+
+
+class Watch:
+    """All changes below a folder after a revision."""
+
+    def __init__(self, gateway: Gateway, connection: EtcdConnection, folder: str, revision: int) -> None:
+        self._gateway = gateway
+        self._connection = connection
+        self._range = folder_range(folder)
+        self._revision = revision
+        self._stream: Stream | None = None
+        self._waiting: list[Event] = []  # what came together with the confirmation
+        self._losses: list[tuple[str, str]] = []  # streams lost since one last proved to work
+        self._closed = False
+
+    def wait(self, timeout: float) -> list[Event]:
+        """Return the next events as soon as they arrive, [] when none did for ``timeout`` seconds; see Store.watch."""
+        while not self._closed:
+            if self._stream is None:
+                self._stream = self._gateway.failover.run(self._open)
+            try:
+                arrived = self._waiting or self._events(self._stream.endpoint, self._stream.results(timeout))
+            except EndpointError as error:
+                self._lose(self._stream, str(error))
+                continue
+            self._waiting = []
+            self._losses.clear()
+            return arrived
+        raise StoreError("the watch was closed")
+
+    def interrupt(self) -> None:
+        """End what another thread waits for."""
+        self._closed = True
+        if self._stream is not None:
+            self._stream.interrupt()
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _lose(self, stream: Stream, reason: str) -> None:
+        self.close()
+        if self._closed:
+            return
+        self._gateway.failover.avoid(stream.endpoint)
+        self._losses.append((str(stream.endpoint), reason))
+        # Each endpoint gets one more try; a cluster that grants watches and drops them at once is of no use.
+        if len(self._losses) > len(self._connection.parsed_endpoints):
+            raise UnreachableError(dict(self._losses))
+
+    def _open(self, endpoint: Endpoint) -> Stream:
+        try:
+            return self._begin(endpoint)
+        except AuthenticationError:
+            # A watch with an expired token is told "permission denied", where a call is told about the token.
+            if not self._gateway.renew_token():
+                raise
+            return self._begin(endpoint)
+
+    def _begin(self, endpoint: Endpoint) -> Stream:
+        key, end = self._range
+        request = {"key": key, "range_end": end, "start_revision": str(self._revision + 1)}
+        stream = self._gateway.open_stream(endpoint, "/watch", {"create_request": request})
+        try:
+            results = stream.results(self._connection.timeout)
+            if not results:
+                raise EndpointError(f"no answer within {self._connection.timeout:g} seconds", sent=False)
+            self._check_history(endpoint, int(results[0]["header"]["revision"]))
+            self._waiting = self._events(endpoint, results)
+        except StoreError:
+            stream.close()
+            raise
+        return stream
+
+    def _check_history(self, endpoint: Endpoint, revision: int) -> None:
+        # Such a server would stay silent until its revisions have caught up with ours.
+        if revision < self._revision:
+            raise CompactedError(
+                f"etcd at {endpoint} is at revision {revision}, behind {self._revision} that was seen before: it lags, "
+                f"or its data was restored or lost"
+            )
+
+    def _events(self, endpoint: Endpoint, results: Iterable[Mapping[str, Any]]) -> list[Event]:
+        arrived: list[Event] = []
+        for result in results:
+            if result.get("canceled"):
+                raise self._cancellation(endpoint, result)
+            raw = result.get("events", ())
+            if raw:
+                # The header's revision may be ahead of what this reply holds; that of the last event is not.
+                self._revision = int(raw[-1]["kv"]["mod_revision"])
+                arrived += events(raw)
+        return arrived
+
+    def _cancellation(self, endpoint: Endpoint, result: Mapping[str, Any]) -> StoreError:
+        if "compact_revision" in result:
+            return CompactedError(
+                f"etcd at {endpoint} has compacted its history up to revision {result['compact_revision']}, "
+                f"past {self._revision} that was seen last"
+            )
+        reason = result.get("cancel_reason") or "it canceled the watch"
+        code = PERMISSION_DENIED if "permission denied" in reason else UNAVAILABLE
+        return Refusal(code, reason).error(endpoint, self._connection.username)

@@ -1,0 +1,157 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One connection to one endpoint: opened when needed, kept open, and its failures put into words."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..model.errors import StoreError
+from .connection import Endpoint
+from .http1 import ProtocolError, Response, render_request
+
+if TYPE_CHECKING:
+    import ssl
+
+RECEIVE_SIZE = 1 << 18  # bytes
+# A peer that vanished without a word is noticed after idle + count * interval = 25 seconds.
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
+
+
+class EndpointError(StoreError):
+    """This endpoint cannot be used; ``sent`` tells whether it may have acted on the request all the same."""
+
+    def __init__(self, reason: str, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+class Wire:
+    """A persistent connection, for one exchange after the other or for one stream; for one thread at a time."""
+
+    def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None, timeout: float) -> None:
+        self.endpoint = endpoint
+        self._context = context if endpoint.scheme == "https" else None
+        self._timeout = timeout
+        self._socket: socket.socket | None = None
+
+    def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
+        """Send a request and return the complete response; raise EndpointError."""
+        self.send(method, path, headers, body)
+        response = Response()
+        while not response.complete:
+            self.receive(response, self._timeout)
+        return response
+
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> None:
+        """Send a request over the open connection, or a fresh one; raise EndpointError."""
+        connected = self._ready()
+        host = str(self.endpoint).partition("://")[2]
+        try:
+            connected.settimeout(self._timeout)
+            connected.sendall(render_request(method, path, host, headers, body))
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def receive(self, response: Response, timeout: float) -> None:
+        """Feed the response with what arrives next; raise EndpointError, also when nothing did for ``timeout``."""
+        if not self._feed(response, timeout):
+            self.close()
+            raise EndpointError(f"no answer within {timeout:g} seconds", sent=True)
+
+    def poll(self, response: Response, timeout: float) -> bool:
+        """Feed a stream's response with what arrives next and return True, or False when nothing did in time."""
+        return self._feed(response, timeout)
+
+    def interrupt(self) -> None:
+        """End what another thread waits for on this connection."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _ready(self) -> socket.socket:
+        if self._socket is not None and _ended(self._socket):
+            self.close()
+        if self._socket is None:
+            try:
+                self._socket = self._open()
+            except OSError as error:
+                raise EndpointError(self._reason(error), sent=False) from None
+        return self._socket
+
+    def _open(self) -> socket.socket:
+        opened = socket.create_connection((self.endpoint.host, self.endpoint.port), self._timeout)
+        try:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in KEEPALIVE:
+                opened.setsockopt(socket.IPPROTO_TCP, option, value)
+            if self._context is not None:
+                return self._context.wrap_socket(opened, server_hostname=self.endpoint.host)
+        except OSError:
+            opened.close()
+            raise
+        return opened
+
+    def _feed(self, response: Response, timeout: float) -> bool:
+        if self._socket is None:
+            raise EndpointError("the connection is closed", sent=True)
+        try:
+            self._socket.settimeout(timeout)
+            data = self._socket.recv(RECEIVE_SIZE)
+            response.feed(data)
+        except socket.timeout:
+            return False
+        except (OSError, ProtocolError) as error:
+            raise self._failure(error) from None
+        if response.complete and not response.reusable:
+            self.close()
+        return True
+
+    def _failure(self, error: OSError | ProtocolError) -> EndpointError:
+        self.close()
+        # A server that wants a client certificate says so after the handshake, but before it looks at the request.
+        return EndpointError(self._reason(error), sent="ALERT" not in _tls_reason(error))
+
+    def _reason(self, error: OSError | ProtocolError) -> str:
+        if isinstance(error, ProtocolError):
+            other = "plain http" if self._context is not None else "https"
+            return f"{error} (does it speak {other}, or another protocol?)"
+        if isinstance(error, socket.timeout):
+            return f"no answer within {self._timeout:g} seconds"
+        if isinstance(error, socket.gaierror):
+            return f"the name {self.endpoint.host} cannot be resolved"
+        verification = getattr(error, "verify_message", "")
+        if verification:
+            return f"its certificate is not to be trusted: {verification}; check the CA file and the endpoint's name"
+        return _tls_words(_tls_reason(error)) or (error.strerror or str(error)).lower()
+
+
+def _ended(idle: socket.socket) -> bool:
+    """Whether the other side closed an idle connection: only then is there something to read."""
+    poller = select.poll()
+    poller.register(idle, select.POLLIN)
+    return bool(poller.poll(0))
+
+
+def _tls_reason(error: Exception) -> str:
+    """Return OpenSSL's name of what went wrong, such as TLSV13_ALERT_CERTIFICATE_REQUIRED, or nothing."""
+    return getattr(error, "reason", None) or ""
+
+
+def _tls_words(reason: str) -> str:
+    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
+        return f"it refused our client certificate, or demands one ({reason}); check cert_file and key_file"
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE", "RECORD_LAYER_FAILURE"):
+        return f"it does not speak TLS ({reason}); is the endpoint http instead of https?"
+    return f"TLS failed: {reason}" if reason else ""
