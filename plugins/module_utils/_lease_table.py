@@ -46,7 +46,7 @@ def row_of(item: Item) -> Row:
 
 def read_rows(store: Store, prefix: str) -> list[Row]:
     """Return all that stands under the prefix's subnets, in order of address; what is no subnet comes last."""
-    items, _ = store.snapshot(subnets_folder(prefix))
+    items = store.snapshot(subnets_folder(prefix))[0]
     rows = [row_of(item) for item in items.values()]
     return sorted(rows, key=lambda row: (row.subnet is None, row.subnet or Subnet(0, 0), row.item.key))
 

@@ -166,7 +166,7 @@ def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -
 def _backend_item(key: str, value: Any) -> tuple[str, Any]:
     """Return a Backend key as flannel spells it, and its value in JSON's type."""
     if str(key).lower() not in BACKEND_KEYS:
-        known = ", ".join(name for name, _ in BACKEND_KEYS.values())
+        known = ", ".join(spelling for spelling, convert in BACKEND_KEYS.values())
         raise ConfigError(f"backend key {key!r} is not known; the known ones are {known}")
     name, convert = BACKEND_KEYS[str(key).lower()]
     return name, _converted(value, convert)
