@@ -1,0 +1,112 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Docker engine of this host as systemd, /proc, Docker itself and the bridge's device show it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .overlay.model.docker import BRIDGE, Bridge, docker_version, read_flags
+from .overlay.model.docker_unit import (
+    DaemonStart,
+    UnitFile,
+    parse_environment_file,
+    parse_environment_line,
+    parse_unit,
+)
+from .overlay.model.errors import OverlayError
+
+_MTU = "com.docker.network.driver.mtu"
+_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+VALIDATE_SINCE = (23, 0)  # dockerd --validate
+
+
+class Engine:
+    """Reads the engine that a systemd unit runs; the one thing it changes is systemd's knowledge of the unit."""
+
+    def __init__(self, module: AnsibleModule, unit: str) -> None:
+        self._module = module
+        self.unit = unit
+
+    def unit_files(self) -> list[UnitFile]:
+        """Return the unit's files; OverlayError where systemd does not know the unit."""
+        code, text, _ = self._module.run_command(["systemctl", "cat", "--no-pager", self.unit])
+        files = parse_unit(text)
+        if code or not files:
+            raise OverlayError(f"systemd knows no unit {self.unit}; install Docker first, or set unit to its name here")
+        return files
+
+    def reload_units(self) -> None:
+        """Make systemd read its unit files again."""
+        self._module.run_command(["systemctl", "daemon-reload"], check_rc=True)
+
+    def version(self, program: str) -> tuple[int, int]:
+        """Return the major and minor version of a dockerd."""
+        code, text, errors = self._module.run_command([program, "--version"])
+        if code:
+            raise OverlayError(f"{program} --version failed: {errors.strip() or text.strip()}")
+        return docker_version(text)
+
+    def validate(self, program: str, daemon_file: str, text: str) -> None:
+        """Raise OverlayError where dockerd would not take a daemon.json of this text."""
+        draft = Path(self._module.tmpdir) / "daemon.json"
+        draft.write_text(text, encoding="utf-8")
+        code, _, errors = self._module.run_command([program, "--validate", f"--config-file={draft}"])
+        if code:
+            raise OverlayError(f"dockerd refuses {daemon_file} as it would become: {errors.strip()}")
+
+    def running_flags(self) -> dict[str, str] | None:
+        """Return the running dockerd's flags that concern the bridge, None where it does not run."""
+        _, answer, _ = self._module.run_command(["systemctl", "show", "--property=MainPID", "--value", self.unit])
+        pid = answer.strip()
+        if pid in ("", "0"):
+            return None
+        try:
+            words = Path("/proc", pid, "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except FileNotFoundError:
+            return None
+        return read_flags(words)
+
+    def bridge(self) -> Bridge:
+        """Return the state of the default bridge; what cannot be learnt is None."""
+        options = self._network_options()
+        mtu, masquerade = options.get(_MTU, ""), options.get(_MASQUERADE)
+        return Bridge(
+            self._bridge_address(),
+            int(mtu) if mtu.isdigit() else None,
+            None if masquerade is None else masquerade == "true",
+        )
+
+    def _bridge_address(self) -> str | None:
+        _, text, _ = self._module.run_command(["ip", "-4", "-json", "address", "show", "dev", BRIDGE])
+        found = [address for link in json.loads(text or "[]") for address in link.get("addr_info", [])]
+        return f"{found[0]['local']}/{found[0]['prefixlen']}" if found else None
+
+    def _network_options(self) -> dict[str, str]:
+        """Ask dockerd for its default network's options; not where it is down, as that would start it."""
+        client = self._module.get_bin_path("docker")
+        if not client or self.running_flags() is None:
+            return {}
+        command = [client, "network", "inspect", "--format", "{{json .Options}}", "bridge"]
+        code, text, _ = self._module.run_command(command)
+        return json.loads(text) or {} if code == 0 else {}
+
+
+def environment(start: DaemonStart, without: str) -> dict[str, tuple[str, str]]:
+    """Return the variables with which a unit starts its daemon, each with its file; ``without`` one file."""
+    found: dict[str, tuple[str, str]] = {}
+    for source, line in start.environment:
+        found |= _with_source(parse_environment_line(line), source)
+    for named in start.environment_files:
+        path = Path(named.lstrip("-"))
+        if str(path) != without and path.is_file():
+            found |= _with_source(parse_environment_file(path.read_text(encoding="utf-8", errors="replace")), str(path))
+    return found
+
+
+def _with_source(variables: Mapping[str, str], source: str) -> dict[str, tuple[str, str]]:
+    return {name: (value, source) for name, value in variables.items()}

@@ -1,0 +1,283 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From the subnet file to what Docker reads: the files that have to change, and whether dockerd must be restarted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ._docker_engine import VALIDATE_SINCE, Engine, environment
+from .overlay.model.docker import (
+    BRIDGE,
+    DIRECT_ROUTING,
+    OPTIONS,
+    Bridge,
+    bridge_differences,
+    check_inherited,
+    flag_differences,
+    options_of,
+    read_flags,
+    render_options,
+    wants_direct_routing,
+)
+from .overlay.model.docker_json import (
+    managed_part,
+    parse_daemon_json,
+    render_daemon_json,
+    with_options,
+    without_options,
+)
+from .overlay.model.docker_unit import (
+    DaemonStart,
+    DropIn,
+    check_names,
+    daemon_start,
+    flags_elsewhere,
+    parse_environment_file,
+    render_dropin,
+)
+from .overlay.model.errors import OverlayError
+from .overlay.model.subnet_env import SubnetEnv, parse_subnet_env
+
+Params = Mapping[str, Any]
+Content = Mapping[str, Any]  # what a daemon.json says
+
+
+class Change(NamedTuple):
+    """One file: its text as it is and as it shall be (None: no file), and the same as it may be shown."""
+
+    path: str
+    before: str | None
+    after: str | None
+    shown: tuple[str, str]
+
+
+class Plan(NamedTuple):
+    """The files to change, the options of the bridge, and the flags dockerd then starts with."""
+
+    changes: list[Change]
+    options: dict[str, str]
+    flags: dict[str, str] | None  # None: whatever it runs with is right
+    former: frozenset[str] = frozenset()  # addresses of the bridge that stand for the overlay
+
+
+class Unit(NamedTuple):
+    """What the unit says without the overlay's drop-in: how dockerd starts, and the flags and options it gives."""
+
+    start: DaemonStart
+    flags: dict[str, tuple[str, str]]
+    inherited: str
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Bring Docker's options to what the module's parameters state, and return the module's result."""
+    engine = Engine(module, module.params["unit"])
+    plan = _plan(module, engine)
+    changes = [change for change in plan.changes if change.before != change.after]
+    if not module.check_mode:
+        _apply(module, engine, changes)
+    running, bridge = engine.running_flags(), engine.bridge()
+    reasons = _reasons(module.params, plan, running, bridge)
+    if running is not None and module.params["target"] == "daemon_json":
+        reasons += [f"{change.path} {'would be ' if module.check_mode else ''}changed" for change in changes]
+    return {
+        "changed": bool(changes),
+        "diff": [
+            {"before_header": path, "after_header": path, "before": shown[0], "after": shown[1]}
+            for path, _, _, shown in changes
+        ],
+        "options": plan.options,
+        "running_flags": running or {},
+        "bridge_address": bridge.address or "",
+        "restart_required": bool(reasons),
+        "restart_reasons": reasons,
+    }
+
+
+def _plan(module: AnsibleModule, engine: Engine) -> Plan:
+    params = module.params
+    target, present = params["target"], params["state"] == "present"
+    if not present:
+        return _removal(params, engine)
+    env = _subnet_env(params)
+    if target == "options_file":
+        options = options_of(env, params["ip_masq"]) if env else {}
+        inherited = check_inherited(os.environ.get(params["key"], ""), params["key"])
+        return Plan([_options_file(params, options, inherited)], options, None)
+    if env is None:
+        raise OverlayError(f"{params['subnet_file']} is missing; is {params['agent_unit']} running? It writes the file")
+    options = options_of(env, params["ip_masq"])
+    unit = _unit(params, engine)
+    content = parse_daemon_json(_read(params["daemon_file"]), params["daemon_file"])
+    if target == "dropin":
+        return _dropin_plan(params, engine, unit, options, content)
+    return _daemon_json_plan(params, engine, unit, options, content)
+
+
+def _dropin_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, str], content: Content) -> Plan:
+    _refuse_flags(unit, options)
+    for key in (*options, "bridge"):
+        if key in content:
+            raise OverlayError(
+                f"{params['daemon_file']} has the key {key} ({content[key]!r}), and dockerd refuses to start when it is"
+                f" given --{key} too; remove the key, or use target daemon_json"
+            )
+    more = _direct_routing(params, engine, unit, content)
+    dropin = _dropin(params, tuple(f"--{flag}" for flag in more))
+    check_names(dropin)
+    before = _read(_dropin_path(params))
+    after = render_dropin(dropin, unit.start)
+    changes = [
+        _options_file(params, options, unit.inherited),
+        Change(_dropin_path(params), before, after, (before or "", after)),
+    ]
+    return Plan(changes, options, {**_values(unit.flags), **options, **more})
+
+
+def _daemon_json_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, str], content: Content) -> Plan:
+    _refuse_flags(unit, options)
+    if "bridge" in content:
+        raise OverlayError(
+            f"{params['daemon_file']} has the key bridge ({content['bridge']!r}), so Docker has no {BRIDGE} to give an"
+            " address to; remove the key"
+        )
+    wanted = {**options, **_direct_routing(params, engine, unit, content)}
+    change = _daemon_file(params["daemon_file"], content, with_options(content, wanted))
+    program = unit.start.program
+    if change.before != change.after and engine.version(program) >= VALIDATE_SINCE:
+        engine.validate(program, change.path, change.after or "")
+    return Plan([change, *_own_files_gone(params)], options, _values(unit.flags))
+
+
+def _removal(params: Params, engine: Engine) -> Plan:
+    """Return the plan that takes away what a target wrote, whether Docker is still there or not."""
+    changes = [_gone(params["path"])] if params["target"] == "options_file" else _own_files_gone(params)
+    former = {read_flags((value or "").split()).get("bip", "") for value in _former_options(params)}
+    with suppress(OverlayError):
+        env = _subnet_env(params)
+        former |= {env.bip} if env else set()
+    if params["target"] == "daemon_json":
+        content = parse_daemon_json(_read(params["daemon_file"]), params["daemon_file"])
+        former.add(str(content.get("bip", "")))
+        changes = [_daemon_file(params["daemon_file"], content, without_options(content)), *changes]
+    flags: dict[str, str] = {}
+    with suppress(OverlayError):
+        flags = _values(_unit(params, engine).flags)
+    return Plan(changes, {}, flags, frozenset(former - {""}))
+
+
+def _reasons(params: Params, plan: Plan, running: dict[str, str] | None, bridge: Bridge) -> list[str]:
+    """Return why dockerd must be restarted for the plan to be in effect; nothing if it need not be."""
+    reasons = []
+    if running is not None:
+        wanted = {**running, **plan.options} if plan.flags is None else plan.flags
+        reasons += flag_differences(wanted, running)
+        if plan.options and bridge.address is None:
+            reasons.append(f"{BRIDGE} has no address")
+    reasons += bridge_differences(plan.options, bridge)
+    if bridge.address in plan.former - {plan.flags.get("bip") if plan.flags else None}:
+        reasons.append(f"{BRIDGE} still has the overlay's address {bridge.address}")
+    return reasons
+
+
+def _unit(params: Params, engine: Engine) -> Unit:
+    start = daemon_start(engine.unit_files(), _dropin_path(params))
+    values = environment(start, without=params["path"])
+    inherited, _ = values.get(params["key"], ("", ""))
+    used = DaemonStart(f"{start.command} ${params['key']}", *start[1:]) if params["target"] == "dropin" else start
+    return Unit(start, flags_elsewhere(used, values), check_inherited(inherited, params["key"]))
+
+
+def _refuse_flags(unit: Unit, options: Iterable[str]) -> None:
+    for flag in (*options, "bridge"):
+        if flag in unit.flags:
+            value, source = unit.flags[flag]
+            raise OverlayError(
+                f"dockerd already gets --{flag}={value} from {source}, and would refuse a second one or ignore"
+                " the subnet; remove it there"
+            )
+
+
+def _direct_routing(params: Params, engine: Engine, unit: Unit, content: Content) -> dict[str, str]:
+    wish = params["allow_direct_routing"]
+    if wish == "never":
+        return {}
+    version = engine.version(unit.start.program)
+    return {DIRECT_ROUTING: "true"} if wants_direct_routing(wish, version, {*unit.flags, *content}) else {}
+
+
+def _subnet_env(params: Params) -> SubnetEnv | None:
+    text = _read(params["subnet_file"])
+    return None if text is None else parse_subnet_env(text, params["subnet_file"])
+
+
+def _former_options(params: Params) -> Iterable[str]:
+    return parse_environment_file(_read(params["path"]) or "").values()
+
+
+def _dropin(params: Params, more: tuple[str, ...]) -> DropIn:
+    named = {name: params[name] for name in ("subnet_file", "mode", "key", "ip_masq", "agent_unit")}
+    return DropIn(options_file=params["path"], more=more, **named)
+
+
+def _dropin_path(params: Params) -> str:
+    return f"{params['unit_dir']}/{params['unit']}.d/{params['dropin_name']}"
+
+
+def _options_file(params: Params, options: Mapping[str, str], inherited: str) -> Change:
+    before = _read(params["path"])
+    after = render_options(options, params["mode"], params["key"], inherited)
+    return Change(params["path"], before, after, (before or "", after))
+
+
+def _own_files_gone(params: Params) -> list[Change]:
+    return [_gone(_dropin_path(params)), _gone(params["path"])]
+
+
+def _gone(path: str) -> Change:
+    before = _read(path)
+    return Change(path, before, None, (before or "", ""))
+
+
+def _daemon_file(path: str, content: Content, wanted: Content) -> Change:
+    """Return the change of daemon.json; its text stays to the letter where it says what is wanted."""
+    before = _read(path)
+    after = before if wanted == content else render_daemon_json(wanted)
+    shown = [render_daemon_json(managed_part(part)) or "" for part in (content, wanted)]
+    return Change(path, before, after, (shown[0], shown[1]))
+
+
+def _values(flags: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    return {flag: value for flag, (value, _) in flags.items() if flag in (*OPTIONS, DIRECT_ROUTING)}
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise OverlayError(f"{path} cannot be read: {error}") from None
+
+
+def _apply(module: AnsibleModule, engine: Engine, changes: Iterable[Change]) -> None:
+    for change in changes:
+        file = Path(change.path)
+        if change.after is None:
+            file.unlink()
+        else:
+            file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            draft = Path(module.tmpdir) / file.name
+            draft.write_text(change.after, encoding="utf-8")
+            module.atomic_move(str(draft), change.path)
+        if file.parent.name.endswith(".d"):
+            if change.after is None:
+                with suppress(OSError):  # others' drop-ins keep the folder
+                    file.parent.rmdir()
+            engine.reload_units()

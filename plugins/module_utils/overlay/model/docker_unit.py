@@ -1,0 +1,215 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The systemd unit of dockerd: how vendor and owner start it, and the drop-in that adds the overlay's options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from .docker import OPTIONS, option_lines, read_flags
+from .errors import OverlayError
+
+_HEADER = re.compile(r"# (/\S+\.(?:service|conf))")
+_PLAIN_PATH = re.compile(r"/[\w./@:+-]+", re.ASCII)
+_VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}", re.ASCII)
+_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_INVERSE = "ip_masq"  # the drop-in's shell variable for the inverse of FLANNEL_IPMASQ
+
+
+class UnitFile(NamedTuple):
+    """One file of a unit: the settings of its [Service] section in their order."""
+
+    path: str
+    settings: tuple[tuple[str, str], ...]
+
+
+class DaemonStart(NamedTuple):
+    """How a unit starts its daemon, and the file that says so; the environment in the order in which it is read."""
+
+    command: str
+    source: str
+    environment: tuple[tuple[str, str], ...]  # (file of the unit, what its Environment= says)
+    environment_files: tuple[str, ...]  # as written: a leading dash means that it may be missing
+
+    @property
+    def variables(self) -> list[str]:
+        """The names of the environment variables that the command holds."""
+        return [plain or braced for plain, braced in _VARIABLE.findall(self.command)]
+
+    @property
+    def program(self) -> str:
+        """The path of the daemon's program, without systemd's prefixes."""
+        return self.command.split()[0].lstrip("@-:+!")
+
+
+class DropIn(NamedTuple):
+    """What the drop-in is made of: the subnet file, the options file with its mode and key, and the agent's unit."""
+
+    subnet_file: str
+    options_file: str
+    mode: str
+    key: str
+    ip_masq: bool
+    agent_unit: str
+    more: tuple[str, ...] = ()  # flags that no file carries
+
+
+def parse_unit(text: str) -> list[UnitFile]:
+    """Return the files of a unit as ``systemctl cat`` prints them: the unit's own first, drop-ins in their order."""
+    files: list[UnitFile] = []
+    section = ""
+    for line in _whole_lines(text):
+        header = _HEADER.fullmatch(line)
+        if header:
+            files.append(UnitFile(header[1], ()))
+        elif line.startswith("["):
+            section = line.strip()
+        elif section == "[Service]" and "=" in line and not line.startswith(("#", ";")) and files:
+            name, _, value = line.partition("=")
+            files[-1] = UnitFile(files[-1].path, (*files[-1].settings, (name.strip(), value.strip())))
+    return files
+
+
+def daemon_start(files: Sequence[UnitFile], own: str) -> DaemonStart:
+    """Return how the unit would start its daemon without the drop-in ``own`` (a path).
+
+    Raise OverlayError where that is not one command, or where a later drop-in than ``own`` sets it again.
+    """
+    commands: list[tuple[str, str]] = []
+    environment: list[tuple[str, str]] = []
+    environment_files: list[str] = []
+    for file in files:
+        for name, value in file.settings if file.path != own else ():
+            if name == "ExecStart":
+                commands = [*commands, (value, file.path)] if value else []
+            elif name == "Environment":
+                environment = [*environment, (file.path, value)] if value else []
+            elif name == "EnvironmentFile":
+                environment_files = [*environment_files, value] if value else []
+    if len(commands) != 1:
+        raise OverlayError(
+            f"the unit has {len(commands)} ExecStart= lines, not one ({', '.join(path for _, path in commands)});"
+            " mend it so that dockerd starts without the overlay first"
+        )
+    command, source = commands[0]
+    if PurePosixPath(source).parent.name.endswith(".d") and PurePosixPath(source).name > PurePosixPath(own).name:
+        raise OverlayError(
+            f"{source} is read after {own} and sets ExecStart= again, so the overlay's options would be lost;"
+            " give the overlay's drop-in a name that sorts after it"
+        )
+    return DaemonStart(command, source, tuple(environment), tuple(environment_files))
+
+
+def parse_environment_file(text: str) -> dict[str, str]:
+    """Return the variables of an environment file, each value to its line's end and without the quotes around it."""
+    found = {}
+    for line in _whole_lines(text):
+        name, equals, value = line.strip().partition("=")
+        if equals and name[:1] not in "#;":
+            bare = value.strip()
+            found[name.strip()] = bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'" else bare
+    return found
+
+
+def parse_environment_line(text: str) -> dict[str, str]:
+    """Return the variables of a unit's Environment= line; nothing where its quotes do not close, as systemd does."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return {}
+    return dict(word.partition("=")[::2] for word in words if "=" in word)
+
+
+def flags_elsewhere(start: DaemonStart, values: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Return the bridge's flags that the unit itself gives: value and the file it stands in.
+
+    ``values``: for each variable of the environment its value and its file.
+    """
+    found = {flag: (value, start.source) for flag, value in read_flags(start.command.split()).items()}
+    for variable in start.variables:
+        value, source = values.get(variable, ("", ""))
+        found |= {flag: (text, f"{variable} in {source}") for flag, text in read_flags(value.split()).items()}
+    return found
+
+
+def check_names(dropin: DropIn) -> None:
+    """Raise OverlayError where a path, key or mode cannot stand in a unit file."""
+    for what, path in (("subnet_file", dropin.subnet_file), ("path", dropin.options_file)):
+        if not _PLAIN_PATH.fullmatch(path):
+            raise OverlayError(f"{what} {path!r} cannot stand in a unit file: give an absolute path without blanks")
+    if not _PLAIN_PATH.fullmatch(f"/{dropin.agent_unit}"):
+        raise OverlayError(
+            f"agent_unit {dropin.agent_unit!r} is not the name of a systemd unit, such as overlayd.service"
+        )
+    if not _KEY.fullmatch(dropin.key):
+        raise OverlayError(f"key {dropin.key!r} is not the name of an environment variable, such as DOCKER_OPTS")
+    if dropin.mode == "individual":
+        raise OverlayError("mode individual has no line for dockerd to take all its options from; use combined or both")
+
+
+def render_dropin(dropin: DropIn, start: DaemonStart) -> str:
+    """Return the drop-in's text: the unit's own command with the overlay's options at its end."""
+    words = [*start.command.replace(f"${{{dropin.key}}}", f"${dropin.key}").split(" "), *dropin.more]
+    if f"${dropin.key}" not in words:
+        words.append(f"${dropin.key}")
+    return f"""\
+# Ansible managed (clusternet.overlay.docker_opts): Docker's bridge is this host's part of the overlay network.
+[Unit]
+Wants={dropin.agent_unit}
+After={dropin.agent_unit}
+# Without the subnet file dockerd is not started; it is tried again until the agent has written it.
+StartLimitIntervalSec=0
+
+[Service]
+RestartSec=2
+# /run is empty after a boot, and the subnet may be another one: the options are made anew at each start.
+# The file goes first, so that the second command sees only what others say about {dropin.key}.
+EnvironmentFile=-{dropin.options_file}
+ExecStartPre=/bin/rm -f {dropin.options_file}
+ExecStartPre=/bin/sh -efc '{_quoted(options_script(dropin))}'
+ExecStart=
+ExecStart={" ".join(words)}
+"""
+
+
+def options_script(dropin: DropIn) -> list[str]:
+    """Return the parts of a line of POSIX shell that makes the options file from the subnet file; no single quotes."""
+    options = {"bip": "$FLANNEL_SUBNET", "ip-masq": f"${_INVERSE}", "mtu": "$FLANNEL_MTU"}
+    wanted = {flag: options[flag] for flag in OPTIONS if dropin.ip_masq or flag != "ip-masq"}
+    lines = option_lines(wanted, dropin.mode, dropin.key, f"${dropin.key}")
+    source = dropin.subnet_file
+    return [
+        f"[ -r {source} ] || {{ echo {source} is missing: look at {dropin.agent_unit} >&2; exit 1; }};",
+        f". {source};",
+        f"case $FLANNEL_IPMASQ in true) {_INVERSE}=false;; false) {_INVERSE}=true;;",
+        f"*) echo {source}: FLANNEL_IPMASQ is neither true nor false >&2; exit 1;; esac;",
+        "{",
+        *(f"echo {line};".replace('"', r"\"") for line in lines),
+        f"}} > {dropin.options_file}",
+    ]
+
+
+def _quoted(parts: Sequence[str]) -> str:
+    """Return the text as it stands between single quotes in a unit file, a part a line (systemd.service(5))."""
+    return " \\\n    ".join(part.replace("\\", "\\\\").replace("$", "$$").replace("%", "%%") for part in parts)
+
+
+def _whole_lines(text: str) -> list[str]:
+    """Return the lines, continued ones joined by a blank and without the comments between, as systemd reads them."""
+    lines: list[str] = []
+    held: list[str] = []
+    for line in text.splitlines():
+        comment = line.lstrip().startswith(("#", ";"))
+        if held and comment:
+            continue
+        held.append(line.strip())
+        if line.endswith("\\") and not comment:
+            held[-1] = held[-1][:-1].strip()
+            continue
+        lines.append(" ".join(held))
+        held = []
+    return [*lines, " ".join(held)]

@@ -1,0 +1,47 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""daemon.json: the overlay's keys in it, and nothing else touched or shown."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.docker_json import (
+    managed_part,
+    parse_daemon_json,
+    render_daemon_json,
+    with_options,
+    without_options,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
+
+OPTIONS = {"bip": "10.50.7.1/24", "ip-masq": "false", "mtu": "1450"}
+TYPED = {"bip": "10.50.7.1/24", "ip-masq": False, "mtu": 1450}
+
+
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_a_missing_or_empty_file_says_nothing(text: str | None) -> None:
+    assert parse_daemon_json(text, "/etc/docker/daemon.json") == {}
+
+
+@pytest.mark.parametrize(("text", "reason"), [('{"a": 1,}', "line 1"), ("[1]", "list, not an object")])
+def test_a_file_that_dockerd_would_not_take_is_refused_by_its_path(text: str, reason: str) -> None:
+    with pytest.raises(OverlayError, match=rf"/etc/docker/daemon\.json.*{reason}"):
+        parse_daemon_json(text, "/etc/docker/daemon.json")
+
+
+def test_options_get_the_types_that_dockerd_wants_and_all_else_stays_in_its_place() -> None:
+    content = with_options({"mtu": 1500, "debug": True}, OPTIONS)
+    assert list(content.items()) == [("mtu", 1450), ("debug", True), ("bip", "10.50.7.1/24"), ("ip-masq", False)]
+
+
+def test_taking_the_options_away_leaves_what_others_said() -> None:
+    assert without_options({"debug": True, **TYPED, "allow-direct-routing": True}) == {"debug": True}
+
+
+def test_a_file_that_would_say_nothing_goes() -> None:
+    assert render_daemon_json({}) is None
+    assert render_daemon_json({"dns": ["é"]}) == '{\n  "dns": [\n    "é"\n  ]\n}\n'
+
+
+def test_what_may_be_shown_is_only_ours() -> None:
+    assert managed_part({"http-proxy": "http://user:secret@192.0.2.1", **TYPED}) == TYPED
