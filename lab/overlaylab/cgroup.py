@@ -9,7 +9,7 @@ import os
 import signal
 from pathlib import Path
 
-from overlaylab.process import state_of, wait_until
+from .process import state_of, wait_until
 
 _ROOT = Path("/sys/fs/cgroup")
 _DELEGATED = ("cpu", "cpuset", "io", "memory", "pids")
@@ -43,11 +43,6 @@ def join(name: str) -> None:
     """Move this process into the group; FileNotFoundError when the group has been removed."""
     for top in _hierarchies():
         (top / name / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
-
-
-def names(prefix: str) -> set[str]:
-    """The groups whose names begin so."""
-    return {path.name for top in _hierarchies() for path in top.glob(f"{prefix}*") if path.is_dir()}
 
 
 def members(name: str) -> set[int]:

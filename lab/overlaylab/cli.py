@@ -11,9 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from overlaylab import host, image, operations
-from overlaylab.process import LabError
-from overlaylab.settings import Lab, lab_of
+from . import host, image, operations
+from .process import LabError
+from .settings import Lab, lab_of
 
 _ABOUT = """Hosts with their own systemd, network, disk and Docker store, on one machine, by systemd-nspawn.
 LAB_NAME (overlay) names the lab; LAB_DIR (/var/lib/clusternet-lab/$LAB_NAME) and

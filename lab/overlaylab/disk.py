@@ -9,8 +9,8 @@ import shutil
 import uuid
 from pathlib import Path
 
-from overlaylab.process import LabError, run
-from overlaylab.settings import MAX_HOSTS, NETWORK, PREFIX, Host, Lab
+from .process import LabError, run
+from .settings import MAX_HOSTS, NETWORK, PREFIX, Host, Lab
 
 
 def prepare(lab: Lab, image: Path, count: int) -> None:

@@ -14,9 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-from overlaylab import cgroup, network
-from overlaylab.process import LabError, run, wait_until
-from overlaylab.settings import Host
+from . import cgroup, network
+from .process import LabError, run, wait_until
+from .settings import Host
 
 _PACKAGES = Path(__file__).resolve().parent.parent
 

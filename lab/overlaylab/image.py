@@ -13,10 +13,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from overlaylab import probe, supply
-from overlaylab.process import LabError, contained, only_one, run
-from overlaylab.settings import PREFIX
-from overlaylab.sources import release, write_sources
+from . import probe, supply
+from .process import LabError, contained, only_one, run
+from .settings import PREFIX
+from .sources import release, write_sources
 
 _HERE = Path(__file__).resolve().parent
 _LISTS = _HERE.parent

@@ -9,8 +9,8 @@ import os
 import signal
 from pathlib import Path
 
-from overlaylab.process import run, wait_until
-from overlaylab.settings import GATEWAY, Host, Lab
+from .process import run, wait_until
+from .settings import GATEWAY, Host, Lab
 
 
 def bridge_is_whole(lab: Lab) -> bool:
@@ -48,11 +48,6 @@ def disconnect(host: Host) -> None:
     """Remove the host's namespace and its place on the bridge, whatever of them is there."""
     remove_namespace(host.netns)
     run("ip", "-n", host.lab.full_name, "link", "del", host.name, check=False)
-
-
-def namespaces(prefix: str) -> list[Path]:
-    """The named network namespaces whose names begin so."""
-    return sorted(Path("/run/netns").glob(f"{prefix}*"))
 
 
 def remove_namespace(netns: Path) -> None:

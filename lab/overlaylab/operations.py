@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 
-from overlaylab import disk, host, image, network
-from overlaylab.process import LabError, only_one
-from overlaylab.settings import MAX_HOSTS, PREFIX, Host, Lab
+from . import disk, host, image, network
+from .process import LabError, only_one
+from .settings import MAX_HOSTS, PREFIX, Host, Lab
 
 _BOOT_SECONDS = 60.0
 _DEFAULT_HOSTS = 3
@@ -30,6 +30,7 @@ def up(lab: Lab, wanted: int) -> None:
     with _alone(lab):
         if not base.is_dir():
             raise LabError(f"the image lab {lab.name} was made from is gone; `lab/lab down` and up again make it anew")
+        image.hold(base)  # until the supervisors do
         disk.prepare(lab, base, count)
         if not network.bridge_is_whole(lab):
             for each in lab.hosts():

@@ -12,8 +12,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from overlaylab.process import run
-from overlaylab.supply import unpack
+from .process import run
+from .supply import unpack
 
 _TAG = "overlay-probe:latest"
 # a real shell too: the one in busybox runs its own ping and ip, whatever PATH says

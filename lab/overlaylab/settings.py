@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from overlaylab.process import LabError
+from .process import LabError
 
 PREFIX = "clusternet-lab"
 NETWORK = "192.168.100"
 GATEWAY = f"{NETWORK}.1"
 MAX_HOSTS = 9  # a host's address ends in 1 and its number
+_LONGEST_SOCKET = 90  # unix(7) allows 107 characters, of which ssh takes 17 for the name of an unfinished socket
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,23}")
 
 
@@ -145,4 +146,7 @@ def lab_of(environment: Mapping[str, str]) -> Lab:
         raise LabError(f"LAB_NAME {name!r} is no lab name: a small letter, then up to 23 small letters, digits and -")
     directory = Path(environment.get("LAB_DIR") or f"/var/lib/{PREFIX}/{name}").absolute()
     cache = Path(environment.get("LAB_CACHE") or f"/var/cache/{PREFIX}").absolute()
-    return Lab(name, directory, cache)
+    lab = Lab(name, directory, cache)
+    if len(os.fsencode(lab.host(MAX_HOSTS).socket)) > _LONGEST_SOCKET:
+        raise LabError(f"LAB_DIR {directory} is too long for ssh's sockets in it; take one of at most 70 characters")
+    return lab

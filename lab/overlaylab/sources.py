@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from overlaylab.process import LabError
+from .process import LabError
 
 
 def release() -> str:

@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from overlaylab import cgroup, image, network
-from overlaylab.host import power_off, record_supervisor
-from overlaylab.process import LabError, run
-from overlaylab.settings import Host, lab_of
+from . import cgroup, image, network
+from .host import power_off, record_supervisor
+from .process import LabError, run
+from .settings import Host, lab_of
 
 _REBOOT = 133  # how systemd-nspawn --keep-unit ends when the system in it asked for a reboot
 

@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from overlaylab.process import LabError, contained, run
+from .process import LabError, contained, run
 
 
 def index(debs: Path, base: Path) -> None:

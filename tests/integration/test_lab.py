@@ -1,0 +1,256 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lab: real hosts come up, stay apart, survive what is done to them, and leave nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "lab" / "lab"
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
+
+
+class Runner:
+    """Runs the lab program for one lab of its own name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.full_name = f"clusternet-lab.{name}"
+        self.directory = Path("/var/lib/clusternet-lab") / name
+        self.environment = {**os.environ, "LAB_NAME": name}
+        self.environment.pop("LAB_DIR", None)
+
+    def try_to(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        command = [str(PROGRAM), *words]
+        return subprocess.run(
+            command, env=self.environment, input=given, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def __call__(self, *words: str) -> str:
+        done = self.try_to(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def begin(self, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([PROGRAM, *words], env=self.environment, start_new_session=True)
+
+    def started_at(self, host: str) -> str:
+        return self("exec", host, "systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value")
+
+    def supervisor(self, host: str) -> int:
+        return int((self.directory / "hosts" / host / "supervisor").read_text())
+
+    def residue(self) -> list[str]:
+        """Everything on the machine that carries the lab's name."""
+        found = [str(path) for path in (self.directory, Path("/run/systemd/nspawn/propagate") / self.full_name)]
+        found = [path for path in found if Path(path).exists()]
+        found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if self.mine(line)]
+        found += [str(path) for path in Path("/run/netns").glob(f"{self.full_name}*")]
+        found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{self.full_name}*")]
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if process.name.isdigit() and self.mine((process / "cmdline").read_text()):
+                    found.append(f"process {process.name}")
+                if process.name.isdigit() and f"LAB_NAME={self.name}\0" in (process / "environ").read_text():
+                    found.append(f"process {process.name}")
+        return found
+
+    def mine(self, text: str) -> bool:
+        return self.full_name in text or str(self.directory) in text
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Runner]:
+    runner = Runner(f"test{os.getpid()}")
+    runner("up", "-n", "2")
+    yield runner
+    runner("down")
+
+
+@pytest.fixture
+def other() -> Iterator[Runner]:
+    runner = Runner(f"other{os.getpid()}")
+    yield runner
+    runner("down")
+
+
+def test_two_labs_of_the_same_addresses_run_side_by_side(lab: Runner, other: Runner) -> None:
+    other("up", "-n", "1")
+    assert lab("exec", "h1", "cat", "/etc/machine-id") != other("exec", "h1", "cat", "/etc/machine-id")
+    lab("exec", "h1", "ping", "-c", "1", "-W", "2", "h2")
+    assert other.try_to("exec", "h1", "ping", "-c", "1", "-W", "1", "h2").returncode == 1
+    other("down")
+    assert other.residue() == []
+    lab("exec", "h2", "ping", "-c", "1", "-W", "2", "h1")
+
+
+def test_up_again_changes_nothing_and_says_so(lab: Runner) -> None:
+    lab("up")
+    before = [lab.started_at(host) for host in ("h1", "h2")]
+    assert f"lab {lab.name} was up already" in lab("up")
+    assert [lab.started_at(host) for host in ("h1", "h2")] == before
+
+
+def test_exec_passes_standard_input_and_the_exit_code_on(lab: Runner) -> None:
+    done = lab.try_to("exec", "h1", "sh", "-c", "cat; exit 7", given="a line\n")
+    assert (done.returncode, done.stdout) == (7, "a line\n")
+
+
+def test_net_runs_where_the_bridge_is(lab: Runner) -> None:
+    assert "192.168.100.1/24" in lab("net", "ip", "-br", "addr", "show", "br0")
+
+
+@pytest.mark.parametrize("inventory", ["hosts.yml", "printed"])
+def test_ansible_reaches_the_hosts_by_ssh(lab: Runner, tmp_path: Path, inventory: str) -> None:
+    path = ROOT / "inventories" / "lab" / "hosts.yml"
+    if inventory == "printed":
+        path = tmp_path / "hosts.yml"
+        path.write_text(lab("inventory"))
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "adhoc", "-i", path, "h1,h2", "-a", "hostname"],
+        env=lab.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("CHANGED") == 2
+    assert (lab.directory / "ssh" / "192.168.100.11").is_socket()
+
+
+def test_a_rebooted_host_keeps_its_disk_and_loses_its_devices(lab: Runner) -> None:
+    before = lab.started_at("h1")
+    lab("exec", "h1", "sh", "-c", "echo kept >/root/file; ip link add lost type bridge")
+    lab("exec", "h1", "systemctl", "reboot")
+    wait_until(lambda: lab.try_to("exec", "h1", "true").returncode == 0 and lab.started_at("h1") not in ("", before))
+    lab("wait")
+    assert lab("exec", "h1", "cat", "/root/file") == "kept"
+    assert lab.try_to("exec", "h1", "ip", "link", "show", "lost").returncode == 1
+
+
+def test_a_stopped_host_is_off_and_starts_with_its_disk(lab: Runner) -> None:
+    lab("exec", "h2", "sh", "-c", "echo kept >/root/file")
+    lab("stop", "h2")
+    status = lab.try_to("status")
+    assert status.returncode == 1
+    assert "h2  192.168.100.12  off" in status.stdout
+    assert "is off" in lab.try_to("exec", "h2", "true").stderr
+    lab("start", "h2")
+    assert lab("exec", "h2", "cat", "/root/file") == "kept"
+    lab("status")
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "nspawn"])
+def test_up_repairs_a_lab_of_which_a_process_was_killed(lab: Runner, victim: str) -> None:
+    lab("up")
+    pid = supervisor = lab.supervisor("h1")
+    if victim == "nspawn":
+        pid = int(Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text())
+    untouched = lab.started_at("h2")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: is_gone(supervisor))
+    lab("up")
+    lab("status")
+    assert lab.supervisor("h1") != supervisor
+    assert lab.started_at("h2") == untouched
+
+
+def test_up_repairs_a_lab_whose_bridge_was_removed(lab: Runner) -> None:
+    lab("up")
+    subprocess.run(["ip", "-n", lab.full_name, "link", "del", "br0"], check=True)
+    lab("up")
+    lab("exec", "h1", "ping", "-c", "1", "-W", "2", "h2")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("reached", ["lab-name", "hosts/h1", "hosts/h2/supervisor"])
+def test_down_leaves_nothing_of_an_interrupted_up(other: Runner, sent: signal.Signals, reached: str) -> None:
+    process = other.begin("up", "-n", "2")
+    wait_until((other.directory / reached).exists)
+    os.killpg(process.pid, sent)
+    process.wait()
+    other("down")
+    assert other.residue() == []
+
+
+def test_up_completes_an_interrupted_up_and_an_interrupted_down(other: Runner) -> None:
+    process = other.begin("up", "-n", "1")
+    wait_until((other.directory / "hosts/h1").exists)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    other("up", "-n", "1")
+    supervisor = other.supervisor("h1")
+    process = other.begin("down")
+    wait_until(lambda: is_gone(supervisor))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    other("up", "-n", "1")
+    other("status")
+
+
+def test_down_ends_what_others_do_in_the_lab_and_leaves_nothing(other: Runner) -> None:
+    links = subprocess.check_output(["ip", "-o", "link"])
+    other("up", "-n", "1")
+    other("exec", "h1", "sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 &")
+    listener = other.begin("net", "sleep", "1000")
+    wait_until(lambda: b"sleep" in Path(f"/proc/{listener.pid}/cmdline").read_bytes())
+    assert len(other.residue()) > 5
+    other("down")
+    assert listener.wait(10) == -signal.SIGKILL
+    assert other.residue() == []
+    assert f"lab {other.name} was not up" in other("down")
+    assert subprocess.check_output(["ip", "-o", "link"]) == links
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_directory_that_is_no_lab_is_refused_and_kept(other: Runner, tmp_path: Path, command: str) -> None:
+    (tmp_path / "letter").write_text("dear")
+    other.environment["LAB_DIR"] = str(tmp_path)
+    refused = other.try_to(command)
+    del other.environment["LAB_DIR"]
+    assert refused.returncode == 1
+    assert "is not empty and is no lab" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["letter"]
+
+
+def test_a_directory_too_long_for_ssh_is_refused_at_once(other: Runner, tmp_path: Path) -> None:
+    other.environment["LAB_DIR"] = str(tmp_path / ("long" * 20))
+    refused = other.try_to("up")
+    del other.environment["LAB_DIR"]
+    assert "too long for ssh's sockets" in refused.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bad_name_and_an_unknown_host_get_one_line_that_helps(lab: Runner) -> None:
+    assert "h1, h2" in lab.try_to("exec", "h7", "true").stderr
+    assert "more than 1" in lab.try_to("up", "-n", "1").stderr
+    refused = Runner("Bad/name").try_to("up")
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "'Bad/name' is no lab name" in refused.stderr
