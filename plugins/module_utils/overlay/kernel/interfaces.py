@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .netlink import Netlink, attribute, attributes
+from .netlink import Netlink, NetlinkError, attribute, attributes
 
 RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 16, 18, 22, 26
 LINK = struct.Struct("=BBHiII")  # struct ifinfomsg: family, padding, hardware type, index, flags, change
@@ -75,6 +76,11 @@ def link(netlink: Netlink, name: str) -> Link:
     return netlink.ask(RTM_GETLINK, body, _parse_link)
 
 
+def link_name(netlink: Netlink, ifindex: int) -> str:
+    """Return the name of an interface; raise NetlinkError (errno ENODEV) where there is none."""
+    return netlink.ask(RTM_GETLINK, LINK.pack(socket.AF_UNSPEC, 0, 0, ifindex, 0, 0), _parse_link).name
+
+
 def addresses(netlink: Netlink, index: int = 0) -> list[InterfaceAddress]:
     """Return the IPv4 addresses of one interface, or of all, in the kernel's order."""
     found = netlink.dump(RTM_GETADDR, ADDRESS.pack(socket.AF_INET, 0, 0, 0, index), _parse_address)
@@ -90,7 +96,12 @@ def path_to(netlink: Netlink, address: int) -> Path:
 def default_paths(netlink: Netlink) -> list[Path]:
     """Return the default routes of the main table, the one the kernel prefers first."""
     body = ROUTE.pack(socket.AF_INET, 0, 0, 0, MAIN_TABLE, 0, 0, _RTN_UNICAST, 0)
-    found = netlink.dump(RTM_GETROUTE, body + attribute(_RTA_TABLE, struct.pack("=I", MAIN_TABLE)), _parse_default)
+    try:
+        found = netlink.dump(RTM_GETROUTE, body + attribute(_RTA_TABLE, struct.pack("=I", MAIN_TABLE)), _parse_default)
+    except NetlinkError as error:
+        if error.errno == errno.ENOENT:
+            return []  # the main table comes into being with its first route
+        raise
     return [path for _, path in sorted(found, key=lambda entry: entry[0])]
 
 

@@ -58,7 +58,8 @@ class Refusal(NamedTuple):
 class Netlink:
     """A socket to the kernel's routing tables in the network namespace of the thread that makes it."""
 
-    def __init__(self, groups: Sequence[int] = (), receive_buffer: int = _RECEIVE_BUFFER) -> None:
+    def __init__(self, receive_buffer: int = _RECEIVE_BUFFER) -> None:
+        """Open the socket; raise KernelError when that cannot be."""
         try:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
             self._socket.bind((0, 0))
@@ -68,8 +69,6 @@ class Netlink:
             self._try_option(_SOL_NETLINK, option, 1)  # kernels before 4.20 lack the last: dumps are longer there
         if not self._try_option(socket.SOL_SOCKET, _SO_RCVBUFFORCE, receive_buffer):
             self._try_option(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        for group in groups:
-            self._try_option(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
 
     @property
     def port(self) -> int:
@@ -85,6 +84,11 @@ class Netlink:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def join(self, groups: Sequence[int]) -> None:
+        """Have notifications of these groups sent to the socket, as far as the kernel knows them."""
+        for group in groups:
+            self._try_option(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
 
     def execute(self, messages: Sequence[bytes]) -> dict[int, Refusal]:
         """Send requests, message ``i`` with sequence number ``i``; return the refusals by number, {} when all is done.

@@ -166,6 +166,7 @@ class StrayRoute(NamedTuple):
     device: str
     gateway: int
     metric: int
+    tos: int
     protocol: int
     kind: int
     next_hop: int

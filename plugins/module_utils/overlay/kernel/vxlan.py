@@ -13,6 +13,7 @@ from .interfaces import ADDRESS, IFF_UP, LINK, RTM_NEWLINK, Link
 from .netlink import HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, attribute
 
 KIND = "vxlan"
+Request = tuple[int, int, bytes]  # type, flags, body
 _RTM_DELLINK, _RTM_SETLINK, _RTM_NEWADDR, _RTM_DELADDR = 17, 19, 20, 21
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINKINFO, _IFLA_AF_SPEC = 1, 3, 4, 18, 26
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _NESTED = 1, 2, 0x8000
@@ -48,8 +49,8 @@ def underlay_index(link: Link) -> int:
     return _number(link.data, _LINK)
 
 
-def create(device: VxlanDevice, underlay: int) -> list[tuple[int, int, bytes]]:
-    """Return the requests (type, flags, body) that make the device and keep IPv6 from giving it an address.
+def create(device: VxlanDevice, underlay: int) -> list[Request]:
+    """Return the requests that make the device and keep IPv6 from giving it an address.
 
     The second is refused where IPv6 is off, which does no harm.
     """
@@ -73,42 +74,42 @@ def create(device: VxlanDevice, underlay: int) -> list[tuple[int, int, bytes]]:
     return [(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body), (_RTM_SETLINK, 0, quiet)]
 
 
-def set_tunnel(index: int, device: VxlanDevice, underlay: int) -> tuple[int, int, bytes]:
+def set_tunnel(index: int, device: VxlanDevice, underlay: int) -> Request:
     """Return the request that changes the interface below, the local address and learning."""
     return RTM_NEWLINK, 0, _link(index, 0) + _tunnel(device, underlay, b"")
 
 
-def set_mac(index: int, mac: bytes) -> tuple[int, int, bytes]:
+def set_mac(index: int, mac: bytes) -> Request:
     """Return the request that changes a device's MAC."""
     return _RTM_SETLINK, 0, _link(index, 0) + attribute(_IFLA_ADDRESS, mac)
 
 
-def set_mtu(index: int, mtu: int) -> tuple[int, int, bytes]:
+def set_mtu(index: int, mtu: int) -> Request:
     """Return the request that changes a device's MTU."""
     return _RTM_SETLINK, 0, _link(index, 0) + attribute(_IFLA_MTU, struct.pack("=I", mtu))
 
 
-def set_up(index: int) -> tuple[int, int, bytes]:
+def set_up(index: int) -> Request:
     """Return the request that switches a device on."""
     return _RTM_SETLINK, 0, _link(index, IFF_UP)
 
 
-def delete(index: int) -> tuple[int, int, bytes]:
+def delete(index: int) -> Request:
     """Return the request that removes a device."""
     return _RTM_DELLINK, 0, _link(index, 0)
 
 
-def add_address(index: int, address: int, length: int) -> tuple[int, int, bytes]:
+def add_address(index: int, address: int, length: int) -> Request:
     """Return the request that gives a device an address."""
     return _RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, _address(index, address, length)
 
 
-def remove_address(index: int, address: int, length: int) -> tuple[int, int, bytes]:
+def remove_address(index: int, address: int, length: int) -> Request:
     """Return the request that takes an address away."""
     return _RTM_DELADDR, 0, _address(index, address, length)
 
 
-def frame(sequence: int, request: tuple[int, int, bytes]) -> bytes:
+def frame(sequence: int, request: Request) -> bytes:
     """Return a request as a whole message."""
     kind, flags, body = request
     return HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, sequence, 0) + body

@@ -1,0 +1,200 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one that looks at the kernel and carries out plans, in a few sends however many steps there are.
+
+A route goes by a next hop of its own where the kernel has such objects: ten thousand plain routes with a gateway each
+cost the kernel time that grows with their square, and a next hop can be replaced under a route in use.
+"""
+
+from __future__ import annotations
+
+import errno
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
+from itertools import groupby
+from typing import NamedTuple
+
+from ..model.addresses import Subnet
+from ..model.errors import KernelError
+from . import vxlan
+from .encoding import Encoder
+from .interfaces import link
+from .monitor import Monitor
+from .netlink import Netlink, NetlinkError, Refusal
+from .observation import Observation, hops_supported
+from .operations import (
+    AddAddress,
+    AddRoute,
+    ChangeRoute,
+    CreateDevice,
+    DeleteDevice,
+    Operation,
+    RemoveAddress,
+    RemoveFdb,
+    RemoveNeighbour,
+    RemoveNextHop,
+    RemoveRoute,
+    RemoveStray,
+    SetMac,
+    SetMtu,
+    SetTunnel,
+    SetUp,
+)
+from .plan import DesiredState, ObservedState, Plan
+from .tables import hop_identifier, remove_hop
+
+_DEVICE_STEPS = (CreateDevice, SetTunnel, SetMac, SetMtu, SetUp, DeleteDevice, AddAddress, RemoveAddress)
+_REMOVALS = (DeleteDevice, RemoveAddress, RemoveNeighbour, RemoveFdb, RemoveRoute, RemoveStray, RemoveNextHop)
+# How the kernel says that what is to go is not there; EINVAL is said of a route by a next hop that is gone.
+_GONE = {errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL, errno.EINVAL}
+_STEPS_AT_ONCE = 2000  # encoded, sent and forgotten, so that memory does not grow with the fleet
+
+
+class Failure(NamedTuple):
+    """A step that the kernel refused."""
+
+    operation: Operation
+    errno: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.message}"
+
+
+class Dataplane:
+    """The kernel's tables, seen and changed through one socket in the network namespace of the thread that makes it."""
+
+    def __init__(self, monitor: Monitor | None = None, next_hops: bool | None = None) -> None:
+        """Change things behind the monitor's back, if one is given; ``next_hops`` None finds out what the kernel has.
+
+        Raise KernelError when the kernel cannot be asked.
+        """
+        self._netlink = Netlink()
+        self._monitor = monitor
+        if monitor is not None:
+            monitor.ignore(self._netlink.port)
+        self._by_hops = hops_supported(self._netlink) if next_hops is None else next_hops
+
+    def close(self) -> None:
+        """Close the socket; what was programmed stays."""
+        self._netlink.close()
+
+    def ifindex(self, name: str) -> int | None:
+        """Return an interface's index, None where there is none of that name."""
+        try:
+            return link(self._netlink, name).ifindex
+        except NetlinkError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise
+
+    def observe(self, desired: DesiredState, network: Subnet, leftovers: Collection[str] = ()) -> ObservedState:
+        """Return what the kernel holds of the overlay ``network``, to be compared with the whole desired state.
+
+        ``leftovers`` names vxlan devices of an earlier config, which a plan removes. Raise KernelError where another
+        interface has the device's name, or its VNI and port.
+        """
+        return Observation(self._netlink, self._by_hops, network).take(desired, leftovers)
+
+    def apply(self, plan: Plan) -> list[Failure]:
+        """Carry out a plan; return the steps the kernel refused, [] when all is done.
+
+        One refused step does not keep the others from being taken, but without its device none of the rest makes
+        sense. To remove what is gone already is no failure.
+        """
+        failures: list[Failure] = []
+        with self._monitor.muted() if self._monitor else nullcontext():
+            for is_device, group in groupby(plan.operations, lambda step: isinstance(step, _DEVICE_STEPS)):
+                steps = list(group)
+                if not is_device:
+                    failures += self._change_rows(steps)
+                    continue
+                for step in steps:
+                    refusal = self._change_device(step)
+                    if refusal is not None and not _is_done(step, refusal):
+                        failures.append(_failure(step, refusal))
+                        if isinstance(step, CreateDevice):
+                            return failures
+        return failures
+
+    def _change_device(self, step: Operation) -> Refusal | None:
+        """Take one step of a device; return the kernel's refusal."""
+        try:
+            requests = self._device_requests(step)
+        except NetlinkError as error:
+            return Refusal(error.errno, str(error))
+        refusals = self._netlink.execute([vxlan.frame(number, one) for number, one in enumerate(requests)])
+        return refusals.get(0)
+
+    def _device_requests(self, step: Operation) -> list[vxlan.Request]:
+        if isinstance(step, CreateDevice):
+            return vxlan.create(step.device, self._index(step.device.underlay))
+        if isinstance(step, SetTunnel):
+            return [vxlan.set_tunnel(self._index(step.device.name), step.device, self._index(step.device.underlay))]
+        if isinstance(step, SetMac):
+            return [vxlan.set_mac(self._index(step.device), step.mac)]
+        if isinstance(step, SetMtu):
+            return [vxlan.set_mtu(self._index(step.device), step.mtu)]
+        if isinstance(step, SetUp):
+            return [vxlan.set_up(self._index(step.device))]
+        if isinstance(step, DeleteDevice):
+            return [vxlan.delete(self._index(step.device))]
+        if isinstance(step, AddAddress):
+            return [vxlan.add_address(self._index(step.device), step.address, step.length)]
+        if isinstance(step, RemoveAddress):
+            return [vxlan.remove_address(self._index(step.device), step.address, step.length)]
+        raise KernelError(f"not a step of a device: {step}")
+
+    def _change_rows(self, steps: Sequence[Operation]) -> list[Failure]:
+        """Take steps of the tables, many in one send."""
+        failures: list[Failure] = []
+        encoder = Encoder(self._index, self._by_hops)
+        for start in range(0, len(steps), _STEPS_AT_ONCE):
+            self._change_some(encoder, steps[start : start + _STEPS_AT_ONCE], failures)
+        return failures
+
+    def _change_some(self, encoder: Encoder, steps: Sequence[Operation], failures: list[Failure]) -> None:
+        """Take a few thousand steps, and note which the kernel refused."""
+        messages: list[bytes] = []
+        ends: list[int] = []  # by step, the place behind its last message
+        refused: dict[int, Refusal] = {}
+        for number, step in enumerate(steps):
+            try:
+                encoder.encode(step, messages)
+            except NetlinkError as error:
+                if not isinstance(step, _REMOVALS):
+                    refused[number] = Refusal(error.errno, str(error))
+            ends.append(len(messages))
+        unused: list[bytes] = []
+        for sequence, refusal in sorted(self._netlink.execute(messages).items()):
+            number = bisect_right(ends, sequence)
+            step = steps[number]
+            if number in refused or _is_done(step, refusal):
+                continue
+            refused[number] = refusal
+            if isinstance(step, AddRoute) and self._by_hops and sequence == ends[number] - 1:
+                unused.append(remove_hop(len(unused), hop_identifier(step.route.subnet)))
+        self._netlink.execute(unused)
+        failures += (_failure(steps[number], refusal) for number, refusal in sorted(refused.items()))
+
+    def _index(self, name: str) -> int:
+        try:
+            return link(self._netlink, name).ifindex
+        except NetlinkError as error:
+            raise NetlinkError(f"interface {name}: {error}", error.errno) from error
+
+
+def _is_done(step: Operation, refusal: Refusal) -> bool:
+    """Whether the kernel refused because all is as the step wants it."""
+    if isinstance(step, ChangeRoute):
+        return refusal.errno in (errno.EEXIST, errno.ESRCH)
+    return isinstance(step, _REMOVALS) and refusal.errno in _GONE
+
+
+def _failure(step: Operation, refusal: Refusal) -> Failure:
+    number, message = refusal
+    if isinstance(step, AddRoute) and number == errno.EEXIST:
+        subnet = step.route.subnet
+        message = f"somebody else has a route or next hop there; look with `ip route show {subnet}`, `ip nexthop show`"
+    return Failure(step, number, message)

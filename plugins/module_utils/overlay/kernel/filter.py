@@ -1,0 +1,154 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The BPF program that decides, in the kernel, which notifications are worth waking up for (linux/filter.h)."""
+
+from __future__ import annotations
+
+import struct
+from socket import AF_BRIDGE, AF_INET, htonl, htons
+from typing import NamedTuple
+
+from ..model.addresses import Subnet
+from .operations import PROTOCOL
+from .tables import (
+    NUD_PERMANENT,
+    RTM_DELNEIGH,
+    RTM_DELNEXTHOP,
+    RTM_DELROUTE,
+    RTM_NEWNEIGH,
+    RTM_NEWNEXTHOP,
+    RTM_NEWROUTE,
+)
+
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 17, 20, 21
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_AT_X, _LOAD_VALUE = 0x20, 0x28, 0x30, 0x40, 0x00
+_SET_X, _A_TO_X, _AND, _IF_EQUAL, _IF_LEAST, _IF_BIT, _RETURN = 0x01, 0x07, 0x54, 0x15, 0x35, 0x45, 0x06
+_FIND_ATTRIBUTE = 0xFFFFF000 + 12  # SKF_AD_OFF + SKF_AD_NLATTR: A = where the attribute of type X is, from A on, or 0
+_TYPE, _PORT, _BODY = 4, 12, 16  # places in a message: struct nlmsghdr, then the body
+_IFINDEX = _BODY + 4  # the same place in struct ifinfomsg, ifaddrmsg and ndmsg
+_NEIGHBOUR_STATE = _BODY + 8
+_ROUTE_LENGTH, _ROUTE_PROTOCOL, _ROUTE_ATTRIBUTES = _BODY + 1, _BODY + 5, _BODY + 12
+_HOP_PROTOCOL = _BODY + 2
+_RTA_DST, _RTA_OIF = 1, 4
+_INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true, jump if false, operand
+
+
+class Watched(NamedTuple):
+    """What is ours: overlay network, index of the interface below, of the device (0 for none), port of our socket."""
+
+    network: Subnet
+    underlay: int
+    device: int
+    port: int
+
+
+class _Step(NamedTuple):
+    """One instruction; jumps name labels, an empty one is the next instruction."""
+
+    code: int
+    operand: int = 0
+    yes: str = ""
+    no: str = ""
+
+
+def program(watched: Watched, with_fdb: bool) -> list[bytes]:
+    """Return the instructions that let through what concerns us, forwarding rows only if ``with_fdb``.
+
+    BPF reads numbers in network order, and headers are in the machine's: operands are turned around to match.
+    """
+    blocks = {
+        "start": _by_type(watched.port),
+        "interface": _by_interface(watched),
+        "neighbour": _by_neighbour(watched.device, with_fdb),
+        "route": _by_destination(watched.network),
+        "route's device": _by_device(watched.device),
+        "hop": [_Step(_LOAD_BYTE, _HOP_PROTOCOL), _Step(_IF_EQUAL, PROTOCOL, "pass", "drop")],
+        "drop": [_Step(_RETURN, 0)],
+        "pass": [_Step(_RETURN, 0xFFFFFFFF)],
+    }
+    return _assemble(blocks)
+
+
+def _by_type(port: int) -> list[_Step]:
+    kinds = {
+        "interface": (_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR),
+        "neighbour": (RTM_NEWNEIGH, RTM_DELNEIGH),
+        "route": (RTM_NEWROUTE, RTM_DELROUTE),
+        "hop": (RTM_NEWNEXTHOP, RTM_DELNEXTHOP),
+    }
+    return [
+        _Step(_LOAD_WORD, _PORT),
+        _Step(_IF_EQUAL, htonl(port), "drop"),
+        _Step(_LOAD_HALF, _TYPE),
+        *(_Step(_IF_EQUAL, htons(number), label) for label, numbers in kinds.items() for number in numbers),
+        _Step(_RETURN, 0),
+    ]
+
+
+def _by_interface(watched: Watched) -> list[_Step]:
+    return [
+        _Step(_LOAD_WORD, _IFINDEX),
+        _Step(_IF_EQUAL, htonl(watched.underlay), "pass"),
+        _Step(_IF_EQUAL, htonl(watched.device), "pass", "drop"),
+    ]
+
+
+def _by_neighbour(device: int, with_fdb: bool) -> list[_Step]:
+    """Any neighbour of our device; of its forwarding rows those that stay, as learned ones come and go."""
+    return [
+        _Step(_LOAD_WORD, _IFINDEX),
+        _Step(_IF_EQUAL, htonl(device), "", "drop"),
+        _Step(_LOAD_BYTE, _BODY),
+        _Step(_IF_EQUAL, AF_INET, "pass"),
+        _Step(_IF_EQUAL, AF_BRIDGE, "" if with_fdb else "drop", "drop"),
+        _Step(_LOAD_HALF, _NEIGHBOUR_STATE),
+        _Step(_IF_BIT, htons(NUD_PERMANENT), "pass", "drop"),
+    ]
+
+
+def _by_destination(network: Subnet) -> list[_Step]:
+    """Routes with our protocol, or into the overlay network, whosever they are; else go on with the route's device."""
+    mask = (0xFFFFFFFF << (32 - network.length)) & 0xFFFFFFFF
+    return [
+        _Step(_LOAD_BYTE, _ROUTE_PROTOCOL),
+        _Step(_IF_EQUAL, PROTOCOL, "pass"),
+        _Step(_LOAD_BYTE, _ROUTE_LENGTH),
+        _Step(_IF_LEAST, network.length, "", "route's device"),
+        *_find_attribute(_RTA_DST, "route's device"),
+        _Step(_AND, mask),
+        _Step(_IF_EQUAL, network.first, "pass", "route's device"),
+    ]
+
+
+def _by_device(device: int) -> list[_Step]:
+    return [*_find_attribute(_RTA_OIF, "drop"), _Step(_IF_EQUAL, htonl(device), "pass", "drop")]
+
+
+def _find_attribute(kind: int, without: str) -> list[_Step]:
+    """Return the steps that load a route's attribute of four bytes, or jump away where it has none."""
+    return [
+        _Step(_LOAD_VALUE, _ROUTE_ATTRIBUTES),
+        _Step(_SET_X, kind),
+        _Step(_LOAD_WORD, _FIND_ATTRIBUTE),
+        _Step(_IF_EQUAL, 0, without),
+        _Step(_A_TO_X),
+        _Step(_LOAD_AT_X, 4),
+    ]
+
+
+def _assemble(blocks: dict[str, list[_Step]]) -> list[bytes]:
+    """Return the blocks one behind the other, jumps to their names resolved."""
+    places: dict[str, int] = {}
+    steps: list[_Step] = []
+    for name, block in blocks.items():
+        places[name] = len(steps)
+        steps += block
+    return [
+        _INSTRUCTION.pack(
+            step.code,
+            places[step.yes] - number - 1 if step.yes else 0,
+            places[step.no] - number - 1 if step.no else 0,
+            step.operand,
+        )
+        for number, step in enumerate(steps)
+    ]

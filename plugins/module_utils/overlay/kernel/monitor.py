@@ -1,0 +1,98 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tells when somebody else changed what is ours; the kernel itself sorts out what is none of our business.
+
+Most notifications carry the port of the socket that asked for the change, so our own are dropped. Those of forwarding
+rows do not: they are dropped while we change some, and the regular comparison finds what slips through then.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..model.addresses import Subnet
+from ..model.errors import KernelError
+from .filter import Watched, program
+from .netlink import Netlink
+
+_GROUPS = (1, 3, 5, 7, 32)  # RTNLGRP_LINK, _NEIGH (forwarding rows too), _IPV4_IFADDR, _IPV4_ROUTE, _NEXTHOP
+_SO_ATTACH_FILTER = 26
+_RECEIVE_BUFFER = 256 << 10  # bytes; should it overflow, that is as good as a change
+_LARGEST = 65536
+_NOTHING = Watched(Subnet(0, 32), 0, 0, 0)
+
+
+class Monitor:
+    """A socket that becomes readable when somebody else changes what is ours; it hears nothing before ``watch``."""
+
+    def __init__(self) -> None:
+        """Listen in the network namespace of the calling thread; raise KernelError when that cannot be."""
+        self._watched = _NOTHING
+        self._is_muted = False
+        self._netlink = Netlink(receive_buffer=_RECEIVE_BUFFER)
+        self._socket = self._netlink.socket
+        self._socket.setblocking(False)
+        self._filter()
+        self._netlink.join(_GROUPS)
+
+    def fileno(self) -> int:
+        """Return the file descriptor, for select and poll."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._netlink.close()
+
+    def ignore(self, port: int) -> None:
+        """Take what is done through the netlink socket with this port for our own doing."""
+        self._watched = self._watched._replace(port=port)
+        self._filter()
+
+    def watch(self, network: Subnet, underlay: int, device: int | None) -> None:
+        """Listen for changes of this overlay network, on the interfaces with these indexes; None for no device."""
+        watched = self._watched._replace(network=network, underlay=underlay, device=device or 0)
+        if watched != self._watched:
+            self._watched = watched
+            self._filter()
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Do not listen to forwarding rows meanwhile."""
+        self._is_muted = True
+        self._filter()
+        try:
+            yield
+        finally:
+            self._is_muted = False
+            self._filter()
+
+    def drain(self) -> bool:
+        """Take what was heard; return whether there was anything. A buffer that overflowed counts as a change."""
+        changed = False
+        while True:
+            try:
+                self._socket.recv(_LARGEST)
+            except BlockingIOError:
+                return changed
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise KernelError(f"netlink notifications: {error}") from error
+            changed = True
+
+    def _filter(self) -> None:
+        """Put the program that fits the present state in the place of the one before."""
+        instructions = program(self._watched, with_fdb=not self._is_muted)
+        code = array("B", b"".join(instructions))
+        address, _ = code.buffer_info()
+        try:
+            # struct sock_fprog: how many instructions, where they are.
+            self._socket.setsockopt(
+                socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(instructions), address)
+            )
+        except OSError as error:
+            raise KernelError(f"the kernel does not take the notification filter: {error}") from error

@@ -1,0 +1,293 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rows of the kernel's tables as messages and back; each kind has one fixed layout, packed in one go.
+
+A fleet has thousands of these rows, so reading tries the layout the kernel uses for rows such as ours first, and only
+walks the attributes one by one where that does not fit. Layouts: linux/neighbour.h, linux/rtnetlink.h,
+linux/nexthop.h.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import NamedTuple
+
+from ..model.addresses import Subnet
+from .interfaces import MAIN_TABLE, ROUTE
+from .netlink import ATTRIBUTE, HEADER, NLM_F_REQUEST, attribute, attributes
+from .operations import PROTOCOL
+
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+RTM_NEWNEXTHOP, RTM_DELNEXTHOP, RTM_GETNEXTHOP = 104, 105, 106
+NUD_PERMANENT = 0x80
+UNICAST = 1
+KERNEL_PROTOCOL = 2
+_NTF_SELF = 0x02
+_ONLINK = 4
+_ANY_SCOPE = 255
+_NDA_DST, _NDA_LLADDR, _NDA_IFINDEX = 1, 2, 8
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH, _RTA_TABLE, _RTA_NH_ID = 1, 4, 5, 6, 9, 15, 30
+_NHA_ID, _NHA_OIF, _NHA_GATEWAY = 1, 5, 6
+
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, index, state, flags, type
+_NEXT_HOP = struct.Struct("=BBBxI")  # struct nhmsg: family, scope, protocol, flags
+_NUMBER = struct.Struct("=I")
+
+
+def _title(size: int, kind: int) -> bytes:
+    return ATTRIBUTE.pack(ATTRIBUTE.size + size, kind)
+
+
+_DST, _LLADDR = _title(4, _NDA_DST), _title(6, _NDA_LLADDR)
+_ROUTE_TABLE = _title(4, _RTA_TABLE) + _NUMBER.pack(MAIN_TABLE)
+_ROUTE_DST, _ROUTE_OIF, _ROUTE_GATEWAY = _title(4, _RTA_DST), _title(4, _RTA_OIF), _title(4, _RTA_GATEWAY)
+_ROUTE_NH_ID = _title(4, _RTA_NH_ID)
+_HOP_ID, _HOP_OIF, _HOP_GATEWAY = _title(4, _NHA_ID), _title(4, _NHA_OIF), _title(4, _NHA_GATEWAY)
+
+# What a message says: head (length, type, flags), sequence, then port, fixed header and attributes.
+_WRITE_NEIGHBOUR = struct.Struct("=8sI20s4s4s6s2x")
+_WRITE_FDB = struct.Struct("=8sI20s6s2x4s4s")
+_WRITE_PLAIN_ROUTE = struct.Struct("=8sI4sBBBBBBBBI4s4s4sI4s4s")
+_WRITE_HOP_ROUTE = struct.Struct("=8sI4sBBBBBBBBI4s4s4sI")
+_WRITE_HOP = struct.Struct("=8sI16sI4sI4s4s")
+_WRITE_HOP_ID = struct.Struct("=8sI16sI")
+_HEAD = struct.Struct("=IHH")
+_NO_PORT = bytes(4)
+
+_READ_NEIGHBOUR = struct.Struct("=BxxxiHBB4s4s4s6s")
+_READ_FDB = struct.Struct("=BxxxiHBB4s6s2x4s4s")
+_READ_HOP_ROUTE = struct.Struct("=BBBBBBBBI8s4s4s4sI")
+_READ_PLAIN_ROUTE = struct.Struct("=BBBBBBBBI8s4s4s4s4s4sI")
+_READ_HOP = struct.Struct("=BBBxI4sI4sI4s4s")
+
+
+class RouteRow(NamedTuple):
+    """A route of the main table as the kernel tells it; 0 where it has no such thing, -1 for several next hops."""
+
+    first: int
+    length: int
+    protocol: int
+    kind: int
+    tos: int
+    metric: int
+    next_hop: int
+    ifindex: int
+    gateway: int
+
+
+class HopRow(NamedTuple):
+    """A next hop as the kernel tells it."""
+
+    identifier: int
+    protocol: int
+    ifindex: int
+    gateway: int
+
+
+def _head(layout: struct.Struct, kind: int, flags: int) -> bytes:
+    return _HEAD.pack(layout.size, kind, NLM_F_REQUEST | flags)
+
+
+class NeighbourWriter:
+    """Writes requests about the neighbours on one interface."""
+
+    def __init__(self, kind: int, flags: int, ifindex: int) -> None:
+        """Write requests of this type and these flags."""
+        self._head = _head(_WRITE_NEIGHBOUR, kind, flags)
+        self._middle = _NO_PORT + _NEIGHBOUR.pack(socket.AF_INET, ifindex, NUD_PERMANENT, 0, UNICAST) + _DST
+
+    def write(self, sequence: int, address: int, mac: bytes) -> bytes:
+        """Return the request for one neighbour."""
+        return _WRITE_NEIGHBOUR.pack(self._head, sequence, self._middle, address.to_bytes(4, "big"), _LLADDR, mac)
+
+
+class FdbWriter:
+    """Writes requests about the forwarding rows of one vxlan device."""
+
+    def __init__(self, kind: int, flags: int, ifindex: int) -> None:
+        """Write requests of this type and these flags."""
+        self._head = _head(_WRITE_FDB, kind, flags)
+        self._middle = _NO_PORT + _NEIGHBOUR.pack(socket.AF_BRIDGE, ifindex, NUD_PERMANENT, _NTF_SELF, 0) + _LLADDR
+
+    def write(self, sequence: int, mac: bytes, destination: int) -> bytes:
+        """Return the request for one forwarding row."""
+        return _WRITE_FDB.pack(self._head, sequence, self._middle, mac, _DST, destination.to_bytes(4, "big"))
+
+
+class RouteWriter:
+    """Writes requests about routes of the main table, by gateway or by next hop."""
+
+    def __init__(self, kind: int, flags: int, protocol: int) -> None:
+        """Write requests of this type and these flags; a protocol of 0 stands for any, in removals."""
+        self._plain_head = _head(_WRITE_PLAIN_ROUTE, kind, flags)
+        self._hop_head = _head(_WRITE_HOP_ROUTE, kind, flags)
+        self._protocol = protocol
+        self._scope = _ANY_SCOPE if kind == RTM_DELROUTE else 0
+
+    def plain(self, sequence: int, first: int, length: int, gateway: int, ifindex: int, onlink: bool) -> bytes:
+        """Return the request for a route by a gateway."""
+        return _WRITE_PLAIN_ROUTE.pack(
+            self._plain_head, sequence, _NO_PORT,
+            socket.AF_INET, length, 0, 0, MAIN_TABLE, self._protocol, self._scope, UNICAST, _ONLINK if onlink else 0,
+            _ROUTE_DST, first.to_bytes(4, "big"), _ROUTE_OIF, ifindex, _ROUTE_GATEWAY, gateway.to_bytes(4, "big"),
+        )  # fmt: skip
+
+    def by_hop(self, sequence: int, first: int, length: int, next_hop: int) -> bytes:
+        """Return the request for a route by a next hop."""
+        return _WRITE_HOP_ROUTE.pack(
+            self._hop_head, sequence, _NO_PORT,
+            socket.AF_INET, length, 0, 0, MAIN_TABLE, self._protocol, self._scope, UNICAST, 0,
+            _ROUTE_DST, first.to_bytes(4, "big"), _ROUTE_NH_ID, next_hop,
+        )  # fmt: skip
+
+
+class HopWriter:
+    """Writes requests that make or change next hops on one interface."""
+
+    def __init__(self, flags: int, ifindex: int) -> None:
+        """Write requests with these flags."""
+        self._head = _head(_WRITE_HOP, RTM_NEWNEXTHOP, flags)
+        self._middles = [
+            _NO_PORT + _NEXT_HOP.pack(socket.AF_INET, 0, PROTOCOL, given) + _HOP_ID for given in (0, _ONLINK)
+        ]
+        self._ifindex = ifindex
+
+    def write(self, sequence: int, identifier: int, gateway: int, onlink: bool) -> bytes:
+        """Return the request for one next hop."""
+        return _WRITE_HOP.pack(
+            self._head, sequence, self._middles[onlink], identifier,
+            _HOP_OIF, self._ifindex, _HOP_GATEWAY, gateway.to_bytes(4, "big"),
+        )  # fmt: skip
+
+
+_REMOVE_HOP = _head(_WRITE_HOP_ID, RTM_DELNEXTHOP, 0), _NO_PORT + _NEXT_HOP.pack(0, 0, 0, 0) + _HOP_ID
+
+
+def remove_hop(sequence: int, identifier: int) -> bytes:
+    """Return the request that removes a next hop."""
+    head, middle = _REMOVE_HOP
+    return _WRITE_HOP_ID.pack(head, sequence, middle, identifier)
+
+
+def remove_route(sequence: int, row: RouteRow) -> bytes:
+    """Return the request that removes exactly this route, whatever its shape."""
+    body = ROUTE.pack(
+        socket.AF_INET, row.length, 0, row.tos, MAIN_TABLE, row.protocol, _ANY_SCOPE, row.kind, 0
+    ) + attribute(_RTA_DST, row.first.to_bytes(4, "big"))
+    if row.metric:
+        body += attribute(_RTA_PRIORITY, _NUMBER.pack(row.metric))
+    if row.next_hop:
+        body += attribute(_RTA_NH_ID, _NUMBER.pack(row.next_hop))
+    else:
+        body += attribute(_RTA_OIF, _NUMBER.pack(row.ifindex)) if row.ifindex else b""
+        body += attribute(_RTA_GATEWAY, row.gateway.to_bytes(4, "big")) if row.gateway else b""
+    return HEADER.pack(HEADER.size + len(body), RTM_DELROUTE, NLM_F_REQUEST, sequence, 0) + body
+
+
+def hop_identifier(subnet: Subnet) -> int:
+    """Return the id of a subnet's next hop: its middle address, which no other subnet of any length has too."""
+    return subnet.first + (subnet.size >> 1)
+
+
+def ask_neighbours(family: int, ifindex: int) -> bytes:
+    """Return the body that asks for the neighbours (AF_INET) or forwarding rows (AF_BRIDGE) of one interface."""
+    if family == socket.AF_BRIDGE:
+        return _NEIGHBOUR.pack(family, ifindex, 0, 0, 0)
+    return _NEIGHBOUR.pack(family, 0, 0, 0, 0) + attribute(_NDA_IFINDEX, _NUMBER.pack(ifindex))
+
+
+def ask_routes(protocol: int = 0, ifindex: int = 0) -> bytes:
+    """Return the body that asks for routes of the main table, of one protocol or interface where these are not 0."""
+    body = ROUTE.pack(socket.AF_INET, 0, 0, 0, MAIN_TABLE, protocol, 0, 0, 0) + _ROUTE_TABLE
+    return body + attribute(_RTA_OIF, _NUMBER.pack(ifindex)) if ifindex else body
+
+
+def ask_hops() -> bytes:
+    """Return the body that asks for all next hops: there is no filter by protocol."""
+    return _NEXT_HOP.pack(socket.AF_INET, 0, 0, 0)
+
+
+def read_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
+    """Return interface index, address and MAC of a permanent neighbour; None for any other."""
+    if end - start >= _READ_NEIGHBOUR.size:
+        _, ifindex, state, _, _, dst, address, lladdr, mac = _READ_NEIGHBOUR.unpack_from(buffer, start)
+        if not state & NUD_PERMANENT:
+            return None
+        if dst == _DST and lladdr == _LLADDR:
+            return ifindex, int.from_bytes(address, "big"), mac
+    return _read_any_neighbour(buffer, start, end)
+
+
+def read_fdb(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
+    """Return interface index, destination and MAC of a permanent forwarding row; None for any other."""
+    if end - start >= _READ_FDB.size:
+        _, ifindex, state, _, _, lladdr, mac, dst, destination = _READ_FDB.unpack_from(buffer, start)
+        if not state & NUD_PERMANENT:
+            return None
+        if lladdr == _LLADDR and dst == _DST:
+            return ifindex, int.from_bytes(destination, "big"), mac
+    return _read_any_neighbour(buffer, start, end)
+
+
+def _read_any_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
+    _, ifindex, state, _, _ = _NEIGHBOUR.unpack_from(buffer, start)
+    found = attributes(buffer, start + _NEIGHBOUR.size, end)
+    address, mac = found.get(_NDA_DST, b""), found.get(_NDA_LLADDR, b"")
+    if not state & NUD_PERMANENT or len(address) != 4 or len(mac) != 6:
+        return None
+    return ifindex, int.from_bytes(address, "big"), mac
+
+
+def read_hop(buffer: bytes, start: int, end: int) -> HopRow:
+    """Return a next hop; interface and gateway are 0 for groups and black holes."""
+    if end - start == _READ_HOP.size:
+        _, _, protocol, _, one, identifier, two, ifindex, three, gateway = _READ_HOP.unpack_from(buffer, start)
+        if one == _HOP_ID and two == _HOP_OIF and three == _HOP_GATEWAY:
+            return HopRow(identifier, protocol, ifindex, int.from_bytes(gateway, "big"))
+    _, _, protocol, _ = _NEXT_HOP.unpack_from(buffer, start)
+    found = attributes(buffer, start + _NEXT_HOP.size, end)
+    gateway = found.get(_NHA_GATEWAY, b"")
+    return HopRow(
+        _number(found.get(_NHA_ID)),
+        protocol,
+        _number(found.get(_NHA_OIF)),
+        int.from_bytes(gateway, "big") if len(gateway) == 4 else 0,
+    )
+
+
+def read_route(buffer: bytes, start: int, end: int) -> RouteRow | None:
+    """Return a route; None where it is not of the main table. By a next hop, interface and gateway are 0."""
+    if end - start >= _READ_HOP_ROUTE.size:
+        (
+            _, length, _, tos, _, protocol, _, kind, _, table, title, first, one, next_hop
+        ) = _READ_HOP_ROUTE.unpack_from(buffer, start)  # fmt: skip
+        if table == _ROUTE_TABLE and title == _ROUTE_DST and one == _ROUTE_NH_ID:
+            return RouteRow(int.from_bytes(first, "big"), length, protocol, kind, tos, 0, next_hop, 0, 0)
+    if end - start == _READ_PLAIN_ROUTE.size:
+        (
+            _, length, _, tos, _, protocol, _, kind, _, table, title, first, one, gateway, two, ifindex
+        ) = _READ_PLAIN_ROUTE.unpack_from(buffer, start)  # fmt: skip
+        if table == _ROUTE_TABLE and title == _ROUTE_DST and one == _ROUTE_GATEWAY and two == _ROUTE_OIF:
+            way = int.from_bytes(gateway, "big")
+            return RouteRow(int.from_bytes(first, "big"), length, protocol, kind, tos, 0, 0, ifindex, way)
+    return _read_any_route(buffer, start, end)
+
+
+def _read_any_route(buffer: bytes, start: int, end: int) -> RouteRow | None:
+    _, length, _, tos, table, protocol, _, kind, _ = ROUTE.unpack_from(buffer, start)
+    found = attributes(buffer, start + ROUTE.size, end)
+    if _number(found.get(_RTA_TABLE)) not in (MAIN_TABLE, 0) or table != MAIN_TABLE:
+        return None
+    next_hop = _number(found.get(_RTA_NH_ID))
+    first = int.from_bytes(found.get(_RTA_DST, b""), "big")
+    metric = _number(found.get(_RTA_PRIORITY))
+    if next_hop or _RTA_MULTIPATH in found:
+        return RouteRow(first, length, protocol, kind, tos, metric, next_hop or -1, 0, 0)
+    gateway = int.from_bytes(found.get(_RTA_GATEWAY, b""), "big")
+    return RouteRow(first, length, protocol, kind, tos, metric, 0, _number(found.get(_RTA_OIF)), gateway)
+
+
+def _number(value: bytes | None) -> int:
+    return int(_NUMBER.unpack(value)[0]) if value else 0

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hosts for tests: network namespaces of their own, joined by a switch; nothing of them is in the machine's own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Namespace:
+    """A network namespace that lives as long as the one thread in it; its sockets may be used from any thread."""
+
+    def __init__(self) -> None:
+        """Make an empty namespace, its loopback up."""
+        self._thread = ThreadPoolExecutor(max_workers=1, initializer=_leave_for_a_new_one)
+        self.tid = self.run(threading.get_native_id)
+        self.command("ip", "link", "set", "lo", "up")
+
+    def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Return what the function returns when it is called inside."""
+        return self._thread.submit(function, *arguments).result()
+
+    def command(self, *words: str) -> str:
+        """Return what a command prints inside; raise AssertionError with its words when it fails."""
+        done = self.run(lambda: subprocess.run(words, capture_output=True, text=True))
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr or done.stdout}"
+        return done.stdout
+
+    def setting(self, name: str, value: str) -> None:
+        """Set a kernel setting of the namespace, such as net/ipv4/ip_forward."""
+        self.run(Path("/proc/sys", name).write_text, value)
+
+    def close(self) -> None:
+        """End it, and with it everything inside."""
+        self._thread.shutdown()
+
+
+class Lan:
+    """Hosts on one switch: ``hosts[n]`` has interface eth0 with address ``addresses[n]`` in 192.0.2.0/24."""
+
+    def __init__(self, count: int) -> None:
+        """Make the switch and so many hosts."""
+        self.switch = Namespace()
+        self.hosts = [Namespace() for _ in range(count)]
+        self.addresses = [f"192.0.2.{11 + number}" for number in range(count)]
+        self.switch.command("ip", "link", "add", "br0", "up", "type", "bridge")
+        for number, (host, address) in enumerate(zip(self.hosts, self.addresses)):
+            port = f"port{number}"
+            host.command("ip", "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", str(self.switch.tid))
+            self.switch.command("ip", "link", "set", port, "master", "br0", "up")
+            host.command("ip", "address", "add", f"{address}/24", "dev", "eth0")
+            host.command("ip", "link", "set", "eth0", "up")
+
+    def close(self) -> None:
+        """End all of it."""
+        for namespace in (*self.hosts, self.switch):
+            namespace.close()
+
+
+def can_make_namespaces() -> bool:
+    """Whether this process may make network namespaces."""
+    return os.geteuid() == 0
+
+
+def _leave_for_a_new_one() -> None:
+    if _libc.unshare(_CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
