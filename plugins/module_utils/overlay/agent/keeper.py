@@ -122,7 +122,7 @@ class LeaseKeeper:
         return self.renew(self._held(lease, item))
 
     def _create(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
-        lease = claim.lease(choose_subnet(config, _taken(items), claim.previous_subnet))
+        lease = claim.lease(choose_subnet(config, taken_subnets(items), claim.previous_subnet))
         item = self._store.create(f"{self._folder}/{lease_key(lease.subnet)}", lease.value(), self._ttl)
         log.info("leased subnet %s", lease.subnet)
         return self._held(lease, item)
@@ -134,7 +134,7 @@ class LeaseKeeper:
         return time.monotonic() + max(self._ttl - self._margin, 1.0)
 
 
-def _taken(items: Mapping[str, Item]) -> list[Subnet]:
+def taken_subnets(items: Mapping[str, Item]) -> list[Subnet]:
     """Return the subnets of all keys, whatever their values say: a key is taken even when its value is garbage."""
     taken = []
     for key in items:

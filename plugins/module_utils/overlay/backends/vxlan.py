@@ -23,7 +23,7 @@ class Vxlan:
     def __init__(self, options: VxlanOptions, underlay: Underlay, own: Subnet | None, mac: bytes | None) -> None:
         """Tunnel over this interface; without own subnet or MAC there is no device yet, and no lease data."""
         self.mtu = options.overlay_mtu(underlay.mtu)
-        self.name = f"flannel.{options.vni}"
+        self.name = options.device_name
         self._options = options
         self._underlay = underlay
         self._own = own

@@ -31,6 +31,11 @@ class VxlanOptions:
 
     type = "vxlan"
 
+    @property
+    def device_name(self) -> str:
+        """The tunnel device's name, flannel's, so that a host that ran it is taken over as it is."""
+        return f"flannel.{self.vni}"
+
     def overlay_mtu(self, underlay_mtu: int) -> int:
         """Return the MTU in bytes for containers, given that of the interface below; raise ConfigError if too small."""
         path = underlay_mtu if self.mtu is None else self.mtu

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""/healthz, /readyz and /metrics over HTTP, for whoever watches the host."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from ..model.errors import OverlayError
+from .status import Status
+
+
+def serve(address: str, port: int, status: Status) -> int:
+    """Answer in threads of its own until the process ends; return the port. Raise OverlayError if it is taken.
+
+    /healthz is 200 while the main loop turns; /readyz is 200 while the kernel holds all it should; both say in text
+    what is wrong. /metrics is Prometheus' text format.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answers = {"/healthz": _healthz, "/readyz": _readyz, "/metrics": _metrics}
+            answer = answers.get(self.path.partition("?")[0])
+            code, text = answer(status) if answer else (404, "try /healthz, /readyz or /metrics\n")
+            body = text.encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep probes out of the log."""
+
+    try:
+        server = ThreadingHTTPServer((address, port), Handler)
+    except OSError as error:
+        raise OverlayError(
+            f"--healthz-port {port} on {address} cannot be used: {error.strerror}; choose another or stop its user"
+        ) from error
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return int(server.server_address[1])
+
+
+def _healthz(status: Status) -> tuple[int, str]:
+    if status.alive:
+        return 200, "ok\n" + _wrong(status)
+    return 503, "the main loop is stuck\n" + _wrong(status)
+
+
+def _readyz(status: Status) -> tuple[int, str]:
+    if status.alive and status.in_sync:
+        return 200, f"ready: subnet {status.subnet}, {status.peers} peers\n" + _wrong(status)
+    return 503, ("not in sync with the kernel\n" if status.ready else "starting\n") + _wrong(status)
+
+
+def _wrong(status: Status) -> str:
+    return "".join(
+        f"{part}: {sentence}\n" for part, sentences in sorted(status.troubles.items()) for sentence in sentences
+    )
+
+
+def _metrics(status: Status) -> tuple[int, str]:
+    lines = [
+        "# TYPE overlay_ready gauge",
+        f"overlay_ready {int(status.in_sync)}",
+        "# TYPE overlay_peers gauge",
+        f"overlay_peers {status.peers}",
+        "# TYPE overlay_problems gauge",
+        *(f'overlay_problems{{part="{part}"}} {len(found)}' for part, found in sorted(status.troubles.items())),
+    ]
+    if status.lease_renew_at is not None:
+        left = max(0.0, status.lease_renew_at - time.monotonic())
+        lines += ["# TYPE overlay_lease_renewal_seconds gauge", f"overlay_lease_renewal_seconds {left:.0f}"]
+    for name, value in sorted(status.counters.items()):
+        lines += [f"# TYPE overlay_{name}_total counter", f"overlay_{name}_total {value:g}"]
+    return 200, "\n".join(lines) + "\n"

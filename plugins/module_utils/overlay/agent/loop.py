@@ -1,0 +1,239 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""overlayd's main loop: the one thread that owns the kernel state; all others only tell it something."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from ..backends import backend_for
+from ..kernel.dataplane import Dataplane
+from ..kernel.monitor import Monitor
+from ..model.addresses import Subnet, format_mac
+from ..model.network import NetworkConfig
+from ..model.state import VxlanDevice
+from ..model.subnet_env import SubnetEnv
+from ..store.protocol import Event, Item
+from .files import write_atomically
+from .identity import Identity
+from .memory import Memory, machine_id, remember
+from .messages import Joined, KernelChanged, LeaseRenewed, LeasesChanged, Message, Stop, StoreTrouble
+from .notify import notify
+from .options import Options
+from .removal import clear_kernel
+from .session import Session, firewall_for
+from .status import Status
+
+KERNEL_CHECK = 10.0  # seconds between two whole comparisons with the kernel, should a notification have been lost
+SHORTEST_PAUSE = 0.1  # seconds between two comparisons that notifications ask for
+PAUSE_FACTOR = 10  # ... and at least so many times what the last one took, so that a large fleet does not spin
+FIRST_RETRY, LAST_RETRY = 0.5, 30.0  # seconds before a failed plan is tried again
+MEMORY_PATIENCE = 3.0  # seconds to wait for etcd at start before going on with what is remembered
+MEMORY_PAUSE = 30.0  # seconds between two writings of the memory
+log = logging.getLogger("overlayd")
+
+
+class StartAgainError(Exception):
+    """What the process was started with no longer holds; a new start adopts the kernel state without a lost packet."""
+
+
+class Loop:
+    """Turns messages and timers into reconciliation, and says when the host is ready."""
+
+    def __init__(
+        self,
+        options: Options,
+        identity: Identity,
+        memory_file: Path,
+        memory: Memory | None,
+        status: Status,
+        dataplane: Dataplane,
+        monitor: Monitor,
+    ) -> None:
+        """Own the dataplane from here on; ``inbox`` is where the other threads put their messages."""
+        self.inbox: SimpleQueue[Message] = SimpleQueue()
+        self._options = options
+        self._identity = identity
+        self._memory_file = memory_file
+        self._memory = memory
+        self._status = status
+        self._dataplane = dataplane
+        self._monitor = monitor
+        self._session: Session | None = None
+        self._config_text = ""
+        now = time.monotonic()
+        self._patience_ends = now + MEMORY_PATIENCE
+        self._due = {"kernel": now + KERNEL_CHECK, "firewall": now, "memory": now + MEMORY_PAUSE}
+        self._pause_ends = now
+        self._retry = FIRST_RETRY
+        self._changed = False
+
+    def run(self) -> None:
+        """Return when asked to stop; raise StartAgainError when config, subnet or underlay are other ones now."""
+        while True:
+            message = self._next()
+            if isinstance(message, Stop):
+                self._save()
+                return
+            self._status.last_turn = time.monotonic()
+            if message is not None:
+                self._take(message)
+            self._keep_time()
+
+    def _next(self) -> Message | None:
+        """Return the next message, or None when a timer is due first."""
+        wake = min(self._due.values()) if self._session else self._patience_ends
+        try:
+            return self.inbox.get(timeout=min(max(wake - time.monotonic(), 0.0), 5.0))
+        except Empty:
+            return None
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, LeasesChanged):
+            self._follow(message.events)
+        elif isinstance(message, Joined):
+            self._join(message)
+        elif isinstance(message, KernelChanged):
+            self._due["kernel"] = min(self._due["kernel"], self._pause_ends)
+        elif isinstance(message, LeaseRenewed):
+            self._status.lease_renew_at = message.held.renew_at
+        elif isinstance(message, StoreTrouble):
+            self._status.trouble("etcd", message.reason)
+
+    def _join(self, joined: Joined) -> None:
+        """Take a whole comparison with etcd: the first begins the session, later ones must agree with it."""
+        self._status.trouble("etcd")
+        self._status.lease_renew_at = joined.held.renew_at
+        subnet = joined.held.lease.subnet
+        values = {key.rpartition("/")[2]: item for key, item in joined.items.items()}
+        if self._session is None:
+            self._begin(joined.config, joined.config_text, subnet, values)
+        elif (self._session.config, self._session.own) != (joined.config, subnet):
+            raise StartAgainError("the network config or the subnet of this host is another one now")
+        else:
+            self._changed = True
+            self._session.table.reset(values)
+            self._reconcile()
+
+    def _begin(self, config: NetworkConfig, text: str, own: Subnet, items: Mapping[str, Item]) -> None:
+        """Program everything for the first time, and only then tell Docker and the service manager."""
+        backend = backend_for(config, self._identity.underlay, own, self._identity.mac_for(config))
+        firewall = firewall_for(self._options, config, own)
+        leftovers = self._clear_former(config, backend.device)
+        self._session = Session(config, own, backend, self._dataplane, firewall, self._status, leftovers)
+        self._config_text = text
+        self._status.subnet = str(own)
+        self._session.table.reset(items)
+        self._reconcile()
+        self._session.check_firewall()
+        self._get_ready()
+        self._changed = True
+        self._save()
+
+    def _clear_former(self, config: NetworkConfig, device: VxlanDevice | None) -> list[str]:
+        """Remove what is left of a former network with another range; return the former device where it is another."""
+        memory = self._memory
+        if memory is None:
+            return []
+        if NetworkConfig.parse(memory.config).network != config.network:
+            clear_kernel(self._dataplane, memory)
+        return [memory.device] if memory.device and memory.device != (device.name if device else "") else []
+
+    def _get_ready(self) -> None:
+        """Write the subnet file and say READY, once the device stands and every row was at least tried."""
+        session = self._session
+        if session is None or self._status.ready or not session.device_stands:
+            return
+        env = SubnetEnv(session.config.network, session.own, session.backend.mtu, self._options.ip_masq)
+        write_atomically(Path(self._options.subnet_file), env.render())
+        self._status.ready = True
+        log.info("ready: subnet %s, %d peers, MTU %d", session.own, self._status.peers, session.backend.mtu)
+        notify("READY=1")
+        self._status.publish()
+
+    def _follow(self, events: list[Event]) -> None:
+        if self._session is None:
+            return
+        self._changed = True
+        if not self._session.follow(events):
+            self._schedule_retry()
+
+    def _reconcile(self) -> None:
+        if self._session is None:
+            return
+        started = time.monotonic()
+        done = self._session.reconcile()
+        now = time.monotonic()
+        self._pause_ends = now + max(SHORTEST_PAUSE, PAUSE_FACTOR * (now - started))
+        self._due["kernel"] = now + max(KERNEL_CHECK, PAUSE_FACTOR * (now - started))
+        self._watch_kernel()
+        if done:
+            self._retry = FIRST_RETRY
+        else:
+            self._schedule_retry()
+        self._get_ready()
+
+    def _schedule_retry(self) -> None:
+        self._due["kernel"] = min(self._due["kernel"], time.monotonic() + self._retry)
+        self._retry = min(self._retry * 2, LAST_RETRY)
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        if self._session is None:
+            if now >= self._patience_ends:
+                self._begin_from_memory()
+            return
+        if now >= self._due["kernel"]:
+            self._check_underlay()
+            self._reconcile()
+        if now >= self._due["firewall"]:
+            self._due["firewall"] = now + self._options.iptables_resync
+            self._session.check_firewall()
+            notify("WATCHDOG=1")
+        if now >= self._due["memory"]:
+            self._due["memory"] = now + MEMORY_PAUSE
+            self._save()
+
+    def _begin_from_memory(self) -> None:
+        """Bring the network up as it last was, when etcd does not answer at start (a fleet after a power cut)."""
+        self._patience_ends = time.monotonic() + MEMORY_PATIENCE
+        memory = self._memory
+        if memory is None or not self._status.troubles.get("etcd"):
+            return
+        log.warning("etcd cannot be used: going on with the state remembered from the last run")
+        items = {name: Item(name, value, 0) for name, value in memory.leases.items()}
+        self._begin(NetworkConfig.parse(memory.config), memory.config, memory.own_subnet(), items)
+
+    def _check_underlay(self) -> None:
+        """Start again when the interface below has another address or MTU: everything follows from those."""
+        change = self._identity.underlay_change()
+        if change:
+            raise StartAgainError(change)
+
+    def _watch_kernel(self) -> None:
+        if self._session is not None:
+            session, underlay = self._session, self._identity.underlay
+            self._monitor.watch(session.config.network, underlay.ifindex, session.device_ifindex)
+
+    def _save(self) -> None:
+        session = self._session
+        if session is None or not self._changed:
+            return
+        self._changed = False
+        device = session.backend.device
+        remember(
+            self._memory_file,
+            Memory(
+                machine_id=machine_id(),
+                subnet=str(session.own),
+                public_ip=self._identity.public_ip_text,
+                mac=format_mac(device.mac) if device else "",
+                device=device.name if device else "",
+                config=self._config_text,
+                leases=dict(session.table.values),
+            ),
+        )

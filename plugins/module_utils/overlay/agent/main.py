@@ -1,0 +1,128 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""overlayd's entry point: options in, threads up, one loop; a new start in place where everything may have changed."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+
+from ..kernel.dataplane import Dataplane
+from ..kernel.forwarding import forwarding_problem
+from ..kernel.monitor import Monitor
+from ..model.errors import OverlayError
+from ..store.connection import EtcdConnection
+from .etcd_side import EtcdSide
+from .identity import Identity
+from .loop import Loop, StartAgainError
+from .memory import memory_file, recall
+from .messages import KernelChanged, Message, Stop
+from .notify import notify
+from .options import VERSION, Options, parse_options
+from .status import Status
+
+log = logging.getLogger("overlayd")
+
+
+def main() -> int:
+    """Run overlayd with this process's arguments and environment; return the exit status."""
+    options = parse_options(sys.argv[1:], os.environ)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.DEBUG if options.v > 0 else logging.INFO, format="%(levelname)s %(message)s"
+    )
+    try:
+        if options.remove:
+            from .removal import remove  # not needed by a daemon
+
+            return remove(options, connection_of(options))
+        if options.dry_run:
+            from .preview import preview
+
+            return preview(options, connection_of(options))
+        return _serve(options)
+    except OverlayError as error:
+        log.error("%s", error)
+        return 1
+
+
+def connection_of(options: Options) -> EtcdConnection:
+    """Return how to reach etcd as the options say; raise StoreError where they cannot work."""
+    return EtcdConnection(
+        endpoints=tuple(part.strip() for part in options.etcd_endpoints.split(",") if part.strip()),
+        api=options.etcd_api,
+        ca_file=options.etcd_cafile,
+        cert_file=options.etcd_certfile,
+        key_file=options.etcd_keyfile,
+        username=options.etcd_username,
+        password=options.etcd_password.reveal(),
+    )
+
+
+def _serve(options: Options) -> int:
+    connection = connection_of(options)
+    path = memory_file(options.state_dir, options.etcd_prefix)
+    _lock(path)
+    memory = recall(path)
+    status = Status()
+    _serve_health(options, status)
+    identity = Identity(options, memory)
+    monitor = Monitor()
+    loop = Loop(options, identity, path, memory, status, Dataplane(monitor), monitor)
+    EtcdSide(connection, options.etcd_prefix, options.subnet_lease_renew_margin * 60.0, identity, loop.inbox).start()
+    threading.Thread(target=_pass_on, args=(monitor, loop.inbox), name="netlink", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.inbox.put(Stop()))
+    problem = forwarding_problem()
+    if problem:
+        status.trouble("forwarding", problem)
+    log.info("overlayd %s on %s, public IP %s", VERSION, identity.underlay.name, identity.public_ip_text)
+    try:
+        loop.run()
+    except StartAgainError as reason:
+        log.info("starting again: %s", reason)
+        notify("RELOADING=1", "STATUS=starting again")
+        os.execv(sys.executable, _command_line())
+    notify("STOPPING=1")
+    return 0
+
+
+def _command_line() -> list[str]:
+    """Return this process's words, the interpreter's own flags included."""
+    return [word.decode() for word in Path("/proc/self/cmdline").read_bytes().split(bytes(1))[:-1]]
+
+
+def _serve_health(options: Options, status: Status) -> None:
+    if options.healthz_port:
+        from .health import serve  # an HTTP server costs memory that only those who ask should pay
+
+        serve(options.healthz_ip, options.healthz_port, status)
+
+
+def _lock(path: Path) -> None:
+    """Hold the right to run for this network on this host, for as long as the process lives; raise OverlayError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OverlayError(
+            f"another overlayd already runs for this network ({path.with_suffix('.lock')} is held); stop it, "
+            f"or give this one its own --etcd-prefix"
+        ) from None
+    except OSError as error:
+        raise OverlayError(f"--state-dir {path.parent} cannot be used: {error.strerror}") from error
+
+
+def _pass_on(monitor: Monitor, inbox: SimpleQueue[Message]) -> None:
+    """Tell the loop whenever somebody else touched what is ours."""
+    while True:
+        select.select([monitor], [], [])
+        if monitor.drain():
+            inbox.put(KernelChanged())

@@ -1,0 +1,135 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One overlay network as this host takes part in it: the rows it should have, compared with the kernel and applied."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Iterable
+
+from ..backends import Backend
+from ..kernel.dataplane import Dataplane
+from ..kernel.firewall import Firewall
+from ..kernel.plan import DesiredState, ObservedState, Plan, plan
+from ..model.addresses import Subnet
+from ..model.errors import OverlayError
+from ..model.network import NetworkConfig
+from ..store.protocol import Event
+from .options import Options
+from .peers import Change, PeerTable
+from .status import Status
+
+log = logging.getLogger("overlayd")
+
+
+def firewall_for(options: Options, config: NetworkConfig, own: Subnet) -> Firewall:
+    """Return the firewall rules that the options ask for."""
+    return Firewall(
+        config.network,
+        own,
+        ip_masq=options.ip_masq,
+        forward_rules=options.iptables_forward_rules,
+        random_fully=not options.ip_masq_fully_random_disable,
+    )
+
+
+class Session:
+    """Holds for one config and one own subnet; a change of either is a new session."""
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        own: Subnet,
+        backend: Backend,
+        dataplane: Dataplane,
+        firewall: Firewall,
+        status: Status,
+        leftovers: Collection[str] = (),
+    ) -> None:
+        """Start with no peers; nothing is touched before ``reconcile``, which also removes the devices left over."""
+        self.config = config
+        self.own = own
+        self.backend = backend
+        self.table = PeerTable(config, own, backend)
+        self._dataplane = dataplane
+        self._firewall = firewall
+        self._status = status
+        self._leftovers = leftovers
+        self.device_ifindex: int | None = None
+
+    @property
+    def device_stands(self) -> bool:
+        """Whether the tunnel device, if there should be one, is there."""
+        return self.backend.device is None or self.device_ifindex is not None
+
+    def reconcile(self) -> bool:
+        """Make the kernel hold everything it should, whatever it holds now; return whether that worked in full."""
+        started = time.monotonic()
+        try:
+            steps = self._whole_plan()
+            failures = self._apply(steps)
+            device = self.backend.device
+            self.device_ifindex = self._dataplane.ifindex(device.name) if device else None
+        except OverlayError as error:
+            self._status.trouble("kernel", str(error))
+            done = False
+        else:
+            self._status.trouble("kernel", *steps.conflicts, *failures)
+            done = not failures
+        self._tell_leases()
+        self._status.count("reconciliations")
+        self._status.count("reconcile_seconds", time.monotonic() - started)
+        return done
+
+    def follow(self, events: Iterable[Event]) -> bool:
+        """Take in changed leases and change the kernel for just those; return whether that worked in full."""
+        changes = self.table.change(events)
+        if changes is None:
+            return self.reconcile()
+        failures = self._apply(self._plan_of(changes)) if changes else []
+        if failures:
+            self._status.trouble("kernel", *failures)
+        self._tell_leases()
+        return not failures
+
+    def check_firewall(self) -> None:
+        """Put the firewall rules right where they are not."""
+        try:
+            for line in self._firewall.apply():
+                log.info("firewall: %s", line)
+                self._status.count("firewall_repairs")
+        except OverlayError as error:
+            self._status.trouble("firewall", str(error))
+        else:
+            self._status.trouble("firewall")
+
+    def preview(self) -> list[str]:
+        """Return what ``reconcile`` and ``check_firewall`` would change, as the commands a person would type."""
+        steps = self._whole_plan()
+        return [*map(str, steps.operations), *self._firewall.plan(), *steps.conflicts]
+
+    def _whole_plan(self) -> Plan:
+        wanted = DesiredState.of(self.backend.device, self.table.rows.values())
+        return plan(wanted, self._dataplane.observe(wanted, self.config.network, self._leftovers))
+
+    def _plan_of(self, changes: list[Change]) -> Plan:
+        """Return the steps for single peers, taking for granted what was applied for them before."""
+        device = self.backend.device
+        wanted = DesiredState.of(device, (change.after for change in changes if change.after))
+        known = DesiredState.of(device, (change.before for change in changes if change.before))
+        return plan(wanted, ObservedState.of(known))
+
+    def _apply(self, steps: Plan) -> list[str]:
+        """Carry the steps out; return a sentence for each that the kernel refused."""
+        if log.isEnabledFor(logging.DEBUG):
+            for operation in steps.operations:
+                log.debug("kernel: %s", operation)
+        failures = self._dataplane.apply(steps)
+        self._status.count("kernel_operations", len(steps.operations))
+        self._status.count("kernel_failures", len(failures))
+        return [str(failure) for failure in failures]
+
+    def _tell_leases(self) -> None:
+        self._status.peers = len(self.table.rows)
+        self._status.trouble("leases", *self.table.problems)

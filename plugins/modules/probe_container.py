@@ -1,0 +1,92 @@
+#!/usr/bin/python
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Start or remove a container that answers probes."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: probe_container
+short_description: A small container that answers, to prove that the overlay works
+version_added: 1.0.0
+author: clusternet.overlay contributors (@clusternet)
+description:
+  - Starts or removes one container with a web server on a host's default bridge.
+  - M(clusternet.overlay.probe_info) then sends packets between such containers of different hosts.
+options:
+  state:
+    description: Whether the container should be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  name:
+    description: Name of the container.
+    type: str
+    default: overlay-probe
+  image:
+    description:
+      - Image to run. It must have C(httpd) of busybox.
+      - If it is not on the host, O(archive) is loaded, or else Docker pulls it.
+    type: str
+    default: busybox:stable
+  archive:
+    description: Path on the target of an image archive (C(docker save)) to take the image from if it is not there.
+    type: path
+extends_documentation_fragment:
+  - clusternet.overlay.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+seealso:
+  - module: clusternet.overlay.probe_info
+"""
+
+EXAMPLES = r"""
+- name: Start the container that answers
+  clusternet.overlay.probe_container:
+    image: busybox:stable
+
+- name: Remove it
+  clusternet.overlay.probe_container:
+    state: absent
+"""
+
+RETURN = r"""
+address:
+  description: The container's address on the default bridge, empty when there is no container.
+  returned: success
+  type: str
+  sample: 10.50.7.2
+process:
+  description: The process ID on the host of the container's first process, 0 when there is no container.
+  returned: success
+  type: int
+  sample: 4711
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.clusternet.overlay.plugins.module_utils._probe_container import ProbeContainer
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "name": {"type": "str", "default": "overlay-probe"},
+            "image": {"type": "str", "default": "busybox:stable"},
+            "archive": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    container = ProbeContainer(module)
+    changed = container.ensure() if module.params["state"] == "present" else container.remove()
+    module.exit_json(changed=changed, **container.facts())
+
+
+if __name__ == "__main__":
+    main()

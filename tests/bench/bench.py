@@ -1,0 +1,349 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Measures an overlay daemon, ours or another with flannel's flags: start, a new lease's way, whole fleets, memory.
+
+Everything runs in a network namespace of its own, with a real etcd on its loopback::
+
+    sudo make bench                                                # overlayd from this tree
+    sudo make bench BENCH="--daemon /usr/local/bin/flanneld --rounds 5"
+
+Compare daemons within one run only. Times are seconds of the wall clock; "programmed" means that the kernel has
+announced the last peer's route, and afterwards as many routes, neighbours and FDB rows are counted as peers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import http.client
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parent.parent.parent
+OVERLAYD = f"{sys.executable} -m overlay.agent"
+PREFIX = "/coreos.com/network"
+UNDERLAY, HOST = "bench0", "172.16.0.1"
+NETWORK = "10.0.0.0/8"
+RTM_NEWROUTE, RTMGRP_IPV4_ROUTE = 24, 0x40
+MAIN = 254
+TXN_OPERATIONS = 100  # etcd takes 128 in one transaction
+
+
+class Etcd:
+    """A fresh etcd on the namespace's loopback, spoken to over its JSON gateway."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it and wait until it answers."""
+        client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
+        command = ["etcd", "--data-dir", str(folder), "--listen-client-urls", client, "--advertise-client-urls", client]
+        command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--log-level", "error"]
+        command += ["--initial-cluster", f"default={peer}", "--enable-v2", "--auto-compaction-retention", "0"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._connection = http.client.HTTPConnection("127.0.0.1", 2379, timeout=60)
+        for _ in range(200):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self.call("kv/range", {"key": _b64("x")})
+                return
+            time.sleep(0.05)
+        raise SystemExit("etcd does not answer; is etcd-server installed?")
+
+    def call(self, path: str, body: dict[str, object]) -> dict[str, object]:
+        """Return the gateway's answer."""
+        try:
+            self._connection.request("POST", f"/v3/{path}", json.dumps(body))
+            answer = self._connection.getresponse()
+            return dict(json.loads(answer.read()))
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+
+    def put(self, key: str, value: str) -> None:
+        """Write one key."""
+        self.call("kv/put", {"key": _b64(key), "value": _b64(value)})
+
+    def put_many(self, pairs: list[tuple[str, str]]) -> None:
+        """Write many keys, a hundred in a transaction."""
+        for start in range(0, len(pairs), TXN_OPERATIONS):
+            part = pairs[start : start + TXN_OPERATIONS]
+            self.call(
+                "kv/txn",
+                {"success": [{"requestPut": {"key": _b64(key), "value": _b64(value)}} for key, value in part]},
+            )
+
+    def clear(self) -> None:
+        """Delete everything."""
+        self.call("kv/deleterange", {"key": _b64("/"), "range_end": _b64("0")})
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(20)
+
+
+class RouteCounter(threading.Thread):
+    """Counts the kernel's announcements of new routes below the overlay, with the time of the last."""
+
+    def __init__(self) -> None:
+        """Listen from now on."""
+        super().__init__(daemon=True)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.setsockopt(socket.SOL_SOCKET, 33, 256 << 20)  # SO_RCVBUFFORCE: no announcement may be lost
+        self._socket.bind((0, RTMGRP_IPV4_ROUTE))
+        self._socket.settimeout(0.2)
+        self._going = True
+        self.count = 0
+        self.last = 0.0
+        self.start()
+
+    def run(self) -> None:
+        """Count until stopped."""
+        while self._going:
+            try:
+                data = self._socket.recv(65536)
+            except socket.timeout:
+                continue
+            now, position = time.monotonic(), 0
+            while position + 28 <= len(data):
+                length, kind = struct.unpack_from("=IH", data, position)
+                _, bits, _, _, table, _, _, form = struct.unpack_from("=8B", data, position + 16)
+                if kind == RTM_NEWROUTE and table == MAIN and form == 1 and bits == 24:
+                    self.count += 1
+                    self.last = now
+                position += (length + 3) & ~3
+
+    def wait(self, wanted: int, limit: float) -> float:
+        """Return when (monotonic clock) the wanted route was announced; exit with an error when it never is."""
+        end = time.monotonic() + limit
+        while self.count < wanted:
+            if time.monotonic() > end:
+                raise SystemExit(f"only {self.count} of {wanted} routes within {limit:.0f} s")
+            time.sleep(0.0005)
+        return self.last
+
+    def close(self) -> None:
+        """Stop counting."""
+        self._going = False
+        self.join()
+        self._socket.close()
+
+
+class Bench:
+    """Runs the measurements for one daemon."""
+
+    def __init__(self, daemon: str, folder: Path, etcd: Etcd, log: Path) -> None:
+        """Measure the daemon that this command line starts."""
+        self._daemon = shlex.split(daemon)
+        self._folder = folder
+        self._etcd = etcd
+        self._log = log
+        self._env_file = folder / "subnet.env"
+
+    @contextlib.contextmanager
+    def daemon(self) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+        """Start the daemon on a bare host and give it with the moment of its start; end it and clear up behind it."""
+        self._env_file.unlink(missing_ok=True)
+        shutil.rmtree(self._folder / "state", ignore_errors=True)
+        flags = ["-etcd-endpoints", "http://127.0.0.1:2379", "-iface", UNDERLAY, "-subnet-file", str(self._env_file)]
+        own = ["-state-dir", str(self._folder / "state")] if "overlay.agent" in " ".join(self._daemon) else []
+        environment = {**os.environ, "PYTHONPATH": str(TREE / "plugins" / "module_utils")}
+        environment.pop("NOTIFY_SOCKET", None)
+        with self._log.open("ab") as log:
+            started = time.monotonic()
+            process = subprocess.Popen([*self._daemon, *flags, *own], env=environment, stdout=log, stderr=log)
+            try:
+                yield process, started
+            finally:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                _clear_kernel()
+
+    def fill(self, backend: str, peers: int) -> None:
+        """Put a network config and the leases of so many peers into an empty etcd."""
+        self._etcd.clear()
+        self._etcd.put_many([(f"{PREFIX}/subnets/{key}", value) for key, value in map(_lease(backend), range(peers))])
+        config = {"Network": NETWORK, "SubnetLen": 24, "Backend": {"Type": backend}}
+        self._etcd.put(f"{PREFIX}/config", json.dumps(config))
+
+    def start(self) -> float:
+        """Return seconds from process start to subnet.env, with no peers."""
+        self.fill("vxlan", 0)
+        with self.daemon() as (process, started):
+            return self._wait_for_file(process) - started
+
+    def fleet(self, backend: str, peers: int) -> float:
+        """Return seconds from process start until all peers are programmed."""
+        self.fill(backend, peers)
+        counter = RouteCounter()
+        try:
+            with self.daemon() as (_, started):
+                done = counter.wait(peers, 600)
+                _check(backend, peers)
+                return done - started
+        finally:
+            counter.close()
+
+    def event(self, backend: str, peers: int, rounds: int) -> list[float]:
+        """Return seconds from the answer to a put of a new lease to its route in the kernel, for each round."""
+        self.fill(backend, peers)
+        counter = RouteCounter()
+        times = []
+        try:
+            with self.daemon() as (process, _):
+                self._wait_for_file(process)
+                counter.wait(peers, 60)
+                for number in range(peers, peers + rounds):
+                    time.sleep(0.02)
+                    key, value = _lease(backend)(number)
+                    wanted = counter.count + 1
+                    self._etcd.put(f"{PREFIX}/subnets/{key}", value)
+                    answered = time.monotonic()
+                    times.append(counter.wait(wanted, 10) - answered)
+        finally:
+            counter.close()
+        return times
+
+    def memory(self, peers: int) -> float:
+        """Return resident MiB with so many peers programmed, two seconds later."""
+        self.fill("vxlan", peers)
+        counter = RouteCounter()
+        try:
+            with self.daemon() as (process, _):
+                counter.wait(peers, 60)
+                time.sleep(2)
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+        finally:
+            counter.close()
+
+    def _wait_for_file(self, process: subprocess.Popen[bytes]) -> float:
+        end = time.monotonic() + 60
+        while not self._env_file.exists():
+            if process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"the daemon ended or wrote no subnet file; see {self._log}")
+            time.sleep(0.0005)
+        return time.monotonic()
+
+
+def _lease(backend: str) -> Callable[[int], tuple[str, str]]:
+    """Return the function from a peer's number to its key and value."""
+
+    def lease(number: int) -> tuple[str, str]:
+        subnet = (10 << 24) + ((number + 300) << 8)
+        host = (172 << 24) + (16 << 16) + number + 10
+        value: dict[str, object] = {"PublicIP": _ip(host), "PublicIPv6": None, "BackendType": backend}
+        if backend == "vxlan":
+            mac = bytes([0x0E, 0]) + (number + 1).to_bytes(4, "big")
+            value["BackendData"] = {"VNI": 1, "VtepMAC": mac.hex(":")}
+        return f"{_ip(subnet)}-24", json.dumps(value, separators=(",", ":"))
+
+    return lease
+
+
+def _ip(number: int) -> str:
+    return socket.inet_ntoa(number.to_bytes(4, "big"))
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _lines(*command: str) -> int:
+    return len(subprocess.run(command, check=True, capture_output=True).stdout.splitlines())
+
+
+def _check(backend: str, peers: int) -> None:
+    """Exit with an error unless the kernel really holds every row."""
+    routes = _lines("sh", "-c", "ip -4 route show table main | grep '/24 '")
+    counts = {"routes": routes}
+    if backend == "vxlan":
+        counts["neighbours"] = _lines("ip", "neigh", "show", "dev", "flannel.1", "nud", "permanent")
+        counts["FDB rows"] = _lines("sh", "-c", "bridge fdb show dev flannel.1 | grep -v '00:00:00:00:00:00'")
+    wrong = {name: count for name, count in counts.items() if count < peers}
+    if wrong:
+        raise SystemExit(f"of {peers} peers the kernel holds only {wrong}")
+
+
+def _clear_kernel() -> None:
+    """Make the underlay anew: with it go the tunnel device and every route."""
+    subprocess.run(["ip", "link", "delete", "flannel.1"], capture_output=True, check=False)
+    subprocess.run(["ip", "link", "delete", UNDERLAY], capture_output=True, check=False)
+    _make_underlay()
+
+
+def _make_underlay() -> None:
+    """Make a pair of virtual Ethernet interfaces: the hosts behind its other end need not exist to be programmed."""
+    for words in (
+        f"link add {UNDERLAY} type veth peer name bench1",
+        f"addr add {HOST}/12 dev {UNDERLAY}",
+        f"link set {UNDERLAY} up",
+        "link set bench1 up",
+    ):
+        subprocess.run(["ip", *words.split()], check=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--daemon", action="append", help=f"command line of a daemon to measure (default: {OVERLAYD})")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each start and fleet is measured")
+    parser.add_argument("--fleets", default="1000,10000,50000", help="numbers of peers")
+    parser.add_argument("--log", default="", help="keep the daemons' output in this file")
+    return parser.parse_args()
+
+
+def _report(bench: Bench, options: argparse.Namespace) -> None:
+    starts = [bench.start() for _ in range(options.rounds)]
+    median, low, high = statistics.median(starts), min(starts), max(starts)
+    print(f"  start to subnet.env            {median:10.3f} s   ({low:.3f}..{high:.3f})", flush=True)
+    for backend in ("vxlan", "host-gw"):
+        times = sorted(bench.event(backend, 100, 100))
+        print(
+            f"  new lease to route, {backend:8s}     {statistics.median(times) * 1000:8.2f} ms  "
+            f"(95%: {times[int(len(times) * 0.95)] * 1000:.2f} ms)",
+            flush=True,
+        )
+    print(f"  resident with 100 peers          {bench.memory(100):8.1f} MiB", flush=True)
+    for peers in map(int, options.fleets.split(",")):
+        for backend in ("vxlan", "host-gw"):
+            rounds = [bench.fleet(backend, peers) for _ in range(options.rounds if peers <= 10000 else 1)]
+            print(
+                f"  {peers:6d} peers programmed, {backend:8s}{statistics.median(rounds):8.3f} s   "
+                f"({min(rounds):.3f}..{max(rounds):.3f})",
+                flush=True,
+            )
+
+
+def main() -> None:
+    """Enter a network namespace of our own, then measure each daemon in turn."""
+    options = _arguments()
+    if os.environ.get("OVERLAY_BENCH_INSIDE") != "yes":
+        os.environ["OVERLAY_BENCH_INSIDE"] = "yes"
+        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    _make_underlay()
+    with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
+        etcd = Etcd(Path(folder) / "etcd")
+        try:
+            for daemon in options.daemon or [OVERLAYD]:
+                print(daemon, flush=True)
+                log = Path(options.log) if options.log else Path(folder) / "daemon.log"
+                _report(Bench(daemon, Path(folder), etcd, log), options)
+        finally:
+            etcd.stop()
+
+
+if __name__ == "__main__":
+    main()
