@@ -96,12 +96,20 @@ class Wire:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in KEEPALIVE:
                 opened.setsockopt(socket.IPPROTO_TCP, option, value)
-            if self._context is not None:
-                return self._context.wrap_socket(opened, server_hostname=self.endpoint.host)
+            return opened if self._context is None else self._secured(opened, self._context)
         except OSError:
             opened.close()
             raise
-        return opened
+
+    def _secured(self, opened: socket.socket, context: ssl.SSLContext) -> socket.socket:
+        try:
+            return context.wrap_socket(opened, server_hostname=self.endpoint.host)
+        except OSError as error:
+            if isinstance(error, (ConnectionError, EOFError)) or "EOF" in str(error):
+                raise ConnectionError(
+                    "the TLS handshake was broken off; is the endpoint http instead of https?"
+                ) from None
+            raise
 
     def _feed(self, response: Response, timeout: float) -> bool:
         if self._socket is None:
