@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .overlay.model.addresses import Subnet, format_ipv4
@@ -72,12 +71,13 @@ def row_problem(row: Row, config: NetworkConfig | None) -> str | None:
     return row.problem or (lease_problem(row.lease, config) if row.lease and config else None)
 
 
-def table_problems(rows: Iterable[Row]) -> list[str]:
-    """Return a sentence for leases that are in each other's way, though each alone may be sound."""
+def table_problems(rows: list[Row], config: NetworkConfig | None) -> list[str]:
+    """Return a sentence for leases that are in each other's way, though each alone is sound."""
     leases = [row.lease for row in rows if row.lease]
+    sound = [row.lease for row in rows if row.lease and not row_problem(row, config)]
     problems = [
         f"leases {one.key} of {format_ipv4(one.public_ip)} and {two.key} of {format_ipv4(two.public_ip)} overlap"
-        for one, two in overlapping(leases)
+        for one, two in overlapping(sound)
     ]
     held: dict[int, list[str]] = {}
     for lease in leases:

@@ -79,7 +79,7 @@ def show(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     # A key that expired between the two questions is in neither answer.
     leases = [lease_facts(row, left[row.item.key], config) for row in rows if row.item.key in left]
     problems += [problem for problem in (row_problem(row, config) for row in rows) if problem]
-    problems += table_problems(rows)
+    problems += table_problems(rows, config)
     return {"changed": False, "api": store.api, "path": subnets_folder(prefix), "leases": leases, "problems": problems}
 
 

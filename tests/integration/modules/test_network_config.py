@@ -1,0 +1,202 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""network_config and network_config_info on a real etcd, over both APIs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+VXLAN = {"network": "10.5.0.0/16", "backend": {"Type": "vxlan"}}
+TEXT = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+VTEP = '"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"0e:00:00:00:00:01"}'
+LEASE = f'{{"PublicIP":"192.0.2.7","PublicIPv6":null,{VTEP}}}'
+
+
+def test_a_config_is_created_once_and_removed_once(overlay: Any) -> None:
+    run = overlay.runner("network_config")
+    predicted = run(check=True, **VXLAN)
+    assert predicted["changed"] and overlay.value("config") is None
+    created = run(**VXLAN)
+    assert created["changed"] and overlay.value("config") == TEXT
+    assert created["diff"] == predicted["diff"]
+    assert created["diff"]["before"] == "" and json.loads(created["diff"]["after"]) == json.loads(TEXT)
+    assert created["path"] == overlay.key("config") and created["api"] == overlay.api
+    assert created["revision"] == overlay.item("config").revision
+    assert created["config"] == {
+        "network": "10.5.0.0/16",
+        "subnet_len": 24,
+        "subnet_min": "10.5.1.0",
+        "subnet_max": "10.5.255.0",
+        "capacity": 255,
+        "backend": {
+            "type": "vxlan",
+            "vni": 1,
+            "port": 8472,
+            "mtu": None,
+            "gbp": False,
+            "learning": False,
+            "direct_routing": False,
+        },
+    }
+    for check in (False, True):
+        again = run(check=check, **VXLAN)
+        assert not again["changed"] and again["diff"]["before"] == again["diff"]["after"]
+        assert again["revision"] == created["revision"]
+    gone = run(check=True, state="absent")
+    assert gone["changed"] and gone["diff"]["after"] == "" and overlay.value("config") == TEXT
+    assert run(state="absent")["changed"] and overlay.value("config") is None
+    assert not run(state="absent")["changed"] and not run(check=True, state="absent")["changed"]
+
+
+def test_a_config_is_changed_in_place_and_check_mode_foretells_it(overlay: Any) -> None:
+    run = overlay.runner("network_config")
+    run(**VXLAN)
+    wanted = {**VXLAN, "subnet_len": 26, "subnet_min": "10.5.7.64", "subnet_max": "10.5.9.0"}
+    predicted = run(check=True, **wanted)
+    assert predicted["changed"] and overlay.value("config") == TEXT
+    changed = run(**wanted)
+    assert changed["diff"] == predicted["diff"] and changed["config"] == predicted["config"]
+    assert json.loads(changed["diff"]["before"]) == json.loads(TEXT)
+    assert overlay.value("config") == (
+        '{"Network": "10.5.0.0/16", "SubnetLen": 26, "SubnetMin": "10.5.7.64", "SubnetMax": "10.5.9.0", '
+        '"Backend": {"Type": "vxlan"}}'
+    )
+    assert not run(**wanted)["changed"]
+    assert run(**VXLAN)["changed"] and overlay.value("config") == TEXT
+
+
+def test_a_config_that_says_the_same_in_other_words_is_left_byte_for_byte(overlay: Any) -> None:
+    text = '{ "NetWork":"10.5.0.0/16","subnetlen":24, "SubnetMin":"10.5.1.0","Backend":{"type":"VXLAN","Port":8472}}'
+    overlay.put("config", text)
+    assert not overlay.runner("network_config")(**VXLAN)["changed"]
+    assert overlay.value("config") == text
+
+
+def test_keys_without_an_option_are_kept(overlay: Any) -> None:
+    overlay.put("config", '{"EnableNFTables": true, "network": "10.6.0.0/16", "Backend": {"Type": "host-gw"}}')
+    assert overlay.runner("network_config")(**VXLAN)["changed"]
+    assert json.loads(overlay.value("config")) == {**json.loads(TEXT), "EnableNFTables": True}
+
+
+@pytest.mark.parametrize("text", ["not JSON", "null", "[]", "{}", '{"Network": "10.5.0.0/99"}'])
+def test_a_config_nobody_can_use_is_reported_and_replaced(overlay: Any, text: str) -> None:
+    overlay.put("config", text)
+    info = overlay.runner("network_config_info")()
+    assert info["exists"] and info["raw"] == text and info["config"] == {} and len(info["problems"]) == 1
+    assert overlay.runner("network_config")(**VXLAN)["changed"]
+    assert overlay.value("config") == TEXT
+    assert overlay.runner("network_config_info")()["problems"] == []
+
+
+def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Any) -> None:
+    text = '{"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd00::/48", "Backend": {"Type": "vxlan"}}'
+    overlay.put("config", text)
+    failed = overlay.runner("network_config")(fails=True, **VXLAN)
+    assert "holds EnableIPv6, IPv6Network too" in failed["msg"] and "state=absent removes it" in failed["msg"]
+    assert overlay.value("config") == text
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        ({"network": "10.6.0.0/16"}, "subnet 10.5.7.0/24 is not a part of Network 10.6.0.0/16"),
+        ({"subnet_len": 25}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /25"),
+        ({"subnet_min": "10.5.8.0"}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /24 from SubnetMin 10.5.8.0/24"),
+        ({"backend": {"Type": "host-gw"}}, "lease 10.5.7.0-24 of 192.0.2.7: its backend is vxlan"),
+        ({"backend": {"Type": "vxlan", "VNI": 9}}, "lease 10.5.7.0-24 of 192.0.2.7: its host keeps to VNI 1"),
+        ({"backend": {"Type": "vxlan", "Port": 4789}}, "cannot talk to VNI 1 and Port 4789"),
+    ],
+)
+def test_a_change_that_breaks_a_lease_in_use_wants_force(overlay: Any, options: dict[str, Any], reason: str) -> None:
+    run = overlay.runner("network_config")
+    overlay.put("config", TEXT)
+    overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
+    for check in (True, False):
+        failed = run(fails=True, check=check, **{**VXLAN, **options})
+        assert reason in failed["msg"] and "force=true" in failed["msg"]
+        assert overlay.value("config") == TEXT
+    assert run(force=True, **{**VXLAN, **options})["changed"]
+    assert overlay.value("config") != TEXT
+    assert not run(**{**VXLAN, **options})["changed"]
+
+
+def test_a_change_that_hurts_nobody_needs_no_force(overlay: Any) -> None:
+    overlay.put("config", TEXT)
+    overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
+    overlay.put("subnets/garbage", "garbage")
+    backend = {"Type": "vxlan", "DirectRouting": True, "MTU": 1400}
+    assert overlay.runner("network_config")(network="10.0.0.0/8", subnet_len=24, backend=backend)["changed"]
+
+
+def test_removal_while_there_are_leases_wants_force(overlay: Any) -> None:
+    run = overlay.runner("network_config")
+    overlay.put("config", TEXT)
+    overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
+    overlay.put("subnets/10.5.8.0-24", LEASE.replace("192.0.2.7", "192.0.2.8"))
+    for check in (True, False):
+        failed = run(fails=True, check=check, state="absent")
+        assert "live lease 10.5.7.0-24 of 192.0.2.7; reservation 10.5.8.0-24 of 192.0.2.8" in failed["msg"]
+        assert overlay.value("config") == TEXT
+    assert run(state="absent", force=True)["changed"] and overlay.value("config") is None
+    assert overlay.value("subnets/10.5.7.0-24") == LEASE
+
+
+def test_a_missing_config_is_an_empty_result(overlay: Any) -> None:
+    info = overlay.runner("network_config_info")()
+    assert not info["changed"] and not info["exists"]
+    assert (info["config"], info["raw"], info["revision"], info["problems"]) == ({}, "", None, [])
+    assert info["path"] == overlay.key("config")
+
+
+def test_a_config_is_read_with_its_defaults(overlay: Any) -> None:
+    text = '{"network": "10.5.0.0/22", "backend": {"type": "host-gw"}}'
+    item = overlay.put("config", text)
+    info = overlay.runner("network_config_info")(check=True)
+    assert info["exists"] and info["raw"] == text and info["revision"] == item.revision and info["api"] == overlay.api
+    assert info["config"] == {
+        "network": "10.5.0.0/22",
+        "subnet_len": 24,
+        "subnet_min": "10.5.1.0",
+        "subnet_max": "10.5.3.0",
+        "capacity": 3,
+        "backend": {"type": "host-gw"},
+    }
+
+
+def test_a_config_in_the_other_apis_store_is_pointed_out(overlay: Any) -> None:
+    overlay.other_store().create(overlay.key("config"), TEXT, None)
+    other = "v2" if overlay.api == "v3" else "v3"
+    sentence = f"the key {overlay.key('config')} exists in etcd's {other} store, but {overlay.api} is spoken"
+    (problem,) = overlay.runner("network_config_info")()["problems"]
+    assert problem.startswith(sentence)
+    (warning,) = overlay.runner("network_config")(**VXLAN)["warnings"]
+    assert sentence in json.dumps(warning)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"network": "10.5.0.0/16"}, "state is present but all of the following are missing: backend"),
+        ({**VXLAN, "backend": {"Type": "udp"}}, "Backend Type 'udp' is a backend of flannel that is not provided here"),
+        ({**VXLAN, "backend": {"Type": "vxlan", "Vnid": 1}}, "backend key 'Vnid' is not known"),
+        ({**VXLAN, "network": "10.5.0.0/29"}, "network is too small"),
+        (
+            {**VXLAN, "subnet_min": "10.5.9.0", "subnet_max": "10.5.8.0"},
+            "SubnetMin 10.5.9.0 is above SubnetMax 10.5.8.0",
+        ),
+        ({**VXLAN, "endpoints": ["127.0.0.1"]}, "etcd endpoint '127.0.0.1' is not of the form"),
+        ({**VXLAN, "endpoints": ["http://127.0.0.1:1"]}, "no etcd endpoint can be used: http://127.0.0.1:1"),
+        ({**VXLAN, "ca_file": "/nonexistent/ca.pem", "endpoints": ["https://127.0.0.1:1"]}, "/nonexistent/ca.pem"),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_writes_nothing(overlay: Any, options: dict[str, Any], message: str) -> None:
+    assert message in overlay.runner("network_config")(fails=True, **options)["msg"]
+    assert overlay.value("config") is None
+
+
+def test_a_password_is_never_shown(overlay: Any) -> None:
+    output = overlay.runner("network_config_info").raw(username="root", password="hunter2-secret")
+    assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in output and "hunter2" not in output
