@@ -9,9 +9,10 @@ cost the kernel time that grows with their square, and a next hop can be replace
 from __future__ import annotations
 
 import errno
+import gc
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
 from typing import NamedTuple
 
@@ -95,7 +96,8 @@ class Dataplane:
         ``leftovers`` names vxlan devices of an earlier config, which a plan removes. Raise KernelError where another
         interface has the device's name, or its VNI and port.
         """
-        return Observation(self._netlink, self._by_hops, network).take(desired, leftovers)
+        with _collector_at_rest():
+            return Observation(self._netlink, self._by_hops, network).take(desired, leftovers)
 
     def apply(self, plan: Plan) -> list[Failure]:
         """Carry out a plan; return the steps the kernel refused, [] when all is done.
@@ -183,6 +185,18 @@ class Dataplane:
             return link(self._netlink, name).ifindex
         except NetlinkError as error:
             raise NetlinkError(f"interface {name}: {error}", error.errno) from error
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the cycle collector from counting rows: none of them are in a cycle, and it doubles the time of a look."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _is_done(step: Operation, refusal: Refusal) -> bool:

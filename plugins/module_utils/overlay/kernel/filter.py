@@ -20,6 +20,7 @@ from .tables import (
     RTM_NEWROUTE,
 )
 
+_NUD_FAILED = 0x20
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 17, 20, 21
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_AT_X, _LOAD_VALUE = 0x20, 0x28, 0x30, 0x40, 0x00
 _SET_X, _A_TO_X, _AND, _IF_EQUAL, _IF_LEAST, _IF_BIT, _RETURN = 0x01, 0x07, 0x54, 0x15, 0x35, 0x45, 0x06
@@ -60,6 +61,7 @@ def program(watched: Watched, with_fdb: bool) -> list[bytes]:
         "start": _by_type(watched.port),
         "interface": _by_interface(watched),
         "neighbour": _by_neighbour(watched.device, with_fdb),
+        "failed neighbour": _by_failure(),
         "route": _by_destination(watched.network),
         "route's device": _by_device(watched.device),
         "hop": [_Step(_LOAD_BYTE, _HOP_PROTOCOL), _Step(_IF_EQUAL, PROTOCOL, "pass", "drop")],
@@ -94,15 +96,25 @@ def _by_interface(watched: Watched) -> list[_Step]:
 
 
 def _by_neighbour(device: int, with_fdb: bool) -> list[_Step]:
-    """Any neighbour of our device; of its forwarding rows those that stay, as learned ones come and go."""
+    """Neighbours of our device; of its forwarding rows those that stay, as learned ones come and go."""
     return [
         _Step(_LOAD_WORD, _IFINDEX),
         _Step(_IF_EQUAL, htonl(device), "", "drop"),
         _Step(_LOAD_BYTE, _BODY),
-        _Step(_IF_EQUAL, AF_INET, "pass"),
+        _Step(_IF_EQUAL, AF_INET, "failed neighbour"),
         _Step(_IF_EQUAL, AF_BRIDGE, "" if with_fdb else "drop", "drop"),
         _Step(_LOAD_HALF, _NEIGHBOUR_STATE),
         _Step(_IF_BIT, htons(NUD_PERMANENT), "pass", "drop"),
+    ]
+
+
+def _by_failure() -> list[_Step]:
+    """A neighbour that is removed is told of as failed, with the port of who did it, and once more without a port."""
+    return [
+        _Step(_LOAD_WORD, _PORT),
+        _Step(_IF_EQUAL, 0, "", "pass"),
+        _Step(_LOAD_HALF, _NEIGHBOUR_STATE),
+        _Step(_IF_BIT, htons(_NUD_FAILED), "drop", "pass"),
     ]
 
 

@@ -1,0 +1,49 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hosts of a small fleet, each with the bridge its containers would be on, and an overlay end on each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from netns import Lan, can_make_namespaces
+from overlay_end import End
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Without the right to make namespaces there is no kernel to test with."""
+    if can_make_namespaces():
+        return
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason="makes network namespaces: it needs root"))
+
+
+@pytest.fixture(params=[None, False], ids=["next hops", "plain routes"])
+def next_hops(request: pytest.FixtureRequest) -> bool | None:
+    """How routes are carried: as the kernel can, and as an old kernel would."""
+    chosen: bool | None = request.param
+    return chosen
+
+
+@pytest.fixture
+def fleet(next_hops: bool | None) -> Iterator[Callable[..., list[End]]]:
+    """Make hosts of one backend on one switch; called with how many and the Backend object's keys."""
+    made: list[tuple[Lan, list[End]]] = []
+
+    def make(count: int, **backend: Any) -> list[End]:
+        lan = Lan(count)
+        ends: list[End] = []
+        made.append((lan, ends))
+        for number, (host, address) in enumerate(zip(lan.hosts, lan.addresses), 1):
+            ends.append(End(host, number, address, next_hops, **backend))
+        return ends
+
+    yield make
+    for lan, ends in made:
+        for end in ends:
+            end.close()
+        lan.close()

@@ -1,0 +1,280 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kernel does what a plan says: real packets between real network stacks, repairs, moves and removals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import DesiredState, Plan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
+    Subnet,
+    format_mac,
+    parse_ipv4,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import KernelError
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
+from overlay_end import NETWORK, End, reaches
+
+Fleet = Callable[..., list[End]]
+BACKENDS = [{"Type": "vxlan"}, {"Type": "vxlan", "DirectRouting": True}, {"Type": "host-gw"}]
+
+
+def joined(ends: list[End]) -> list[End]:
+    """Return the ends, each knowing all others."""
+    for end in ends:
+        end.converge(*(peer for peer in ends if peer is not end))
+    return ends
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=["vxlan", "direct routing", "host-gw"])
+def test_datagrams_of_the_whole_mtu_get_from_any_host_to_any_other(fleet: Fleet, backend: dict[str, object]) -> None:
+    ends = joined(fleet(3, **backend))
+    for one in ends:
+        for other in ends:
+            if one is not other:
+                assert reaches(one, other, size=one.backend.mtu)
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=["vxlan", "direct routing", "host-gw"])
+def test_a_peer_that_leaves_takes_all_its_rows_along(fleet: Fleet, backend: dict[str, object]) -> None:
+    one, two, three = joined(fleet(3, **backend))
+    one.converge(three)
+    assert not reaches(one, two)
+    assert reaches(one, three)
+    everything = one.ip("route") + one.ip("neighbour") + one.host.command("bridge", "fdb") + one.ip("nexthop")
+    for trace in ("10.50.2.", "0e:00:00:00:00:02"):
+        assert trace not in everything
+    assert "192.0.2.12 dev flannel.1" not in everything
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=["vxlan", "direct routing", "host-gw"])
+def test_removal_leaves_nothing_of_ours_and_all_of_others(fleet: Fleet, backend: dict[str, object]) -> None:
+    one, two = fleet(2, **backend)
+    one.ip("route", "add", "198.51.100.0/24", "via", "192.0.2.12")
+    one.ip("route", "add", "10.50.77.0/24", "via", "192.0.2.12")
+    before = one.ip("route") + one.ip("-o", "link") + one.ip("nexthop")
+    joined([one, two])
+    assert one.reach(DesiredState(), leftovers=["flannel.1"]) == []
+    assert one.ip("route") + one.ip("-o", "link") + one.ip("nexthop") == before
+
+
+DAMAGE = {
+    "a route is deleted": ["ip route del 10.50.2.0/24"],
+    "all routes of the device are flushed": ["ip route flush dev flannel.1"],
+    "a neighbour is deleted": ["ip neigh del 10.50.2.0 dev flannel.1"],
+    "a neighbour gets another MAC": ["ip neigh replace 10.50.2.0 lladdr 0e:99:99:99:99:99 dev flannel.1 nud permanent"],
+    "a neighbour is no longer permanent": ["ip neigh replace 10.50.2.0 lladdr 0e:99:99:99:99:99 dev flannel.1"],
+    "an FDB row is deleted": ["bridge fdb del 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.12 self"],
+    "an FDB row points elsewhere": ["bridge fdb replace 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.99 self permanent"],
+    "an FDB row gets a second host": [
+        "bridge fdb append 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.99 self permanent"
+    ],
+    "the device goes down": ["ip link set flannel.1 down"],
+    "the device goes down and up": ["ip link set flannel.1 down", "ip link set flannel.1 up"],
+    "the interface below flaps": ["ip link set eth0 down", "ip link set eth0 up"],
+    "the device gets another MAC": ["ip link set flannel.1 address 0e:99:99:99:99:99"],
+    "the device gets another MTU": ["ip link set flannel.1 mtu 1400"],
+    "the device loses its address": ["ip addr del 10.50.1.0/32 dev flannel.1"],
+    "the device gets another address": ["ip addr add 10.50.9.9/16 dev flannel.1"],
+    "the device learns": ["ip link set flannel.1 type vxlan learning"],
+    "the device sends from elsewhere": ["ip link set flannel.1 type vxlan local 192.0.2.99"],
+    "the device is deleted": ["ip link del flannel.1"],
+    "the device has another port": [
+        "ip link del flannel.1",
+        "ip link add flannel.1 type vxlan id 1 dev eth0 local 192.0.2.11 dstport 4789 nolearning",
+    ],
+    "a stray route leads into the device": ["ip route add 10.50.8.0/24 dev flannel.1 metric 7"],
+    "a stray black hole has our protocol": ["ip route add blackhole 10.50.8.0/24 proto 158"],
+    "a stray peer is left from before": [
+        "ip neigh add 10.50.8.0 lladdr 0e:88:88:88:88:88 dev flannel.1 nud permanent",
+        "bridge fdb add 0e:88:88:88:88:88 dev flannel.1 dst 192.0.2.88 self permanent",
+        "ip route add 10.50.8.0/24 via 10.50.8.0 dev flannel.1 onlink",
+    ],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_damage_is_heard_of_and_repaired_in_one_go(fleet: Fleet, damage: list[str]) -> None:
+    one, two = joined(fleet(2))
+    settle(one, two)
+    for command in damage:
+        one.host.command(*command.split())
+    assert one.monitor.drain(), "nothing was heard of the damage"
+    assert one.plan(one.desired(two)), "the damage did no harm"
+    one.converge(two)
+    assert reaches(one, two, size=1450)
+
+
+def settle(one: End, *peers: End) -> None:
+    """Look again as often as something is heard, as the agent does; two or three rounds must be enough."""
+    for _ in range(3):
+        if not one.monitor.drain():
+            return
+        one.converge(*peers)
+    assert not one.monitor.drain(), "the own changes are heard as if they were somebody else's"
+
+
+def test_our_own_changes_are_not_heard(fleet: Fleet) -> None:
+    one, two, three = fleet(3)
+    one.converge()
+    settle(one)
+    one.converge(two, three)
+    two.mac = bytes.fromhex("0e0000000022")
+    one.converge(two)
+    one.converge()
+    assert not one.monitor.drain()
+
+
+def test_changes_that_are_none_of_our_business_are_not_heard(fleet: Fleet) -> None:
+    one, two = joined(fleet(2))
+    settle(one, two)
+    one.ip("link", "add", "veth7", "type", "veth", "peer", "name", "veth8")
+    one.ip("link", "set", "veth7", "up")
+    one.ip("address", "add", "203.0.113.1/24", "dev", "veth7")
+    one.ip("route", "add", "198.51.100.0/24", "via", "192.0.2.12")
+    one.ip("neighbour", "add", "203.0.113.9", "lladdr", "0e:99:99:99:99:99", "dev", "veth7")
+    one.ip("link", "delete", "veth7")
+    assert not one.monitor.drain()
+
+
+def test_a_foreign_route_that_takes_the_place_of_ours_is_heard_of_and_told_as_a_conflict(fleet: Fleet) -> None:
+    one, two = joined(fleet(2))
+    settle(one, two)
+    one.ip("route", "replace", "10.50.2.0/24", "via", "192.0.2.77")
+    assert one.monitor.drain()
+    assert one.reach(one.desired(two)) == []
+    found = one.plan(one.desired(two))
+    assert not found.operations
+    assert "ip route delete 10.50.2.0/24 via 192.0.2.77 dev eth0" in found.conflicts[0]
+    assert "10.50.2.0/24 via 192.0.2.77" in one.ip("route")
+    one.ip("route", "delete", "10.50.2.0/24", "via", "192.0.2.77", "dev", "eth0")
+    assert one.monitor.drain()
+    one.converge(two)
+    assert reaches(one, two)
+
+
+def test_a_foreign_route_that_does_the_job_is_left_alone(fleet: Fleet) -> None:
+    one, two = fleet(2, Type="host-gw")
+    one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12", "proto", "static")
+    one.converge(two)
+    two.converge(one)
+    assert one.ip("route", "show", "10.50.2.0/24").strip() == "10.50.2.0/24 via 192.0.2.12 dev eth0 proto static"
+    assert reaches(one, two)
+
+
+def test_a_foreign_route_met_without_a_look_is_a_failure_that_names_it_and_leaves_no_next_hop(fleet: Fleet) -> None:
+    one, two = fleet(2, Type="host-gw")
+    steps = one.plan(one.desired(two))
+    one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.77")
+    (failure,) = one.dataplane.apply(steps)
+    assert "ip route show 10.50.2.0/24" in str(failure)
+    assert one.ip("route", "show", "10.50.2.0/24").strip() == "10.50.2.0/24 via 192.0.2.77 dev eth0"
+    assert one.ip("nexthop") == ""
+
+
+def test_a_host_of_flannel_is_taken_over_without_touching_what_is_right(fleet: Fleet) -> None:
+    one, two = fleet(2)
+    for command in (
+        "ip link add flannel.1 address 0e:00:00:00:00:01 mtu 1450 type vxlan id 1 dev eth0 local 192.0.2.11 "
+        "dstport 8472 nolearning",
+        "ip addr add 10.50.1.0/32 dev flannel.1",
+        "ip link set flannel.1 up",
+        "ip neigh add 10.50.2.0 lladdr 0e:00:00:00:00:02 dev flannel.1 nud permanent",
+        "bridge fdb add 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.12 self permanent",
+        "ip route add 10.50.2.0/24 via 10.50.2.0 dev flannel.1 onlink",
+    ):
+        one.host.command(*command.split())
+    assert one.plan(one.desired(two)) == Plan()
+    two.converge(one)
+    assert reaches(one, two)
+    assert [str(step) for step in one.plan(one.desired()).operations] == [
+        "ip route delete 10.50.2.0/24 via 10.50.2.0 dev flannel.1 onlink",
+        "bridge fdb delete 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.12 self",
+        "ip neighbour delete 10.50.2.0 dev flannel.1",
+    ]
+    one.converge()
+
+
+def test_a_new_mac_of_a_peer_leaves_no_stale_forwarding_row(fleet: Fleet) -> None:
+    one, two = joined(fleet(2))
+    two.mac = bytes.fromhex("0e0000000022")
+    two.use(Type="vxlan")
+    one.converge(two)
+    two.converge(one)
+    assert "0e:00:00:00:00:02" not in one.host.command("bridge", "fdb", "show", "dev", "flannel.1")
+    assert reaches(one, two)
+
+
+@pytest.mark.parametrize("adopted", [False, True], ids=["our route", "a route of flannel"])
+def test_a_live_fleet_moves_between_backends_without_a_moment_without_route(fleet: Fleet, adopted: bool) -> None:
+    one, two = joined(fleet(2))
+    if adopted:
+        one.ip("route", "delete", "10.50.2.0/24")
+        one.ip("route", "add", "10.50.2.0/24", "via", "10.50.2.0", "dev", "flannel.1", "onlink")
+    for backend, leftovers in (({"Type": "host-gw"}, ["flannel.1"]), ({"Type": "vxlan"}, [])):
+        for end, peer in ((one, two), (two, one)):
+            end.use(**backend)
+            peer.use(**backend)
+            assert end.reach(end.desired(peer), leftovers) == []
+            assert end.plan(end.desired(peer), leftovers) == Plan()
+        assert reaches(one, two)
+
+
+def test_a_device_of_our_name_that_is_not_vxlan_is_named_and_left_alone(fleet: Fleet) -> None:
+    (one,) = fleet(1)
+    one.ip("link", "add", "flannel.1", "type", "bridge")
+    with pytest.raises(KernelError, match=r"interface flannel\.1 is there but is bridge, not vxlan"):
+        one.plan(one.desired())
+    assert "flannel.1" in one.ip("link", "show", "type", "bridge")
+
+
+def test_the_same_vni_under_another_name_is_named_with_the_way_out(fleet: Fleet) -> None:
+    (one,) = fleet(1)
+    one.ip("link", "add", "vx0", "type", "vxlan", "id", "1", "dev", "eth0", "dstport", "8472")
+    with pytest.raises(KernelError, match=r"vx0 already has VNI 1 on port 8472; run `ip link delete vx0`"):
+        one.plan(one.desired())
+
+
+def test_a_host_that_is_not_one_hop_away_is_a_failure_of_its_own_only(fleet: Fleet) -> None:
+    one, two, three = fleet(3, Type="host-gw")
+    desired = one.desired(two, three)
+    far = desired.routes[two.subnet]._replace(gateway=NETWORK.first + 1)
+    (failure,) = one.reach(DesiredState(routes={**desired.routes, two.subnet: far}))
+    assert "10.50.2.0/24" in str(failure)
+    assert "10.50.3.0/24 " in one.ip("route")
+    assert "10.50.2.0/24" not in one.ip("route")
+
+
+def test_when_the_interface_below_is_gone_the_error_names_it(fleet: Fleet) -> None:
+    one, two = joined(fleet(2))
+    settle(one, two)
+    one.ip("link", "delete", "eth0")
+    assert one.monitor.drain()
+    (failure,) = one.reach(one.desired(two))
+    assert "interface eth0" in str(failure)
+
+
+def test_ten_thousand_peers_are_programmed_silently_and_gone_again(fleet: Fleet) -> None:
+    (one,) = fleet(1)
+    one.converge()
+    settle(one)
+    device = one.backend.device
+    assert device is not None
+    leases = (
+        SubnetLease(
+            Subnet(NETWORK.first + 512 + 4 * number, 30),
+            parse_ipv4("198.18.0.0") + number,
+            "vxlan",
+            {"VNI": 1, "VtepMAC": format_mac(bytes.fromhex("0e01") + number.to_bytes(4, "big"))},
+        )
+        for number in range(10_000)
+    )
+    desired = DesiredState.of(device, filter(None, map(one.backend.rows, leases)))
+    assert one.reach(desired) == []
+    assert not one.monitor.drain()
+    assert one.plan(desired) == Plan()
+    one.converge()
+    assert not one.monitor.drain()
+    assert one.host.command("bridge", "fdb", "show", "dev", "flannel.1") == ""

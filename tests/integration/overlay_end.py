@@ -1,0 +1,114 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One host's end of an overlay, without etcd: what it should hold for given peers, and whether packets get through."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.dataplane import Dataplane, Failure
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.monitor import Monitor
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import DesiredState, Plan, plan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import PeerRows, Underlay
+from netns import Namespace
+
+NETWORK = Subnet.parse("10.50.0.0/16")
+UNDERLAY_NETWORK = Subnet.parse("192.0.2.0/24")
+
+
+class End:
+    """One host's end of the overlay: number n holds 10.50.n.0/24, its containers' bridge has 10.50.n.1."""
+
+    def __init__(self, host: Namespace, number: int, address: str, next_hops: bool | None, **backend: Any) -> None:
+        self.host = host
+        self.subnet = Subnet.parse(f"10.50.{number}.0/24")
+        self.mac = bytes([0x0E, 0, 0, 0, 0, number])
+        self.public_ip = parse_ipv4(address)
+        self.monitor = host.run(Monitor)
+        self.dataplane = host.run(lambda: Dataplane(self.monitor, next_hops=next_hops))
+        host.command("ip", "link", "add", "docker0", "up", "type", "bridge")
+        host.command("ip", "address", "add", f"{self.subnet.host(1)}/24", "dev", "docker0")
+        self.use(**backend)
+
+    def use(self, **backend: Any) -> None:
+        """Take part by this backend from here on."""
+        config = NetworkConfig.parse(json.dumps({"Network": str(NETWORK), "Backend": backend or {"Type": "vxlan"}}))
+        index = self.dataplane.ifindex("eth0")
+        assert index is not None
+        underlay = Underlay("eth0", index, self.public_ip, 1500, (UNDERLAY_NETWORK,))
+        self.backend = backend_for(config, underlay, self.subnet, self.mac)
+
+    @property
+    def lease(self) -> SubnetLease:
+        """What this host writes into etcd."""
+        return SubnetLease(self.subnet, self.public_ip, self.backend.type, self.backend.lease_data())
+
+    def rows(self, peers: Iterable[End]) -> list[PeerRows]:
+        """Return the rows for these peers."""
+        return [rows for rows in (self.backend.rows(peer.lease) for peer in peers) if rows is not None]
+
+    def desired(self, *peers: End) -> DesiredState:
+        """Return what the kernel should hold for these peers and no others."""
+        return DesiredState.of(self.backend.device, self.rows(peers))
+
+    def plan(self, desired: DesiredState, leftovers: Iterable[str] = ()) -> Plan:
+        """Return the steps from what is there to what is desired."""
+        return plan(desired, self.dataplane.observe(desired, NETWORK, tuple(leftovers)))
+
+    def reach(self, desired: DesiredState, leftovers: Iterable[str] = ()) -> list[Failure]:
+        """Make it so; return what the kernel refused."""
+        failures = self.dataplane.apply(self.plan(desired, leftovers))
+        device = self.dataplane.ifindex("flannel.1")
+        underlay = self.dataplane.ifindex("eth0")
+        if underlay is not None:
+            self.monitor.watch(NETWORK, underlay, device)
+        return failures
+
+    def converge(self, *peers: End) -> None:
+        """Make it so for these peers, and see that a second look finds nothing to do."""
+        assert self.reach(self.desired(*peers)) == []
+        assert self.plan(self.desired(*peers)) == Plan()
+
+    def ip(self, *words: str) -> str:
+        """Return what ``ip`` prints on this host."""
+        return self.host.command("ip", *words)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self.dataplane.close()
+        self.monitor.close()
+
+
+def reaches(one: End, other: End, size: int = 100) -> bool:
+    """Whether a datagram of ``size`` bytes, headers included, gets from one's bridge to the other's whole and back."""
+    payload = bytes(size - 28)
+    receiver = one.host.run(_bound, str(one.subnet.host(1)))
+    answerer = other.host.run(_bound, str(other.subnet.host(1)))
+    with receiver, answerer:
+        for _ in range(10):
+            try:
+                receiver.sendto(payload, answerer.getsockname())
+            except OSError:
+                return False
+            if not select.select([answerer], [], [], 0.2)[0]:
+                continue
+            received, sender = answerer.recvfrom(65536)
+            answerer.sendto(received, sender)
+            if select.select([receiver], [], [], 0.2)[0]:
+                return receiver.recv(65536) == payload
+    return False
+
+
+def _bound(address: str) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, IP_PMTUDISC_DO: never in pieces
+    bound.bind((address, 0))
+    return bound
