@@ -82,8 +82,8 @@ class _Member:
 class EtcdServer:
     """A cluster of ``members`` etcd processes; use it as a context manager, or call start and stop.
 
-    Data and logs are in ``folder``, or in a temporary one. ``tls`` serves https; ``client_cert_auth`` demands a client certificate. ``v2`` serves the v2 API as well.
-    ``options`` are further flags of etcd. Members are numbered from 0.
+    Data and logs are in ``folder``, or in a temporary one. ``tls`` serves https; ``client_cert_auth`` demands a client
+    certificate. ``v2`` serves the v2 API as well. ``options`` are further flags of etcd. Members are numbered from 0.
     """
 
     folder: Path | None = None
