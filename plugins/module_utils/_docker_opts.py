@@ -59,11 +59,12 @@ class Change(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The files to change, the options of the bridge, and the flags dockerd then starts with."""
+    """The files to change, the options of the bridge, the flags dockerd then starts with, its unit's own command."""
 
     changes: list[Change]
     options: dict[str, str]
     flags: dict[str, str] | None  # None: whatever it runs with is right
+    command: str = ""
     former: frozenset[str] = frozenset()  # addresses of the bridge that stand for the overlay
 
 
@@ -93,6 +94,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             for path, _, _, shown in changes
         ],
         "options": plan.options,
+        "unit_command": plan.command,
+        "daemon_running": running is not None,
         "running_flags": running or {},
         "bridge_address": bridge.address or "",
         "restart_required": bool(reasons),
@@ -137,7 +140,7 @@ def _dropin_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, 
         _options_file(params, options, unit.inherited),
         Change(_dropin_path(params), before, after, (before or "", after)),
     ]
-    return Plan(changes, options, {**_values(unit.flags), **options, **more})
+    return Plan(changes, options, {**_values(unit.flags), **options, **more}, unit.start.command)
 
 
 def _daemon_json_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, str], content: Content) -> Plan:
@@ -152,7 +155,7 @@ def _daemon_json_plan(params: Params, engine: Engine, unit: Unit, options: dict[
     program = unit.start.program
     if change.before != change.after and engine.version(program) >= VALIDATE_SINCE:
         engine.validate(program, change.path, change.after or "")
-    return Plan([change, *_own_files_gone(params)], options, _values(unit.flags))
+    return Plan([change, *_own_files_gone(params)], options, _values(unit.flags), unit.start.command)
 
 
 def _removal(params: Params, engine: Engine) -> Plan:
@@ -166,10 +169,10 @@ def _removal(params: Params, engine: Engine) -> Plan:
         content = parse_daemon_json(_read(params["daemon_file"]), params["daemon_file"])
         former.add(str(content.get("bip", "")))
         changes = [_daemon_file(params["daemon_file"], content, without_options(content)), *changes]
-    flags: dict[str, str] = {}
     with suppress(OverlayError):
-        flags = _values(_unit(params, engine).flags)
-    return Plan(changes, {}, flags, frozenset(former - {""}))
+        unit = _unit(params, engine)
+        return Plan(changes, {}, _values(unit.flags), unit.start.command, frozenset(former - {""}))
+    return Plan(changes, {}, {}, former=frozenset(former - {""}))
 
 
 def _reasons(params: Params, plan: Plan, running: dict[str, str] | None, bridge: Bridge) -> list[str]:

@@ -22,7 +22,8 @@ options:
     description:
       - With V(present) Docker's files say what the subnet file asks for.
       - With V(absent) what O(target) names is removed. Docker gets its own bridge back once it has been stopped,
-        C(docker0) deleted and Docker started.
+        C(docker0) deleted and Docker started. Docker remembers the address of C(docker0), though; one start with
+        C(--bridge=none) in between, as the role P(clusternet.overlay.docker#role) does it, makes it choose anew.
     type: str
     choices: [present, absent]
     default: present
@@ -157,6 +158,17 @@ running_flags:
   returned: success
   type: dict
   sample: {bip: 10.5.7.1/24, ip-masq: "true", mtu: "1450"}
+unit_command:
+  description:
+    - The command with which the unit and its other drop-ins start C(dockerd). Empty with O(target=options_file), or if
+      Docker is not there.
+  returned: success
+  type: str
+  sample: /usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock
+daemon_running:
+  description: Whether C(dockerd) runs.
+  returned: success
+  type: bool
 bridge_address:
   description: The address and prefix length of C(docker0), empty if it has none.
   returned: success
