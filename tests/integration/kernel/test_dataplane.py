@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.interfaces import path_to
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink import Netlink, NetlinkError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import DesiredState, Plan
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
+    format_ipv4,
     format_mac,
     parse_ipv4,
 )
@@ -62,18 +67,20 @@ def test_removal_leaves_nothing_of_ours_and_all_of_others(fleet: Fleet, backend:
 
 DAMAGE = {
     "a route is deleted": ["ip route del 10.50.2.0/24"],
-    "all routes of the device are flushed": ["ip route flush dev flannel.1"],
     "a neighbour is deleted": ["ip neigh del 10.50.2.0 dev flannel.1"],
     "a neighbour gets another MAC": ["ip neigh replace 10.50.2.0 lladdr 0e:99:99:99:99:99 dev flannel.1 nud permanent"],
     "a neighbour is no longer permanent": ["ip neigh replace 10.50.2.0 lladdr 0e:99:99:99:99:99 dev flannel.1"],
     "an FDB row is deleted": ["bridge fdb del 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.12 self"],
     "an FDB row points elsewhere": ["bridge fdb replace 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.99 self permanent"],
-    "an FDB row gets a second host": [
-        "bridge fdb append 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.99 self permanent"
+    "an FDB row leads to another port": [
+        "bridge fdb replace 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.12 port 99 self permanent"
+    ],
+    "unknown MACs are flooded": [
+        "bridge fdb append 00:00:00:00:00:00 dev flannel.1 dst 192.0.2.98 self permanent",
+        "bridge fdb append 00:00:00:00:00:00 dev flannel.1 dst 192.0.2.99 self permanent",
     ],
     "the device goes down": ["ip link set flannel.1 down"],
     "the device goes down and up": ["ip link set flannel.1 down", "ip link set flannel.1 up"],
-    "the interface below flaps": ["ip link set eth0 down", "ip link set eth0 up"],
     "the device gets another MAC": ["ip link set flannel.1 address 0e:99:99:99:99:99"],
     "the device gets another MTU": ["ip link set flannel.1 mtu 1400"],
     "the device loses its address": ["ip addr del 10.50.1.0/32 dev flannel.1"],
@@ -105,6 +112,27 @@ def test_damage_is_heard_of_and_repaired_in_one_go(fleet: Fleet, damage: list[st
     assert one.plan(one.desired(two)), "the damage did no harm"
     one.converge(two)
     assert reaches(one, two, size=1450)
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:], ids=["direct routing", "host-gw"])
+def test_a_flap_of_the_interface_below_is_heard_of_and_repaired(fleet: Fleet, backend: dict[str, object]) -> None:
+    one, two = joined(fleet(2, **backend))
+    settle(one, two)
+    one.ip("link", "set", "eth0", "down")
+    one.ip("link", "set", "eth0", "up")
+    assert one.monitor.drain()
+    assert one.plan(one.desired(two))
+    one.converge(two)
+    assert reaches(one, two)
+
+
+def test_next_hops_flushed_by_hand_are_made_again(fleet: Fleet, next_hops: bool | None) -> None:
+    one, two = joined(fleet(2))
+    settle(one, two)
+    one.ip("nexthop", "flush", "proto", "158")
+    assert one.monitor.drain() is (next_hops is None)
+    one.converge(two)
+    assert reaches(one, two)
 
 
 def settle(one: End, *peers: End) -> None:
@@ -207,19 +235,50 @@ def test_a_new_mac_of_a_peer_leaves_no_stale_forwarding_row(fleet: Fleet) -> Non
     assert reaches(one, two)
 
 
+class Lookout:
+    """Asks the kernel for the way to an address, over and over; counts the gateways it was told."""
+
+    def __init__(self, address: int) -> None:
+        self._address = address
+        self._netlink = Netlink()
+        self._seen: Counter[str] = Counter()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+
+    def stop(self) -> Counter[str]:
+        """Return how often each gateway was told."""
+        self._stopped.set()
+        self._thread.join()
+        self._netlink.close()
+        return self._seen
+
+    def _look(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                gateway = path_to(self._netlink, self._address).gateway
+            except NetlinkError:
+                gateway = None
+            self._seen["no route" if gateway is None else format_ipv4(gateway)] += 1
+
+
 @pytest.mark.parametrize("adopted", [False, True], ids=["our route", "a route of flannel"])
 def test_a_live_fleet_moves_between_backends_without_a_moment_without_route(fleet: Fleet, adopted: bool) -> None:
     one, two = joined(fleet(2))
     if adopted:
         one.ip("route", "delete", "10.50.2.0/24")
         one.ip("route", "add", "10.50.2.0/24", "via", "10.50.2.0", "dev", "flannel.1", "onlink")
-    for backend, leftovers in (({"Type": "host-gw"}, ["flannel.1"]), ({"Type": "vxlan"}, [])):
+    lookout = one.host.run(Lookout, two.subnet.first + 1)
+    for backend, leftovers in (({"Type": "host-gw"}, ["flannel.1"]), ({"Type": "vxlan"}, [])) * 5:
+        one.use(**backend)
+        two.use(**backend)
         for end, peer in ((one, two), (two, one)):
-            end.use(**backend)
-            peer.use(**backend)
             assert end.reach(end.desired(peer), leftovers) == []
             assert end.plan(end.desired(peer), leftovers) == Plan()
         assert reaches(one, two)
+    seen = lookout.stop()
+    assert seen.pop("no route", 0) == 0
+    assert seen.keys() == {"192.0.2.12", "10.50.2.0"}
 
 
 def test_a_device_of_our_name_that_is_not_vxlan_is_named_and_left_alone(fleet: Fleet) -> None:

@@ -27,7 +27,8 @@ KERNEL_PROTOCOL = 2
 _NTF_SELF = 0x02
 _ONLINK = 4
 _ANY_SCOPE = 255
-_NDA_DST, _NDA_LLADDR, _NDA_IFINDEX = 1, 2, 8
+_NDA_DST, _NDA_LLADDR, _NDA_PORT, _NDA_VNI, _NDA_IFINDEX = 1, 2, 6, 7, 8
+_NDA_DETOURS = {_NDA_PORT, _NDA_VNI, _NDA_IFINDEX}
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH, _RTA_TABLE, _RTA_NH_ID = 1, 4, 5, 6, 9, 15, 30
 _NHA_ID, _NHA_OIF, _NHA_GATEWAY = 1, 5, 6
 
@@ -58,6 +59,7 @@ _NO_PORT = bytes(4)
 
 _READ_NEIGHBOUR = struct.Struct("=BxxxiHBB4s4s4s6s")
 _READ_FDB = struct.Struct("=BxxxiHBB4s6s2x4s4s")
+_USUAL_FDB_SIZE = _READ_FDB.size + ATTRIBUTE.size + 16  # behind what we read: NDA_CACHEINFO
 _READ_HOP_ROUTE = struct.Struct("=BBBBBBBBI8s4s4s4sI")
 _READ_PLAIN_ROUTE = struct.Struct("=BBBBBBBBI8s4s4s4s4s4sI")
 _READ_HOP = struct.Struct("=BBBxI4sI4sI4s4s")
@@ -221,14 +223,21 @@ def read_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes
 
 
 def read_fdb(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
-    """Return interface index, destination and MAC of a permanent forwarding row; None for any other."""
-    if end - start >= _READ_FDB.size:
+    """Return interface index, destination and MAC of a permanent forwarding row; None for any other.
+
+    The destination is 0, as no row of ours has it, where the row also names another port, VNI or interface.
+    """
+    if end - start == _USUAL_FDB_SIZE:
         _, ifindex, state, _, _, lladdr, mac, dst, destination = _READ_FDB.unpack_from(buffer, start)
         if not state & NUD_PERMANENT:
             return None
         if lladdr == _LLADDR and dst == _DST:
             return ifindex, int.from_bytes(destination, "big"), mac
-    return _read_any_neighbour(buffer, start, end)
+    row = _read_any_neighbour(buffer, start, end)
+    if row is None or not attributes(buffer, start + _NEIGHBOUR.size, end).keys() & _NDA_DETOURS:
+        return row
+    ifindex, _, mac = row
+    return ifindex, 0, mac
 
 
 def _read_any_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
