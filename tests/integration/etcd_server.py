@@ -156,6 +156,15 @@ class EtcdServer:
         """Let a frozen member go on."""
         self._running(number).send_signal(signal.SIGCONT)
 
+    def heal(self) -> None:
+        """Let every member run that was killed or frozen, and return once the cluster is healthy."""
+        for member in self._members:
+            if member.process is None:
+                self._launch(member)
+            else:
+                member.process.send_signal(signal.SIGCONT)
+        self.wait_healthy()
+
     def restart(self, number: int = 0, wipe: bool = False) -> None:
         """End a member if it runs and start it again on the same ports, without its data if ``wipe``."""
         self.kill(number)
@@ -165,8 +174,11 @@ class EtcdServer:
         self._launch(member)
         self.wait_healthy(number)
 
-    def etcdctl(self, *arguments: str, api: str = "3", user: str = "") -> str:
-        """Return what etcdctl prints, speaking to the first running member; raise RuntimeError with its complaint."""
+    def etcdctl(self, *arguments: str, api: str = "3", user: str = "", feed: str = "") -> str:
+        """Return what etcdctl prints when given ``feed`` to read; raise RuntimeError with its complaint.
+
+        It speaks to the first member that runs.
+        """
         running = next(number for number, member in enumerate(self._members) if member.process is not None)
         command = ["etcdctl", "--endpoints", self.endpoints[running]]
         ca, cert, key = ("--cacert", "--cert", "--key") if api == "3" else ("--ca-file", "--cert-file", "--key-file")
@@ -176,16 +188,22 @@ class EtcdServer:
         if user:
             command += ["--user" if api == "3" else "-u", user]
         environment = {"ETCDCTL_API": api, "PATH": "/usr/local/bin:/usr/bin:/bin"}
-        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, input=feed)
         if done.returncode:
             raise RuntimeError(f"etcdctl {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout
 
     def enable_auth(self, password: str) -> None:
         """Create the user root with this password and demand authentication, for both APIs."""
-        self.etcdctl("user", "add", f"root:{password}")
-        self.etcdctl("user", "grant-role", "root", "root")
-        self.etcdctl("auth", "enable")
+        for api in ("3", "2") if self.v2 else ("3",):
+            self.etcdctl("user", "add", f"root:{password}", api=api)
+            if api == "3":
+                self.etcdctl("user", "grant-role", "root", "root")
+            self.etcdctl("auth", "enable", api=api)
+        if self.v2:
+            # Without this the v2 API lets everybody do everything, as the role guest.
+            everything = ("--path", "/*", "--readwrite")
+            self.etcdctl("role", "revoke", "guest", *everything, api="2", user=f"root:{password}")
 
     def wait_healthy(self, number: int | None = None) -> None:
         """Return once a member, or each, takes part in a cluster with a leader; raise RuntimeError with the log."""

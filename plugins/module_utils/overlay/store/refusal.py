@@ -38,11 +38,6 @@ class Refusal(NamedTuple):
 
     def error(self, endpoint: Endpoint, username: str) -> StoreError:
         """Return the error to raise: an EndpointError where another endpoint may do better."""
-        if self.code in (UNAVAILABLE, DEADLINE_EXCEEDED):
-            hint = ""
-            if "handshake failed" in self.message:
-                hint = "; with client certificates etcd's own certificate must be fit for serverAuth and clientAuth"
-            return EndpointError(self.message + hint, sent="no leader" not in self.message)
         if self.says("user name is empty"):
             return AuthenticationError(f"etcd at {endpoint} asks for a user: give a username and a password")
         if self.says("authentication failed", *STALE_TOKEN):
@@ -52,6 +47,11 @@ class Refusal(NamedTuple):
                 f"etcd at {endpoint} denied user {username!r} the permission: grant the user's role readwrite on the "
                 f"prefix (with a trailing slash, as a prefix)"
             )
+        if self.code in (UNAVAILABLE, DEADLINE_EXCEEDED):
+            hint = ""
+            if "handshake failed" in self.message:
+                hint = "; with client certificates etcd's own certificate must be fit for serverAuth and clientAuth"
+            return EndpointError(self.message + hint, sent="no leader" not in self.message)
         if self.code == OUT_OF_RANGE and self.says("compacted"):
             return CompactedError(f"etcd at {endpoint} no longer has this revision: {self.message}")
         if self.code == NOT_FOUND and self.says("lease not found"):

@@ -92,9 +92,8 @@ class V2Client:
     def _unreachable(self, endpoint: Endpoint, cause: Exception | None) -> EndpointError:
         exceptions = self._urllib3.exceptions
         if isinstance(cause, exceptions.SSLError):
-            return EndpointError(
-                f"TLS failed: {cause}; check the scheme, the CA file and the client certificate", False
-            )
+            advice = "is the endpoint http instead of https, the CA file wrong, or a client certificate wanted?"
+            return EndpointError(f"TLS failed: {cause}; {advice}", sent=False)
         if isinstance(cause, exceptions.TimeoutError) and not isinstance(cause, exceptions.NewConnectionError):
             sent = isinstance(cause, exceptions.ReadTimeoutError)
             return EndpointError(f"no answer within {self._connection.timeout:g} seconds", sent)

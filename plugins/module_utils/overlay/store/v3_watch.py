@@ -12,7 +12,7 @@ from .connection import Endpoint, EtcdConnection
 from .errors import AuthenticationError, CompactedError, UnreachableError
 from .gateway import Gateway, Stream
 from .protocol import Event
-from .refusal import PERMISSION_DENIED, UNAVAILABLE, Refusal
+from .refusal import UNAVAILABLE, Refusal
 from .v3_codec import events, folder_range
 from .wire import EndpointError
 
@@ -71,7 +71,7 @@ class Watch:
         try:
             return self._begin(endpoint)
         except AuthenticationError:
-            # A watch with an expired token is told "permission denied", where a call is told about the token.
+            # With a token that has expired a watch is granted and canceled at once, unlike a call, which is refused.
             if not self._gateway.renew_token():
                 raise
             return self._begin(endpoint)
@@ -118,5 +118,4 @@ class Watch:
                 f"past {self._revision} that was seen last"
             )
         reason = result.get("cancel_reason") or "it canceled the watch"
-        code = PERMISSION_DENIED if "permission denied" in reason else UNAVAILABLE
-        return Refusal(code, reason).error(endpoint, self._connection.username)
+        return Refusal(UNAVAILABLE, reason).error(endpoint, self._connection.username)

@@ -142,7 +142,7 @@ class Wire:
         verification = getattr(error, "verify_message", "")
         if verification:
             return f"its certificate is not to be trusted: {verification}; check the CA file and the endpoint's name"
-        return _tls_words(_tls_reason(error)) or (error.strerror or str(error)).lower()
+        return _tls_words(_tls_reason(error)) or (error.strerror.lower() if error.strerror else str(error))
 
 
 def _ended(idle: socket.socket) -> bool:
