@@ -32,14 +32,17 @@ class EtcdTls:
     other_ca_file: str
 
 
-def make_tls(folder: Path) -> EtcdTls:
-    """Return a CA, a server certificate for localhost, 127.0.0.1 and ::1, a client's, and a CA that signed nothing."""
+def make_tls(folder: Path, server_is_client: bool = True) -> EtcdTls:
+    """Return a CA, a server certificate for localhost, 127.0.0.1 and ::1, a client's, and a CA that signed nothing.
+
+    etcd's JSON gateway is a client of its own server: where client certificates are demanded, it only works with a
+    server certificate that is fit for a client as well.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for ca in ("ca", "other-ca"):
         _openssl(folder, f"req -x509 {NEW_KEY} -days 2 -keyout {ca}.key -out {ca}.pem -subj /CN={ca}")
-    # etcd's JSON gateway is a client of its own server: with client certificates the server's is used for both.
-    both = "extendedKeyUsage=serverAuth,clientAuth"
-    _sign(folder, "server", f"{both}\nsubjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n")
+    usage = "serverAuth,clientAuth" if server_is_client else "serverAuth"
+    _sign(folder, "server", f"extendedKeyUsage={usage}\nsubjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n")
     _sign(folder, "client", "extendedKeyUsage=clientAuth\n")
     names = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key", "other-ca.pem")
     return EtcdTls(*(str(folder / name) for name in names))

@@ -82,6 +82,16 @@ def test_a_missing_client_certificate_is_named_as_the_reason(
     assert mutual.endpoint in str(caught.value)
 
 
+def test_a_server_certificate_unfit_for_the_gateway_is_told(tmp_path: Path, folder: str) -> None:
+    tls = make_tls(tmp_path, server_is_client=False)
+    with EtcdServer(tls=tls, client_cert_auth=True) as server:
+        connection = EtcdConnection(
+            server.endpoints, "v3", tls.ca_file, cert_file=tls.client_cert_file, key_file=tls.client_key_file
+        )
+        with pytest.raises(UnreachableError, match="serverAuth and clientAuth"):
+            use(connection, folder)
+
+
 @pytest.mark.parametrize("given", ["other", "none"])
 def test_a_server_whose_ca_is_not_ours_is_not_trusted(
     secured: EtcdServer, tls: EtcdTls, api: str, folder: str, given: str, monkeypatch: pytest.MonkeyPatch

@@ -49,8 +49,9 @@ class Refusal(NamedTuple):
             )
         if self.code in (UNAVAILABLE, DEADLINE_EXCEEDED):
             hint = ""
-            if "handshake failed" in self.message:
-                hint = "; with client certificates etcd's own certificate must be fit for serverAuth and clientAuth"
+            if endpoint.scheme == "https" and "etcdserver" not in self.message:
+                # The gateway, a client of its own server, did not get through to it.
+                hint = "; where client certificates are demanded, etcd's own must be fit for serverAuth and clientAuth"
             return EndpointError(self.message + hint, sent="no leader" not in self.message)
         if self.code == OUT_OF_RANGE and self.says("compacted"):
             return CompactedError(f"etcd at {endpoint} no longer has this revision: {self.message}")
