@@ -1,14 +1,16 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Packs the agent's Python files into an archive, the same one for the same files, and prints its hash."""
+"""Prints the hash of the agent's Python files, or packs them into an archive (--archive) and prints its path."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import io
+import os
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 
@@ -25,11 +27,15 @@ def pack(package: Path) -> bytes:
 
 
 def main() -> None:
-    """Write the archive named by the second argument from the folder named by the first."""
+    """Print the hash of the package folder named by the first argument, or the path of a new archive of it."""
     content = pack(Path(sys.argv[1]).resolve())
-    with Path(sys.argv[2]).open("wb") as file, gzip.GzipFile(fileobj=file, filename="", mode="wb", mtime=0) as out:
-        out.write(content)
-    print(hashlib.sha256(content).hexdigest())
+    if sys.argv[2:] == ["--archive"]:
+        handle, path = tempfile.mkstemp(prefix="overlayd-", suffix=".tar.gz")
+        with os.fdopen(handle, "wb") as file, gzip.GzipFile(fileobj=file, filename="", mode="wb", mtime=0) as out:
+            out.write(content)
+        print(path)
+    else:
+        print(hashlib.sha256(content).hexdigest())
 
 
 if __name__ == "__main__":
