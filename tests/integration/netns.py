@@ -57,7 +57,9 @@ class Lan:
         self.switch.command("ip", "link", "add", "br0", "up", "type", "bridge")
         for number, (host, address) in enumerate(zip(self.hosts, self.addresses)):
             port = f"port{number}"
-            host.command("ip", "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", str(self.switch.tid))
+            host.command(
+                "ip", "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", str(self.switch.tid)
+            )
             self.switch.command("ip", "link", "set", port, "master", "br0", "up")
             host.command("ip", "address", "add", f"{address}/24", "dev", "eth0")
             host.command("ip", "link", "set", "eth0", "up")

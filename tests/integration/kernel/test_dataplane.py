@@ -9,9 +9,15 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.dataplane import Dataplane
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.interfaces import path_to
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink import Netlink, NetlinkError
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import DesiredState, Plan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
+    DesiredState,
+    ObservedState,
+    Plan,
+    plan,
+)
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
     format_ipv4,
@@ -202,6 +208,37 @@ def test_a_foreign_route_met_without_a_look_is_a_failure_that_names_it_and_leave
     assert one.ip("nexthop") == ""
 
 
+def test_a_foreign_route_is_not_outdone_by_a_change_made_without_a_look(fleet: Fleet) -> None:
+    one, two, three = fleet(3, Type="host-gw")
+    one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12", "proto", "static")
+    one.converge(two)
+    known = one.desired(two)
+    two.public_ip = three.public_ip
+    (failure,) = one.dataplane.apply(plan(one.desired(two), ObservedState.of(known)))
+    assert "left alone" in str(failure)
+    assert one.ip("route", "show", "10.50.2.0/24").strip() == "10.50.2.0/24 via 192.0.2.12 dev eth0 proto static"
+    assert one.ip("nexthop") == ""
+    assert len(one.plan(one.desired(two)).conflicts) == 1
+
+
+def test_a_peers_change_is_made_without_a_look(fleet: Fleet) -> None:
+    one, two, three = joined(fleet(3, Type="host-gw"))
+    known = one.desired(two)
+    two.public_ip = three.public_ip
+    assert one.dataplane.apply(plan(one.desired(two), ObservedState.of(known))) == []
+    one.converge(two, three)
+    assert "via 192.0.2.13" in one.ip("route", "show", "10.50.2.0/24")
+
+
+def test_routes_by_next_hops_become_plain_ones_where_these_are_asked_for(fleet: Fleet) -> None:
+    one, two = joined(fleet(2))
+    one.dataplane.close()
+    one.dataplane = one.host.run(lambda: Dataplane(next_hops=False))
+    one.converge(two)
+    assert one.ip("nexthop") == ""
+    assert reaches(one, two)
+
+
 def test_a_host_of_flannel_is_taken_over_without_touching_what_is_right(fleet: Fleet) -> None:
     one, two = fleet(2)
     for command in (
@@ -302,6 +339,7 @@ def test_a_host_that_is_not_one_hop_away_is_a_failure_of_its_own_only(fleet: Fle
     far = desired.routes[two.subnet]._replace(gateway=NETWORK.first + 1)
     (failure,) = one.reach(DesiredState(routes={**desired.routes, two.subnet: far}))
     assert "10.50.2.0/24" in str(failure)
+    assert "Nexthop has invalid gateway" in str(failure), "the kernel's own words are lost"
     assert "10.50.3.0/24 " in one.ip("route")
     assert "10.50.2.0/24" not in one.ip("route")
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..model.addresses import Subnet
 from ..model.errors import KernelError
 from . import vxlan
-from .encoding import Encoder
+from .encoding import REMOVALS, Encoder, verdict
 from .interfaces import link
 from .monitor import Monitor
 from .netlink import Netlink, NetlinkError, Refusal
@@ -32,23 +32,14 @@ from .operations import (
     DeleteDevice,
     Operation,
     RemoveAddress,
-    RemoveFdb,
-    RemoveNeighbour,
-    RemoveNextHop,
-    RemoveRoute,
-    RemoveStray,
     SetMac,
     SetMtu,
     SetTunnel,
     SetUp,
 )
 from .plan import DesiredState, ObservedState, Plan
-from .tables import hop_identifier, remove_hop
 
 _DEVICE_STEPS = (CreateDevice, SetTunnel, SetMac, SetMtu, SetUp, DeleteDevice, AddAddress, RemoveAddress)
-_REMOVALS = (DeleteDevice, RemoveAddress, RemoveNeighbour, RemoveFdb, RemoveRoute, RemoveStray, RemoveNextHop)
-# How the kernel says that what is to go is not there; EINVAL is said of a route by a next hop that is gone.
-_GONE = {errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL, errno.EINVAL}
 _STEPS_AT_ONCE = 2000  # encoded, sent and forgotten, so that memory does not grow with the fleet
 
 
@@ -75,7 +66,8 @@ class Dataplane:
         self._monitor = monitor
         if monitor is not None:
             monitor.ignore(self._netlink.port)
-        self._by_hops = hops_supported(self._netlink) if next_hops is None else next_hops
+        self._has_hops = hops_supported(self._netlink)
+        self._by_hops = self._has_hops if next_hops is None else next_hops
 
     def close(self) -> None:
         """Close the socket; what was programmed stays."""
@@ -97,7 +89,7 @@ class Dataplane:
         interface has the device's name, or its VNI and port.
         """
         with _collector_at_rest():
-            return Observation(self._netlink, self._by_hops, network).take(desired, leftovers)
+            return Observation(self._netlink, self._has_hops, self._by_hops, network).take(desired, leftovers)
 
     def apply(self, plan: Plan) -> list[Failure]:
         """Carry out a plan; return the steps the kernel refused, [] when all is done.
@@ -114,7 +106,7 @@ class Dataplane:
                     continue
                 for step in steps:
                     refusal = self._change_device(step)
-                    if refusal is not None and not _is_done(step, refusal):
+                    if refusal is not None:
                         failures.append(_failure(step, refusal))
                         if isinstance(step, CreateDevice):
                             return failures
@@ -125,9 +117,9 @@ class Dataplane:
         try:
             requests = self._device_requests(step)
         except NetlinkError as error:
-            return Refusal(error.errno, str(error))
+            return verdict(step, {0: Refusal(error.errno, str(error))})
         refusals = self._netlink.execute([vxlan.frame(number, one) for number, one in enumerate(requests)])
-        return refusals.get(0)
+        return verdict(step, refusals) if 0 in refusals else None
 
     def _device_requests(self, step: Operation) -> list[vxlan.Request]:
         if isinstance(step, CreateDevice):
@@ -165,20 +157,27 @@ class Dataplane:
             try:
                 encoder.encode(step, messages)
             except NetlinkError as error:
-                if not isinstance(step, _REMOVALS):
+                if not isinstance(step, REMOVALS):
                     refused[number] = Refusal(error.errno, str(error))
             ends.append(len(messages))
-        unused: list[bytes] = []
-        for sequence, refusal in sorted(self._netlink.execute(messages).items()):
-            number = bisect_right(ends, sequence)
+        withdrawals: list[bytes] = []
+        for number, answers in self._answers(messages, ends).items():
             step = steps[number]
-            if number in refused or _is_done(step, refusal):
-                continue
-            refused[number] = refusal
-            if isinstance(step, AddRoute) and self._by_hops and sequence == ends[number] - 1:
-                unused.append(remove_hop(len(unused), hop_identifier(step.route.subnet)))
-        self._netlink.execute(unused)
+            refusal = verdict(step, answers)
+            if refusal is not None:
+                refused[number] = refusal
+                encoder.withdraw(step, answers, withdrawals)
+        self._netlink.execute(withdrawals)
         failures += (_failure(steps[number], refusal) for number, refusal in sorted(refused.items()))
+
+    def _answers(self, messages: Sequence[bytes], ends: Sequence[int]) -> dict[int, dict[int, Refusal]]:
+        """Send the messages; return for each step with refused ones those refusals, by place within the step."""
+        answers: dict[int, dict[int, Refusal]] = {}
+        for sequence, refusal in self._netlink.execute(messages).items():
+            number = bisect_right(ends, sequence)
+            start = ends[number - 1] if number else 0
+            answers.setdefault(number, {})[sequence - start] = refusal
+        return answers
 
     def _index(self, name: str) -> int:
         try:
@@ -199,15 +198,10 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _is_done(step: Operation, refusal: Refusal) -> bool:
-    """Whether the kernel refused because all is as the step wants it."""
-    if isinstance(step, ChangeRoute):
-        return refusal.errno in (errno.EEXIST, errno.ESRCH)
-    return isinstance(step, _REMOVALS) and refusal.errno in _GONE
-
-
 def _failure(step: Operation, refusal: Refusal) -> Failure:
     number, message = refusal
+    if isinstance(step, ChangeRoute) and number == errno.ESRCH:
+        message = "the route to be changed is not there any more; whatever is there now was left alone"
     if isinstance(step, AddRoute) and number == errno.EEXIST:
         subnet = step.route.subnet
         message = f"somebody else has a route or next hop there; look with `ip route show {subnet}`, `ip nexthop show`"

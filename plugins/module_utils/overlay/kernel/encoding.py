@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..model.state import Route
-from .netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE
+from .netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refusal
 from .operations import (
     PROTOCOL,
     AddRoute,
     ChangeRoute,
+    DeleteDevice,
     Operation,
+    RemoveAddress,
     RemoveFdb,
     RemoveNeighbour,
     RemoveNextHop,
@@ -40,6 +43,21 @@ from .tables import (
 Writer = TypeVar("Writer")
 _ONLY_NEW = NLM_F_CREATE | NLM_F_EXCL
 _NEW_OR_OLD = NLM_F_CREATE | NLM_F_REPLACE
+
+
+REMOVALS = (DeleteDevice, RemoveAddress, RemoveNeighbour, RemoveFdb, RemoveRoute, RemoveStray, RemoveNextHop)
+# How the kernel says that what is to go is not there; EINVAL is said of a route by a next hop that is gone.
+_GONE = {errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL, errno.EINVAL}
+
+
+def verdict(step: Operation, answers: Mapping[int, Refusal]) -> Refusal | None:
+    """Return why a step failed, None if all is as it wants it; ``answers`` are refusals of its requests, by place."""
+    first = answers[min(answers)]
+    if isinstance(step, ChangeRoute):
+        return None if first.errno == errno.EEXIST else first
+    if isinstance(step, REMOVALS):
+        return next((refusal for refusal in answers.values() if refusal.errno not in _GONE), None)
+    return first
 
 
 class _ByDevice(dict[str, Writer]):
@@ -93,6 +111,13 @@ class Encoder:
         """
         self._encoders[type(step)](step, messages)
 
+    def withdraw(self, step: Operation, answers: Mapping[int, Refusal], messages: list[bytes]) -> None:
+        """Append the requests that take back what was done of a refused step; ``answers`` as ``verdict`` has them."""
+        if isinstance(step, AddRoute) and 0 not in answers:
+            messages.append(remove_hop(len(messages), hop_identifier(step.route.subnet)))
+        if isinstance(step, ChangeRoute):
+            self._remove_route(step.new, messages)
+
     def _by_device(self, make: Callable[[int], Writer]) -> _ByDevice[Writer]:
         return _ByDevice(lambda device: make(self._indexes[device]))
 
@@ -122,9 +147,9 @@ class Encoder:
         messages.append(self._plain(self._routes, len(messages), route))
 
     def _change_by_hop(self, step: ChangeRoute, messages: list[bytes]) -> None:
-        """Change the next hop under the route; where the old route was a plain one, put one by the next hop behind it.
+        """Change the next hop under the route, and replace a plain route of an earlier flannel.
 
-        The latter is refused (EEXIST) where the route goes by the next hop already: then all is done.
+        The second request is refused (EEXIST) where the route goes by the next hop already: then all is done.
         """
         subnet, gateway, device, onlink = step.new
         hop = hop_identifier(subnet)
@@ -138,7 +163,7 @@ class Encoder:
         messages += new, self._plain(self._remover(step.old), len(messages) + 1, step.old)
 
     def _remove_by_hop(self, route: Route, messages: list[bytes]) -> None:
-        """Remove the route in either form: by its next hop, and by gateway as an earlier flannel made it."""
+        """Remove the route in either form: by its next hop, or by gateway as an earlier flannel made it."""
         subnet = route.subnet
         hop = hop_identifier(subnet)
         plain = self._plain(self._remover(route), len(messages), route)

@@ -8,6 +8,7 @@ addresses in the network's.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -102,7 +103,7 @@ class Netlink:
                 while not self._take_answers(self._socket.recv(_LONGEST_DUMP_MESSAGE), refusals):
                     pass
             except OSError as error:
-                raise KernelError(f"netlink: {error}") from error
+                raise self._broken(error) from error
         return refusals
 
     def ask(self, kind: int, body: bytes, parse: Callable[[bytes, int, int], Row]) -> Row:
@@ -148,7 +149,14 @@ class Netlink:
                 if not flags:
                     return rows, None
         except OSError as error:
-            raise KernelError(f"netlink: {error}") from error
+            raise self._broken(error) from error
+
+    def _broken(self, error: OSError) -> KernelError:
+        """Return what to raise; what is still to be read must not be taken for the answers to the next request."""
+        with contextlib.suppress(OSError):
+            while self._socket.recv(_LONGEST_DUMP_MESSAGE, socket.MSG_DONTWAIT):
+                pass
+        return KernelError(f"netlink: {error}")
 
     def _take_answers(self, buffer: bytes, refusals: dict[int, Refusal]) -> bool:
         """Note the refusals in a buffer; return whether the fence was among the answers."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ..model.addresses import Subnet
 from ..model.errors import KernelError
@@ -53,9 +53,10 @@ def hops_supported(netlink: Netlink) -> bool:
 class Observation:
     """One look at the kernel, for one overlay network."""
 
-    def __init__(self, netlink: Netlink, by_hops: bool, network: Subnet) -> None:
-        """Look through this socket; ``by_hops`` says whether our own routes go by next hops."""
+    def __init__(self, netlink: Netlink, has_hops: bool, by_hops: bool, network: Subnet) -> None:
+        """Look through this socket; the kernel has next hops, and our own routes go by them, or not."""
         self._netlink = netlink
+        self._has_hops = has_hops
         self._by_hops = by_hops
         self._network = network
         self._names: dict[int, str] = {}
@@ -67,7 +68,7 @@ class Observation:
         """Return what is there. Raise KernelError where something else stands in the device's place."""
         found = self._device(desired.device) if desired.device else None
         left = [known.name for known in map(self._vxlan_link, leftovers) if known is not None]
-        hops = {hop.identifier: hop for hop in _hops(self._netlink)} if self._by_hops else {}
+        hops = {hop.identifier: hop for hop in _hops(self._netlink)} if self._has_hops else {}
         self._sort_routes(hops)
         neighbours, fdb, stray_fdb = (
             self._tunnel_rows(desired.device.name) if found and desired.device else ({}, {}, [])
@@ -123,39 +124,37 @@ class Observation:
                     f"run `ip link delete {other.name}` if nothing needs it, or choose another VNI in the config"
                 )
 
-    def _sort_routes(self, hops: dict[int, HopRow]) -> None:
+    def _sort_routes(self, hops: Mapping[int, HopRow]) -> None:
         """Sort the routes on our devices and those with our protocol number into rows and strays."""
-        for ifindex in self._own:
-            for row in self._dump_routes(ask_routes(ifindex=ifindex)):
-                self._sort_route(row, hops, ifindex)
+        for own in self._own:
+            for row in self._dump_routes(ask_routes(ifindex=own)):
+                ifindex, gateway = _way(row, hops)
+                # A kernel before 4.20 tells of all routes; its own ones it takes away with the address.
+                if ifindex == own and row.protocol != KERNEL_PROTOCOL:
+                    self._sort_route(row, ifindex, gateway)
         for row in self._dump_routes(ask_routes(protocol=PROTOCOL)):
-            hop = hops.get(row.next_hop)
-            ifindex = hop.ifindex if hop else row.ifindex
+            ifindex, gateway = _way(row, hops)
             inside = self._network.has(row.first) and row.length >= self._network.length
             if ifindex not in self._own and row.protocol == PROTOCOL and inside:
-                self._sort_route(row, hops, ifindex)
+                self._sort_route(row, ifindex, gateway)
 
-    def _sort_route(self, row: RouteRow, hops: dict[int, HopRow], ifindex: int) -> None:
-        first, length, protocol, kind, tos, metric, next_hop, _, gateway = row
-        if protocol == KERNEL_PROTOCOL or next_hop < 0:
-            return  # the kernel takes its own routes away with the address; one over several hops is not on a device
+    def _sort_route(self, row: RouteRow, ifindex: int, gateway: int) -> None:
+        first, length, protocol, kind, tos, metric, next_hop, _, _ = row
         subnet = Subnet(first, length)
-        if next_hop:
-            hop = hops.get(next_hop)
-            gateway = hop.gateway if hop else 0
-        fits = kind == UNICAST and gateway and not metric and not tos and next_hop in (0, hop_identifier(subnet))
-        if fits and subnet not in self._routes:
+        is_plain_shape = kind == UNICAST and gateway and not metric and not tos
+        is_our_way = not next_hop or (self._by_hops and next_hop == hop_identifier(subnet))
+        if is_plain_shape and is_our_way and subnet not in self._routes:
             self._routes[subnet] = Route(subnet, gateway, self._name(ifindex), ifindex in self._own)
-        else:
+        elif next_hop >= 0:
             name = self._name(ifindex) if ifindex else ""
             self._strays.append(StrayRoute(subnet, name, gateway, metric, tos, protocol, kind, next_hop))
 
-    def _unused(self, hops: dict[int, HopRow]) -> Iterator[int]:
+    def _unused(self, hops: Mapping[int, HopRow]) -> Iterator[int]:
         """Yield the ids of our next hops that no route of ours goes by."""
         used = {hop_identifier(subnet) for subnet in self._routes}
         for identifier, protocol, ifindex, _ in hops.values():
             ours = protocol == PROTOCOL and (ifindex in self._own or self._network.has(identifier))
-            if ours and identifier not in used:
+            if ours and not (self._by_hops and identifier in used):
                 yield identifier
 
     def _tunnel_rows(self, name: str) -> tuple[dict[int, Neighbour], dict[bytes, FdbEntry], list[FdbEntry]]:
@@ -177,13 +176,16 @@ class Observation:
                 strays.append(entry)
         return neighbours, fdb, strays
 
-    def _foreign(self, missing: Collection[Subnet], hops: dict[int, HopRow]) -> Iterator[tuple[Subnet, ForeignRoute]]:
+    def _foreign(
+        self, missing: Collection[Subnet], hops: Mapping[int, HopRow]
+    ) -> Iterator[tuple[Subnet, ForeignRoute]]:
         """Yield the routes of others where we want one; only metric 0, as ours wins over any other."""
         for row in self._dump_routes(ask_routes()):
             subnet = Subnet(row.first, row.length)
-            if subnet in missing and not row.metric and not row.tos:
-                hop = hops.get(row.next_hop)
-                ifindex, gateway = (hop.ifindex, hop.gateway) if hop else (row.ifindex, row.gateway)
+            if subnet not in missing or row.metric or row.tos:
+                continue
+            ifindex, gateway = _way(row, hops)
+            if ifindex not in self._own and row.protocol != PROTOCOL:
                 name = self._name(ifindex) if ifindex else ""
                 yield subnet, ForeignRoute(Route(subnet, gateway, name, onlink=False), row.protocol)
 
@@ -199,6 +201,14 @@ class Observation:
         if ifindex not in self._names:
             self._names[ifindex] = link_name(self._netlink, ifindex)
         return self._names[ifindex]
+
+
+def _way(row: RouteRow, hops: Mapping[int, HopRow]) -> tuple[int, int]:
+    """Return interface index and gateway of a route; 0 for a part it does not have."""
+    if row.next_hop:
+        hop = hops.get(row.next_hop)
+        return (hop.ifindex, hop.gateway) if hop else (0, 0)
+    return row.ifindex, row.gateway
 
 
 def _hops(netlink: Netlink) -> list[HopRow]:
