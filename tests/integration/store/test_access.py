@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     UnreachableError,
 )
 from etcd_server import EtcdServer, EtcdTls, make_tls
-from watching import brief, collect
+from watching import LIMIT, brief, collect
 
 PASSWORD = "s3cret-of-root"
 
@@ -63,6 +64,28 @@ def test_a_ca_alone_is_enough_for_tls(secured: EtcdServer, tls: EtcdTls, api: st
 def test_a_server_is_known_by_its_name_as_well(secured: EtcdServer, tls: EtcdTls, api: str, folder: str) -> None:
     named = secured.endpoint.replace("127.0.0.1", "localhost")
     use(EtcdConnection((named,), api=api, ca_file=tls.ca_file), folder)
+
+
+def test_closing_the_store_ends_a_watch_over_tls_in_another_thread(
+    secured: EtcdServer, tls: EtcdTls, folder: str
+) -> None:
+    store = connect(EtcdConnection(secured.endpoints, "v3", tls.ca_file))
+    watch = store.watch(folder, store.snapshot(folder)[1], 60.0)
+    store.create(f"{folder}/a", "1", None)
+    collect(watch, 1)
+    ended: list[str] = []
+
+    def listen() -> None:
+        try:
+            next(watch)
+        except StoreError as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    store.close()
+    thread.join(LIMIT)
+    assert ended == ["the watch was closed"]
 
 
 def test_a_client_certificate_lets_in_where_one_is_demanded(

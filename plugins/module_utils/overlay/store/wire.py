@@ -71,7 +71,8 @@ class Wire:
         """End what another thread waits for on this connection."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                # Not SSLSocket's own, which takes the TLS state away from the thread that reads.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
