@@ -13,6 +13,7 @@ from ..model.errors import StoreError
 from .connection import Endpoint, EtcdConnection
 from .errors import UnreachableError
 from .failover import Failover
+from .keys import config_key
 from .protocol import Store
 from .v3 import V3Store
 from .wire import Wire
@@ -35,7 +36,7 @@ def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
     try:
         if prefix is None:
             store.check()
-        elif store.get(_config_key(prefix)) is None and _peek_v2(connection, _config_key(prefix)).found:
+        elif store.get(config_key(prefix)) is None and _peek_v2(connection, config_key(prefix)).found:
             store.close()
             return _v2(connection)
     except UnreachableError:
@@ -51,7 +52,7 @@ def other_api_hint(connection: EtcdConnection, prefix: str) -> str | None:
 
     The two stores of an etcd are disjoint, and looking into the wrong one is the commonest mistake with flannel.
     """
-    key = _config_key(prefix)
+    key = config_key(prefix)
     spoken, other = ("v2", "v3") if connection.api == "v2" else ("v3", "v2")
     try:
         if other == "v2":
@@ -108,7 +109,3 @@ def _v2(connection: EtcdConnection) -> Store:
     from .v2 import V2Store  # python-etcd costs 80 ms and 18 MB, and need not be installed where v3 is spoken
 
     return V2Store(replace(connection, api="v2"))
-
-
-def _config_key(prefix: str) -> str:
-    return prefix.rstrip("/") + "/config"

@@ -11,7 +11,10 @@ from ..model.lease import SubnetLease, parse_lease
 from ..model.network import NetworkConfig
 from .connect import other_api_hint
 from .errors import ConfigMissingError
+from .keys import config_key, subnets_folder
 from .protocol import Item, Store
+
+__all__ = ["LeasesRead", "config_key", "read_config", "read_leases", "subnets_folder"]
 
 
 class LeasesRead(NamedTuple):
@@ -23,16 +26,6 @@ class LeasesRead(NamedTuple):
     leases: list[tuple[SubnetLease, Item]]
     problems: list[str]
     revision: int
-
-
-def config_key(prefix: str) -> str:
-    """Return the key of the network config."""
-    return prefix.rstrip("/") + "/config"
-
-
-def subnets_folder(prefix: str) -> str:
-    """Return the folder whose keys are the leases."""
-    return prefix.rstrip("/") + "/subnets"
 
 
 def read_config(store: Store, prefix: str) -> NetworkConfig:
