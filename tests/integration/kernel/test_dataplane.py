@@ -98,6 +98,10 @@ DAMAGE = {
         "ip link del flannel.1",
         "ip link add flannel.1 type vxlan id 1 dev eth0 local 192.0.2.11 dstport 4789 nolearning",
     ],
+    "the device tags groups": [
+        "ip link del flannel.1",
+        "ip link add flannel.1 type vxlan id 1 dev eth0 local 192.0.2.11 dstport 8472 nolearning gbp",
+    ],
     "a stray route leads into the device": ["ip route add 10.50.8.0/24 dev flannel.1 metric 7"],
     "a stray black hole has our protocol": ["ip route add blackhole 10.50.8.0/24 proto 158"],
     "a stray peer is left from before": [
@@ -316,6 +320,28 @@ def test_a_live_fleet_moves_between_backends_without_a_moment_without_route(flee
     seen = lookout.stop()
     assert seen.pop("no route", 0) == 0
     assert seen.keys() == {"192.0.2.12", "10.50.2.0"}
+
+
+def test_the_device_is_as_other_hosts_expect_it_and_has_no_address_but_ours(fleet: Fleet) -> None:
+    (one,) = fleet(1, Type="vxlan", VNI=7, Port=4789)
+    one.converge()
+    shown = one.ip("-d", "link", "show", "flannel.7")
+    assert "vxlan id 7 local 192.0.2.11 dev eth0" in shown
+    assert "dstport 4789 nolearning" in shown
+    assert "link/ether 0e:00:00:00:00:01" in shown
+    held = [line.split()[2:4] for line in one.ip("-o", "address", "show", "dev", "flannel.7").splitlines()]
+    assert held == [["inet", "10.50.1.0/32"]]
+
+
+def test_the_vni_of_a_live_fleet_changes(fleet: Fleet) -> None:
+    one, two = joined(fleet(2))
+    for end in (one, two):
+        end.use(Type="vxlan", VNI=9)
+    for end, peer in ((one, two), (two, one)):
+        assert end.reach(end.desired(peer), leftovers=["flannel.1"]) == []
+        assert end.plan(end.desired(peer), leftovers=["flannel.1"]) == Plan()
+    assert "flannel.1" not in one.ip("link")
+    assert reaches(one, two, size=1450)
 
 
 def test_a_device_of_our_name_that_is_not_vxlan_is_named_and_left_alone(fleet: Fleet) -> None:

@@ -9,16 +9,16 @@ cost the kernel time that grows with their square, and a next hop can be replace
 from __future__ import annotations
 
 import errno
-import gc
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from itertools import groupby
 from typing import NamedTuple
 
 from ..model.addresses import Subnet
 from ..model.errors import KernelError
 from . import vxlan
+from .collector import collector_at_rest
 from .encoding import REMOVALS, Encoder, verdict
 from .interfaces import link
 from .monitor import Monitor
@@ -82,15 +82,16 @@ class Dataplane:
                 return None
             raise
 
+    @collector_at_rest()
     def observe(self, desired: DesiredState, network: Subnet, leftovers: Collection[str] = ()) -> ObservedState:
         """Return what the kernel holds of the overlay ``network``, to be compared with the whole desired state.
 
         ``leftovers`` names vxlan devices of an earlier config, which a plan removes. Raise KernelError where another
         interface has the device's name, or its VNI and port.
         """
-        with _collector_at_rest():
-            return Observation(self._netlink, self._has_hops, self._by_hops, network).take(desired, leftovers)
+        return Observation(self._netlink, self._has_hops, self._by_hops, network).take(desired, leftovers)
 
+    @collector_at_rest()
     def apply(self, plan: Plan) -> list[Failure]:
         """Carry out a plan; return the steps the kernel refused, [] when all is done.
 
@@ -184,18 +185,6 @@ class Dataplane:
             return link(self._netlink, name).ifindex
         except NetlinkError as error:
             raise NetlinkError(f"interface {name}: {error}", error.errno) from error
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Keep the cycle collector from counting rows: none of them are in a cycle, and it doubles the time of a look."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _failure(step: Operation, refusal: Refusal) -> Failure:

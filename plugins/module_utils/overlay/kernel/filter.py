@@ -28,7 +28,7 @@ _FIND_ATTRIBUTE = 0xFFFFF000 + 12  # SKF_AD_OFF + SKF_AD_NLATTR: A = where the a
 _TYPE, _PORT, _BODY = 4, 12, 16  # places in a message: struct nlmsghdr, then the body
 _IFINDEX = _BODY + 4  # the same place in struct ifinfomsg, ifaddrmsg and ndmsg
 _NEIGHBOUR_STATE = _BODY + 8
-_ROUTE_LENGTH, _ROUTE_PROTOCOL, _ROUTE_ATTRIBUTES = _BODY + 1, _BODY + 5, _BODY + 12
+_ROUTE_LENGTH, _ROUTE_ATTRIBUTES = _BODY + 1, _BODY + 12
 _HOP_PROTOCOL = _BODY + 2
 _RTA_DST, _RTA_OIF = 1, 4
 _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true, jump if false, operand
@@ -119,11 +119,9 @@ def _by_failure() -> list[_Step]:
 
 
 def _by_destination(network: Subnet) -> list[_Step]:
-    """Routes with our protocol, or into the overlay network, whosever they are; else go on with the route's device."""
+    """Routes into the overlay network, whosever they are; else go on with the route's device."""
     mask = (0xFFFFFFFF << (32 - network.length)) & 0xFFFFFFFF
     return [
-        _Step(_LOAD_BYTE, _ROUTE_PROTOCOL),
-        _Step(_IF_EQUAL, PROTOCOL, "pass"),
         _Step(_LOAD_BYTE, _ROUTE_LENGTH),
         _Step(_IF_LEAST, network.length, "", "route's device"),
         *_find_attribute(_RTA_DST, "route's device"),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..model.addresses import Subnet, format_ipv4
 from ..model.state import FdbEntry, Neighbour, PeerRows, Route, VxlanDevice
+from .collector import collector_at_rest
 from .operations import (
     AddAddress,
     AddRoute,
@@ -115,6 +116,7 @@ class Plan:
         return bool(self.operations)
 
 
+@collector_at_rest()
 def plan(desired: DesiredState, observed: ObservedState) -> Plan:
     """Return the steps from what is to what should be.
 

@@ -190,7 +190,7 @@ def remove_route(sequence: int, row: RouteRow) -> bytes:
 
 def hop_identifier(subnet: Subnet) -> int:
     """Return the id of a subnet's next hop: its middle address, which no other subnet of any length has too."""
-    return subnet.first + (subnet.size >> 1)
+    return subnet.first + (1 << (32 - subnet.length) >> 1)
 
 
 def ask_neighbours(family: int, ifindex: int) -> bytes:
