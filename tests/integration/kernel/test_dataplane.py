@@ -379,12 +379,8 @@ def test_when_the_interface_below_is_gone_the_error_names_it(fleet: Fleet) -> No
     assert "interface eth0" in str(failure)
 
 
-def test_ten_thousand_peers_are_programmed_silently_and_gone_again(fleet: Fleet) -> None:
-    (one,) = fleet(1)
-    one.converge()
-    settle(one)
-    device = one.backend.device
-    assert device is not None
+def many(one: End, count: int) -> DesiredState:
+    """Return the state with so many made-up peers."""
     leases = (
         SubnetLease(
             Subnet(NETWORK.first + 512 + 4 * number, 30),
@@ -392,12 +388,31 @@ def test_ten_thousand_peers_are_programmed_silently_and_gone_again(fleet: Fleet)
             "vxlan",
             {"VNI": 1, "VtepMAC": format_mac(bytes.fromhex("0e01") + number.to_bytes(4, "big"))},
         )
-        for number in range(10_000)
+        for number in range(count)
     )
-    desired = DesiredState.of(device, filter(None, map(one.backend.rows, leases)))
+    return DesiredState.of(one.backend.device, filter(None, map(one.backend.rows, leases)))
+
+
+def test_ten_thousand_peers_are_programmed_silently_and_gone_again(fleet: Fleet) -> None:
+    (one,) = fleet(1)
+    one.converge()
+    settle(one)
+    desired = many(one, 10_000)
     assert one.reach(desired) == []
     assert not one.monitor.drain()
     assert one.plan(desired) == Plan()
     one.converge()
     assert not one.monitor.drain()
     assert one.host.command("bridge", "fdb", "show", "dev", "flannel.1") == ""
+
+
+def test_more_changes_by_others_than_fit_the_buffer_are_heard_as_one(fleet: Fleet) -> None:
+    (one,) = fleet(1)
+    one.converge()
+    settle(one)
+    other = one.host.run(Dataplane)
+    assert other.apply(plan(many(one, 5_000), ObservedState.of(one.desired()))) == []
+    other.close()
+    assert one.monitor.drain()
+    assert not one.monitor.drain()
+    one.converge()
