@@ -34,9 +34,8 @@ class Engine:
 
     def unit_files(self) -> list[UnitFile]:
         """Return the unit's files; OverlayError where systemd does not know the unit."""
-        code, text, _ = self._module.run_command(["systemctl", "cat", "--no-pager", self.unit])
-        files = parse_unit(text)
-        if code or not files:
+        files = parse_unit(self._answer("systemctl", "cat", "--no-pager", self.unit))
+        if not files:
             raise OverlayError(f"systemd knows no unit {self.unit}; install Docker first, or set unit to its name here")
         return files
 
@@ -55,14 +54,13 @@ class Engine:
         """Raise OverlayError where dockerd would not take a daemon.json of this text."""
         draft = Path(self._module.tmpdir) / "daemon.json"
         draft.write_text(text, encoding="utf-8")
-        code, _, errors = self._module.run_command([program, "--validate", f"--config-file={draft}"])
+        code, answer, errors = self._module.run_command([program, "--validate", f"--config-file={draft}"])
         if code:
-            raise OverlayError(f"dockerd refuses {daemon_file} as it would become: {errors.strip()}")
+            raise OverlayError(f"dockerd refuses {daemon_file} as it would become: {errors.strip() or answer.strip()}")
 
     def running_flags(self) -> dict[str, str] | None:
         """Return the running dockerd's flags that concern the bridge, None where it does not run."""
-        _, answer, _ = self._module.run_command(["systemctl", "show", "--property=MainPID", "--value", self.unit])
-        pid = answer.strip()
+        pid = self._answer("systemctl", "show", "--property=MainPID", "--value", self.unit).strip()
         if pid in ("", "0"):
             return None
         try:
@@ -82,18 +80,22 @@ class Engine:
         )
 
     def _bridge_address(self) -> str | None:
-        _, text, _ = self._module.run_command(["ip", "-4", "-json", "address", "show", "dev", BRIDGE])
-        found = [address for link in json.loads(text or "[]") for address in link.get("addr_info", [])]
+        answer = self._answer("ip", "-4", "-json", "address", "show", "dev", BRIDGE)
+        found = [address for link in json.loads(answer or "[]") for address in link.get("addr_info", [])]
         return f"{found[0]['local']}/{found[0]['prefixlen']}" if found else None
 
     def _network_options(self) -> dict[str, str]:
         """Ask dockerd for its default network's options; not where it is down, as that would start it."""
-        client = self._module.get_bin_path("docker")
-        if not client or self.running_flags() is None:
+        if self.running_flags() is None:
             return {}
-        command = [client, "network", "inspect", "--format", "{{json .Options}}", "bridge"]
-        code, text, _ = self._module.run_command(command)
-        return json.loads(text) or {} if code == 0 else {}
+        answer = self._answer("docker", "network", "inspect", "--format", "{{json .Options}}", "bridge")
+        return json.loads(answer or "{}") or {}
+
+    def _answer(self, program: str, *words: str) -> str:
+        """Return what a program says; nothing where it fails or is not there, as nothing is known then."""
+        path = self._module.get_bin_path(program)
+        code, text = self._module.run_command([path, *words])[:2] if path else (127, "")
+        return text if code == 0 else ""
 
 
 def environment(start: DaemonStart, without: str) -> dict[str, tuple[str, str]]:

@@ -90,8 +90,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": bool(changes),
         "diff": [
-            {"before_header": path, "after_header": path, "before": shown[0], "after": shown[1]}
-            for path, _, _, shown in changes
+            dict(zip(("before_header", "after_header", "before", "after"), (change.path, change.path, *change.shown)))
+            for change in changes
         ],
         "options": plan.options,
         "unit_command": plan.command,
@@ -192,7 +192,7 @@ def _reasons(params: Params, plan: Plan, running: dict[str, str] | None, bridge:
 def _unit(params: Params, engine: Engine) -> Unit:
     start = daemon_start(engine.unit_files(), _dropin_path(params))
     values = environment(start, without=params["path"])
-    inherited, _ = values.get(params["key"], ("", ""))
+    inherited = values.get(params["key"], ("", ""))[0]
     used = DaemonStart(f"{start.command} ${params['key']}", *start[1:]) if params["target"] == "dropin" else start
     return Unit(start, flags_elsewhere(used, values), check_inherited(inherited, params["key"]))
 
@@ -257,7 +257,7 @@ def _daemon_file(path: str, content: Content, wanted: Content) -> Change:
 
 
 def _values(flags: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    return {flag: value for flag, (value, _) in flags.items() if flag in (*OPTIONS, DIRECT_ROUTING)}
+    return {flag: given[0] for flag, given in flags.items() if flag in (*OPTIONS, DIRECT_ROUTING)}
 
 
 def _read(path: str) -> str | None:

@@ -69,7 +69,7 @@ def parse_unit(text: str) -> list[UnitFile]:
         elif line.startswith("["):
             section = line.strip()
         elif section == "[Service]" and "=" in line and not line.startswith(("#", ";")) and files:
-            name, _, value = line.partition("=")
+            name, value = line.split("=", 1)
             files[-1] = UnitFile(files[-1].path, (*files[-1].settings, (name.strip(), value.strip())))
     return files
 
@@ -92,7 +92,7 @@ def daemon_start(files: Sequence[UnitFile], own: str) -> DaemonStart:
                 environment_files = [*environment_files, value] if value else []
     if len(commands) != 1:
         raise OverlayError(
-            f"the unit has {len(commands)} ExecStart= lines, not one ({', '.join(path for _, path in commands)});"
+            f"the unit has {len(commands)} ExecStart= lines, not one ({', '.join(command[1] for command in commands)});"
             " mend it so that dockerd starts without the overlay first"
         )
     command, source = commands[0]
