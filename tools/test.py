@@ -72,6 +72,7 @@ def molecule() -> Tally:
 def scenario(name: str) -> dict[str, str]:
     """Where molecule finds a collection's scenarios beside its plugins, and keeps its state inside this clone."""
     return {
+        "MOLECULE_COMMAND_BORDERS": "false",
         "MOLECULE_GLOB": "molecule/*/molecule.yml",
         "MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / ".cache/molecule" / name),
     }
