@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +111,14 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
         yield server
 
 
-def ad_hoc(*words: str, wrapper: tuple[str, ...] = (), **variables: str) -> subprocess.CompletedProcess[str]:
+def ad_hoc(
+    *words: str, variables: Mapping[str, str] | None = None, wrapper: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run ansible against this machine, with all that it can be made to say."""
     return subprocess.run(
         [*wrapper, *command("ansible"), "localhost", "-c", "local", "-vvv", *words],
         cwd=ROOT,
-        env=environment(**variables),
+        env=environment(**variables or {}),
         capture_output=True,
         text=True,
         check=False,
@@ -131,9 +133,11 @@ def test_the_variables_of_etcdctl_suffice_and_their_password_is_never_printed(se
         "clusternet.overlay.subnet_lease_info",
         "-a",
         f"api={api} timeout=30",
-        ETCDCTL_ENDPOINTS=secured.endpoint,
-        ETCDCTL_CACERT=secured.tls.ca_file,
-        ETCDCTL_USER=f"root:{PASSWORD}",
+        variables={
+            "ETCDCTL_ENDPOINTS": secured.endpoint,
+            "ETCDCTL_CACERT": secured.tls.ca_file,
+            "ETCDCTL_USER": f"root:{PASSWORD}",
+        },
     )
     assert done.returncode == 0 and "leases: []" in done.stdout, done.stdout
     assert PASSWORD not in done.stdout + done.stderr
@@ -144,11 +148,11 @@ def test_a_wrong_password_and_a_wrong_ca_are_one_clear_error_each(secured: EtcdS
     assert secured.tls is not None
     words = ("-m", "clusternet.overlay.network_config_info", "-a", f"api={api} timeout=30")
     known = {"ETCDCTL_ENDPOINTS": secured.endpoint, "ETCDCTL_CACERT": secured.tls.ca_file}
-    wrong_password = ad_hoc(*words, **known, ETCDCTL_USER="root:wrong-secret")
+    wrong_password = ad_hoc(*words, variables={**known, "ETCDCTL_USER": "root:wrong-secret"})
     assert wrong_password.returncode != 0 and "root" in wrong_password.stdout
     assert "wrong-secret" not in wrong_password.stdout + wrong_password.stderr
     assert "Traceback" not in wrong_password.stdout + wrong_password.stderr
-    wrong_ca = ad_hoc(*words, **{**known, "ETCDCTL_CACERT": secured.tls.other_ca_file})
+    wrong_ca = ad_hoc(*words, variables={**known, "ETCDCTL_CACERT": secured.tls.other_ca_file})
     assert wrong_ca.returncode != 0 and "certificate" in wrong_ca.stdout
     assert "Traceback" not in wrong_ca.stdout + wrong_ca.stderr
 
@@ -173,6 +177,6 @@ def test_on_a_host_of_the_overlay_the_agents_settings_suffice(secured: EtcdServe
 def test_v2_without_its_library_says_what_to_install(overlay: Any, tmp_path: Path) -> None:
     (tmp_path / "etcd.py").write_text("raise ImportError('not installed')\n")
     words = f"api=v2 endpoints={overlay.endpoint}"
-    done = ad_hoc("-m", "clusternet.overlay.network_config_info", "-a", words, PYTHONPATH=str(tmp_path))
+    done = ad_hoc("-m", "clusternet.overlay.network_config_info", "-a", words, variables={"PYTHONPATH": str(tmp_path)})
     assert done.returncode != 0 and "takes python-etcd, which cannot be imported" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
