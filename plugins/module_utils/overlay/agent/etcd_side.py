@@ -8,6 +8,7 @@ import logging
 import random
 import threading
 import time
+from dataclasses import replace
 from queue import SimpleQueue
 
 from ..model.addresses import format_ipv4
@@ -42,20 +43,23 @@ class EtcdSide(threading.Thread):
         self._identity = identity
         self._out = out
         self._store: Store | None = None
-        self._config: tuple[NetworkConfig, str] | None = None
-        self._trouble = ""
+        self._config_text: str | None = None  # the last good network config
 
     def run(self) -> None:
-        """Never return; whatever fails is told once and tried again, more slowly while etcd is away."""
+        """Never return; whatever fails is told and tried again, more slowly while etcd is away."""
         wait = RETRY
         while True:
             started = time.monotonic()
             try:
                 self._join_and_follow()
             except (ConfigError, LeaseError) as error:
-                self._tell(str(error))
-            except OverlayError as error:
-                self._tell(str(error))
+                self._out.put(StoreTrouble(str(error)))
+                if isinstance(error, ConfigMissingError):
+                    self._drop_connection()  # the config may yet be written with the other API
+            except Exception as error:  # also a defect of ours: a host must not become deaf without a word
+                if not isinstance(error, OverlayError):
+                    log.exception("unexpected, please report it")
+                self._out.put(StoreTrouble(str(error) or repr(error)))
                 self._drop_connection()
                 wait = min(wait * 2, LONGEST_RETRY)
                 time.sleep(wait * random.uniform(0.5, 1.0))
@@ -70,15 +74,17 @@ class EtcdSide(threading.Thread):
         store = self._connected()
         keeper = LeaseKeeper(store, self._prefix, self._margin)
         items, revision = store.snapshot(self._prefix)
-        config, text = self._current_config(items.get(f"{self._prefix}/config"))
+        text, trouble = self._usable_config(items.get(f"{self._prefix}/config"))
+        config = NetworkConfig.parse(text)
         leases = {key: item for key, item in items.items() if key.startswith(f"{self._prefix}/subnets/")}
         held = keeper.acquire(config, self._identity.claim(config), leases)
-        self._out.put(Joined(config, text, held, leases))
-        self._recovered()
+        self._identity.known_as(held.lease)
+        self._connection = replace(self._connection, api=store.api)  # an emptied etcd must not send us to the other
+        self._out.put(Joined(config, text, held, leases, trouble))
         end = time.monotonic() + FULL_COMPARISON * random.uniform(0.5, 1.0)
         try:
             for events in store.watch(self._prefix, revision, WATCH_TICK):
-                if self._concerns_me(events, held, text):
+                if self._concerns_me(events, held, items.get(f"{self._prefix}/config")):
                     return
                 changes = [event for event in events if _key(event).startswith(f"{self._prefix}/subnets/")]
                 if changes:
@@ -92,12 +98,12 @@ class EtcdSide(threading.Thread):
         except (CompactedError, GoneError, ChangedError) as error:
             log.info("comparing everything again: %s", error)
 
-    def _concerns_me(self, events: list[Event], held: HeldLease, config_text: str) -> bool:
+    def _concerns_me(self, events: list[Event], held: HeldLease, config: Item | None) -> bool:
         """Whether the config or the own lease is no longer what it was when this host joined."""
         for event in events:
             key = _key(event)
             if key == f"{self._prefix}/config":
-                if not isinstance(event, Put) or event.item.value != config_text:
+                if not (isinstance(event, Put) and config and event.item.value == config.value):
                     log.info("the network config was changed")
                     return True
             elif key == held.item.key and not (isinstance(event, Put) and event.item.value == held.item.value):
@@ -105,17 +111,19 @@ class EtcdSide(threading.Thread):
                 return True
         return False
 
-    def _current_config(self, item: Item | None) -> tuple[NetworkConfig, str]:
-        """Return the config in etcd; the last good one where it was removed or spoiled since."""
+    def _usable_config(self, item: Item | None) -> tuple[str, str]:
+        """Return the config in etcd and nothing, or the last good one and why not that; raise ConfigError for none."""
         try:
             if item is None:
                 raise ConfigMissingError(self._missing())
-            self._config = NetworkConfig.parse(item.value), item.value
+            self._identity.claim(NetworkConfig.parse(item.value))
         except ConfigError as error:
-            if self._config is None:
-                raise
-            log.error("%s; going on with the last good network config", error)
-        return self._config
+            told = str(error) if item is None else f"{self._prefix}/config: {error}"
+            if self._config_text is None:
+                raise type(error)(told) from None
+            return self._config_text, f"{told}; going on with the last good network config"
+        self._config_text = item.value
+        return item.value, ""
 
     def _missing(self) -> str:
         hint = other_api_hint(self._connection, self._prefix)
@@ -133,17 +141,6 @@ class EtcdSide(threading.Thread):
         if self._store is not None:
             self._store.close()
             self._store = None
-
-    def _tell(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            log.error("%s", trouble)
-            self._trouble = trouble
-            self._out.put(StoreTrouble(trouble))
-
-    def _recovered(self) -> None:
-        if self._trouble:
-            log.info("etcd is usable again")
-            self._trouble = ""
 
 
 def _key(event: Event) -> str:

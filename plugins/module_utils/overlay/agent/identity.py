@@ -4,21 +4,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from pathlib import Path
 
 from ..backends import backend_for
 from ..kernel.interfaces import links
 from ..kernel.netlink import Netlink
 from ..kernel.underlay import choose_underlay
 from ..kernel.vxlan import KIND
-from ..model.addresses import format_ipv4
-from ..model.backend import VxlanOptions
-from ..model.errors import KernelError
+from ..model.addresses import Subnet, format_ipv4
+from ..model.backend import HostGwOptions, VxlanOptions
+from ..model.errors import ConfigError, KernelError, OverlayError
+from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
 from ..model.state import Underlay
+from ..model.subnet_env import parse_subnet_env
+from .files import read_text
 from .keeper import Claim
 from .memory import Memory
 from .options import Options
+
+log = logging.getLogger("overlayd")
 
 
 class Identity:
@@ -27,7 +34,7 @@ class Identity:
     def __init__(self, options: Options, memory: Memory | None) -> None:
         """Choose the underlay as the options say; ``memory`` is what the host knew before. Raise KernelError."""
         self._options = options
-        self._memory = memory
+        self._known = _known_before(memory, Path(options.subnet_file))
         self._macs: dict[str, bytes] = {}
         mac = memory.own_mac() if memory else None
         if memory is not None and mac is not None:
@@ -38,6 +45,15 @@ class Identity:
     def public_ip_text(self) -> str:
         """The public address as text."""
         return format_ipv4(self.public_ip)
+
+    @property
+    def known_address(self) -> int:
+        """The public address in this host's lease as last seen in etcd, which may be a former one."""
+        return self.public_ip if self._known is None or self._known[1] is None else self._known[1]
+
+    def known_as(self, lease: SubnetLease) -> None:
+        """Take note of the lease that this host has now, so that it is claimed again should it get lost."""
+        self._known = lease.subnet, lease.public_ip
 
     def underlay_change(self) -> str | None:
         """Return in words what became of the underlay, None while it is as it was, or is away for a moment."""
@@ -60,15 +76,19 @@ class Identity:
 
     def claim(self, config: NetworkConfig) -> Claim:
         """Return what the host's lease should say under this config; raise ConfigError where it cannot take part."""
+        if config.network.has(self.public_ip) or config.network.has(self.underlay.address):
+            raise ConfigError(
+                f"Network {config.network}: this host's own address {self.public_ip_text} on {self.underlay.name} "
+                f"lies inside; choose a range in which no host has its address"
+            )
+        if isinstance(config.backend, HostGwOptions) and self.public_ip != self.underlay.address:
+            raise ConfigError(
+                f"Backend host-gw: the public IP {self.public_ip_text} is not the address of {self.underlay.name}, "
+                f"{format_ipv4(self.underlay.address)}, which other hosts route to; remove --public-ip or use vxlan"
+            )
         backend = backend_for(config, self.underlay, None, self.mac_for(config))
-        memory = self._memory
-        return Claim(
-            public_ip=self.public_ip,
-            backend_type=backend.type,
-            backend_data=backend.lease_data(),
-            previous_subnet=memory.own_subnet() if memory else None,
-            previous_public_ip=memory.own_address() if memory else None,
-        )
+        subnet, public_ip = self._known or (None, None)
+        return Claim(self.public_ip, backend.type, backend.lease_data(), subnet, public_ip)
 
     def _choose(self) -> tuple[Underlay, int]:
         options = self._options
@@ -79,6 +99,18 @@ def random_mac() -> bytes:
     """Return a random locally administered unicast MAC address (IEEE 802, section 8.4)."""
     first, *rest = os.urandom(6)
     return bytes([(first & 0xFC) | 0x02, *rest])
+
+
+def _known_before(memory: Memory | None, subnet_file: Path) -> tuple[Subnet, int | None] | None:
+    """Return subnet and public address this host had: as remembered, else the subnet of a file that flannel left."""
+    if memory is not None:
+        return memory.own_subnet(), memory.own_address()
+    try:
+        text = read_text(subnet_file)
+        return None if text is None else (parse_subnet_env(text, str(subnet_file)).subnet, None)
+    except OverlayError as error:
+        log.warning("the former subnet is not known: %s", error)
+        return None
 
 
 def _mac_of(device: str) -> bytes | None:

@@ -75,42 +75,24 @@ class LeaseKeeper:
             return held
         return self._held(held.lease, self._store.keep_alive(held.item, self._ttl))
 
-    def release(self, held: HeldLease) -> None:
-        """Give the subnet back; a reservation stays, as it belongs to this host whether it runs or not."""
-        if not held.item.reservation:
-            self._store.delete(held.item)
-
-    def find(self, claim: Claim, items: Mapping[str, Item]) -> HeldLease | None:
-        """Return the lease in etcd that is this host's own, by its public IP, or by what it was known by before."""
-        own = self._own(claim, items)
-        return next((self._held(lease, item) for lease, item in own if not item.reservation), None) or next(
-            (self._held(lease, item) for lease, item in own), None
-        )
+    def release(self, item: Item) -> bool:
+        """Give a subnet back; return False for a reservation, which stays this host's whether it runs or not."""
+        if not item.reservation:
+            self._store.delete(item)
+        return not item.reservation
 
     def _acquire_once(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
         kept: HeldLease | None = None
-        # A reservation comes first: it is the operator's word on which subnet this host has.
-        for lease, item in sorted(self._own(claim, items), key=lambda own: not own[1].reservation):
+        for lease, item in own_leases(claim, items):
             if kept is None and config.fits(lease.subnet):
                 kept = self._take_over(claim, lease, item)
             elif not item.reservation:
-                log.info("releasing lease %s: it does not fit the network config any more", lease.key)
-                self._store.delete(item)
+                reason = "this host has another" if kept else "it does not fit the network config any more"
+                log.info("releasing lease %s: %s", lease.key, reason)
+                self.release(item)
+            elif kept is None:
+                log.warning("the reservation %s is outside of what the network config offers: not used", lease.key)
         return kept or self._create(config, claim, items)
-
-    def _own(self, claim: Claim, items: Mapping[str, Item]) -> list[tuple[SubnetLease, Item]]:
-        """Return the leases that are this host's: with its public IP, or its old subnet with its old public IP."""
-        own = []
-        for key, item in items.items():
-            name = key.rpartition("/")[2]
-            try:
-                lease = parse_lease(name, item.value)
-            except LeaseError:
-                continue
-            moved = lease.subnet == claim.previous_subnet and lease.public_ip == claim.previous_public_ip
-            if lease.public_ip == claim.public_ip or moved:
-                own.append((lease, item))
-        return own
 
     def _take_over(self, claim: Claim, lease: SubnetLease, item: Item) -> HeldLease:
         wanted = claim.lease(lease.subnet)
@@ -118,7 +100,8 @@ class LeaseKeeper:
             ttl = None if item.reservation else self._ttl
             log.info("taking over lease %s, updating what it says of this host", lease.key)
             return self._held(wanted, self._store.replace(item, wanted.value(), ttl))
-        log.info("taking over lease %s of %s", lease.key, format_ipv4(lease.public_ip))
+        if lease.subnet != claim.previous_subnet:
+            log.info("taking over lease %s of %s", lease.key, format_ipv4(lease.public_ip))
         return self.renew(self._held(lease, item))
 
     def _create(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
@@ -143,3 +126,28 @@ def taken_subnets(items: Mapping[str, Item]) -> list[Subnet]:
         except LeaseError:
             continue
     return taken
+
+
+def own_leases(claim: Claim, items: Mapping[str, Item]) -> list[tuple[SubnetLease, Item]]:
+    """Return the leases that are this host's, best first: with its public IP, or its old subnet as it left it.
+
+    A reservation comes before the others: it is the operator's word on which subnet this host has. The old subnet
+    comes next: an address may have been another host's before.
+    """
+    own = []
+    for key, item in items.items():
+        name = key.rpartition("/")[2]
+        try:
+            subnet = parse_lease_key(name)
+        except LeaseError:
+            continue
+        is_old = subnet == claim.previous_subnet
+        try:
+            lease = parse_lease(name, item.value)
+        except LeaseError:
+            if is_old:  # somebody spoiled it
+                own.append((SubnetLease(subnet, 0), item))
+            continue
+        if lease.public_ip == claim.public_ip or (is_old and lease.public_ip == claim.previous_public_ip):
+            own.append((lease, item))
+    return sorted(own, key=lambda one: (not one[1].reservation, one[0].subnet != claim.previous_subnet))

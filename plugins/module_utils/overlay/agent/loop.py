@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from ..backends import backend_for
 from ..kernel.dataplane import Dataplane
 from ..kernel.monitor import Monitor
-from ..model.addresses import Subnet, format_mac
+from ..model.addresses import Subnet, format_ipv4, format_mac
 from ..model.network import NetworkConfig
 from ..model.state import VxlanDevice
 from ..model.subnet_env import SubnetEnv
@@ -106,7 +106,7 @@ class Loop:
 
     def _join(self, joined: Joined) -> None:
         """Take a whole comparison with etcd: the first begins the session, later ones must agree with it."""
-        self._status.trouble("etcd")
+        self._status.trouble("etcd", *filter(None, [joined.trouble]))
         self._status.lease_renew_at = joined.held.renew_at
         subnet = joined.held.lease.subnet
         values = {key.rpartition("/")[2]: item for key, item in joined.items.items()}
@@ -230,7 +230,7 @@ class Loop:
             Memory(
                 machine_id=machine_id(),
                 subnet=str(session.own),
-                public_ip=self._identity.public_ip_text,
+                public_ip=format_ipv4(self._identity.known_address),
                 mac=format_mac(device.mac) if device else "",
                 device=device.name if device else "",
                 config=self._config_text,

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import select
@@ -21,6 +20,7 @@ from ..model.errors import OverlayError
 from ..store.connection import EtcdConnection
 from .etcd_side import EtcdSide
 from .identity import Identity
+from .lock import hold_lock
 from .loop import Loop, StartAgainError
 from .memory import memory_file, recall
 from .messages import KernelChanged, Message, Stop
@@ -68,7 +68,7 @@ def connection_of(options: Options) -> EtcdConnection:
 def _serve(options: Options) -> int:
     connection = connection_of(options)
     path = memory_file(options.state_dir, options.etcd_prefix)
-    _lock(path)
+    hold_lock(path)
     memory = recall(path)
     status = Status()
     _serve_health(options, status)
@@ -103,21 +103,6 @@ def _serve_health(options: Options, status: Status) -> None:
         from .health import serve  # an HTTP server costs memory that only those who ask should pay
 
         serve(options.healthz_ip, options.healthz_port, status)
-
-
-def _lock(path: Path) -> None:
-    """Hold the right to run for this network on this host, for as long as the process lives; raise OverlayError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OverlayError(
-            f"another overlayd already runs for this network ({path.with_suffix('.lock')} is held); stop it, "
-            f"or give this one its own --etcd-prefix"
-        ) from None
-    except OSError as error:
-        raise OverlayError(f"--state-dir {path.parent} cannot be used: {error.strerror}") from error
 
 
 def _pass_on(monitor: Monitor, inbox: SimpleQueue[Message]) -> None:

@@ -13,12 +13,16 @@ from .keeper import HeldLease
 
 
 class Joined(NamedTuple):
-    """A whole comparison with etcd was made: the config, the own lease and every lease as they stand there."""
+    """A whole comparison with etcd was made: the config, the own lease and every lease as they stand there.
+
+    ``trouble`` says why the config is not the one in etcd but the last good one, "" where it is.
+    """
 
     config: NetworkConfig
     config_text: str
     held: HeldLease
     items: Mapping[str, Item]
+    trouble: str = ""
 
 
 class LeasesChanged(NamedTuple):

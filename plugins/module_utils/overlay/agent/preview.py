@@ -12,7 +12,7 @@ from ..store.connect import connect
 from ..store.connection import EtcdConnection
 from ..store.errors import ConfigMissingError
 from .identity import Identity
-from .keeper import LeaseKeeper, taken_subnets
+from .keeper import own_leases, taken_subnets
 from .memory import memory_file, recall
 from .options import Options
 from .session import Session, firewall_for
@@ -30,10 +30,10 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     config = NetworkConfig.parse(items[f"{prefix}/config"].value)
     leases = {key: item for key, item in items.items() if key.startswith(f"{prefix}/subnets/")}
     claim = identity.claim(config)
-    held = LeaseKeeper(store, prefix, 0.0).find(claim, leases)
-    if held is not None and config.fits(held.lease.subnet):
-        own = held.lease.subnet
-        print(f"# holds lease {held.lease.key}")
+    held = next((lease for lease, _ in own_leases(claim, leases) if config.fits(lease.subnet)), None)
+    if held is not None:
+        own = held.subnet
+        print(f"# holds lease {held.key}")
     else:
         own = choose_subnet(config, taken_subnets(leases), claim.previous_subnet)
         print(f"# would lease a subnet, such as {own}")

@@ -10,11 +10,13 @@ from pathlib import Path
 from ..kernel.dataplane import Dataplane
 from ..kernel.firewall import Firewall
 from ..kernel.plan import DesiredState, plan
-from ..model.errors import KernelError
+from ..model.errors import KernelError, OverlayError
 from ..model.network import NetworkConfig
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
-from .keeper import Claim, LeaseKeeper
+from .identity import Identity
+from .keeper import Claim, LeaseKeeper, own_leases
+from .lock import hold_lock, lock_file
 from .memory import Memory, memory_file, recall
 from .options import Options
 
@@ -24,22 +26,27 @@ log = logging.getLogger("overlayd")
 def remove(options: Options, connection: EtcdConnection) -> int:
     """Remove routes, device, firewall rules, subnet file and memory; return the exit status.
 
-    What to remove is known from the memory file; without one there is nothing of ours but firewall rules. The lease
-    is given back first: while it stands, other hosts still send here.
+    What to remove is known from the memory file. The lease is given back first: while it stands, other hosts still
+    send here. Raise OverlayError while overlayd runs, as it would bring everything back.
     """
     path = memory_file(options.state_dir, options.etcd_prefix)
+    hold_lock(path)
     memory = recall(path)
-    if options.release and memory is not None:
-        _release(options, connection, memory)
+    if options.release:
+        _release(options, connection, memory.own_address() if memory else Identity(options, None).public_ip)
     if memory is not None:
         dataplane = Dataplane()
         clear_kernel(dataplane, memory)
         dataplane.close()
+    else:
+        log.warning("%s is not there, which says what overlayd made: no device and no route is removed", path)
     for line in Firewall.remove():
         log.info("firewall: %s", line)
-    Path(options.subnet_file).unlink(missing_ok=True)
-    for file in (path, path.with_suffix(".lock")):
-        file.unlink(missing_ok=True)
+    for file in (Path(options.subnet_file), path, lock_file(path)):
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise OverlayError(f"cannot remove {file}: {error.strerror}") from error
     return 0
 
 
@@ -53,15 +60,15 @@ def clear_kernel(dataplane: Dataplane, memory: Memory) -> None:
         raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
 
 
-def _release(options: Options, connection: EtcdConnection, memory: Memory) -> None:
+def _release(options: Options, connection: EtcdConnection, public_ip: int) -> None:
     store = connect(connection, options.etcd_prefix)
     keeper = LeaseKeeper(store, options.etcd_prefix, 0.0)
     items, _ = store.snapshot(f"{options.etcd_prefix}/subnets")
-    held = keeper.find(Claim(memory.own_address(), "", None), items)
-    if held is None:
+    own = own_leases(Claim(public_ip, "", None), items)
+    if not own:
         log.info("there is no lease of this host in etcd")
-    elif held.item.reservation:
-        log.info("lease %s is a reservation and stays with this host", held.lease.key)
-    else:
-        keeper.release(held)
-        log.info("released lease %s", held.lease.key)
+    for lease, item in own:
+        if keeper.release(item):
+            log.info("released lease %s", lease.key)
+        else:
+            log.info("lease %s is a reservation and stays with this host", lease.key)

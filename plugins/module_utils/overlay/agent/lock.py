@@ -1,0 +1,32 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One overlayd at a time for each network on a host: a lock beside the memory file."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from ..model.errors import OverlayError
+
+
+def lock_file(memory_file: Path) -> Path:
+    """Return the file that is locked."""
+    return memory_file.with_suffix(".lock")
+
+
+def hold_lock(memory_file: Path) -> None:
+    """Hold the right to run for this network on this host, for as long as the process lives; raise OverlayError."""
+    path = lock_file(memory_file)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OverlayError(
+            f"another overlayd already runs for this network ({path} is held); stop it, or give this one its own "
+            f"--etcd-prefix"
+        ) from None
+    except OSError as error:
+        raise OverlayError(f"--state-dir {path.parent} cannot be used: {error.strerror}") from error

@@ -1,0 +1,166 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The network config in etcd: waited for, refused with one clear error, taken up when mended, followed when changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from agent_fleet import Fleet
+from agent_host import HEALTH, Host, until
+from agent_network import Network
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from etcd_server import EtcdServer
+
+GOOD = {"Network": "10.50.0.0/16", "Backend": {"Type": "vxlan"}}
+BAD = {
+    "no JSON": ('{"Network": ', "is not JSON"),
+    "empty object": ("{}", "Network is None"),
+    "null": ("null", "is not a JSON object: None"),
+    "no backend": ('{"Network": "10.50.0.0/16"}', "Backend is missing"),
+    "unknown backend": (json.dumps({**GOOD, "Backend": {"Type": "carrier-pigeon"}}), "'carrier-pigeon' is not a known"),
+    "backend of flannel": (json.dumps({**GOOD, "Backend": {"Type": "wireguard"}}), "'wireguard' is a backend of flan"),
+    "too small": (json.dumps({**GOOD, "Network": "10.50.0.0/29"}), "network is too small.*10.50.0.0/29"),
+    "SubnetMin above SubnetMax": (
+        json.dumps({**GOOD, "SubnetMin": "10.50.9.0", "SubnetMax": "10.50.3.0"}),
+        "SubnetMin 10.50.9.0 is above SubnetMax 10.50.3.0",
+    ),
+    "VNI 0": (json.dumps({**GOOD, "Backend": {"Type": "vxlan", "VNI": 0}}), "Backend VNI 0 is out of range"),
+    "MTU above the interface's": (
+        json.dumps({**GOOD, "Backend": {"Type": "vxlan", "MTU": 9000}}),
+        "Backend MTU 9000 is larger than the 1500 bytes",
+    ),
+    "Network over the underlay": (json.dumps({**GOOD, "Network": "192.0.2.0/24"}), "192.0.2.11 .*lies inside"),
+}
+
+
+def untouched(host: Host) -> bool:
+    """Whether there is nothing of overlayd on the host but its own state folder."""
+    return not (host.has("flannel.1") or host.routes() or host.subnet_file.exists() or "FLANNEL" in host.rules())
+
+
+def test_the_agent_waits_for_the_config_and_takes_it_up_within_a_second(host: Host, network: Network) -> None:
+    host.start()
+    host.wait_said("there is no network config at .*/config; write one, such as .* or mend --etcd-prefix")
+    assert untouched(host)
+    assert host.said("there is no network config") == 1
+    network.configure()
+    assert until(lambda: host.subnet_file.exists(), "subnet file") < 1.6
+    host.wait_ready()
+
+
+def test_a_config_in_the_other_store_is_told_of(fleet: Fleet, etcd: EtcdServer) -> None:
+    (host,) = fleet(1)
+    old = connect(EtcdConnection(etcd.endpoints, api="v2"))
+    old.create(f"{host.prefix}/config", json.dumps(GOOD), None)
+    old.close()
+    host.start("--etcd-api=v3")
+    host.wait_said("the key .*/config exists in etcd's v2 store, but v3 is spoken; speak v2")
+    assert untouched(host)
+
+
+def test_without_a_word_on_the_api_the_one_that_gets_the_config_is_spoken(fleet: Fleet, etcd: EtcdServer) -> None:
+    (host,) = fleet(1)
+    host.start()
+    host.wait_said("there is no network config")
+    old = connect(EtcdConnection(etcd.endpoints, api="v2"))
+    old.create(f"{host.prefix}/config", json.dumps(GOOD), None)
+    host.wait_ready()
+    assert len(old.snapshot(f"{host.prefix}/subnets")[0]) == 1
+    old.close()
+
+
+@pytest.mark.parametrize(("text", "complaint"), BAD.values(), ids=BAD.keys())
+def test_a_bad_config_gets_one_clear_error_and_is_taken_up_once_mended(
+    host: Host, network: Network, text: str, complaint: str
+) -> None:
+    network.put("config", text)
+    host.start()
+    host.wait_said(f"ERROR {network.prefix}/config: .*{complaint}")
+    assert untouched(host)
+    assert network.leases() == {}
+    network.configure()
+    host.wait_ready()
+    assert host.said("ERROR") == 1
+    assert len(network.leases()) == 1
+
+
+@pytest.mark.parametrize("text", ["{", json.dumps({**GOOD, "Backend": {"Type": "vxlan", "MTU": 9000}})])
+def test_a_config_spoiled_while_the_agent_runs_changes_nothing_and_peers_are_followed(
+    host: Host, network: Network, text: str
+) -> None:
+    network.configure()
+    host.join(*HEALTH)
+    before = host.dataplane()
+    network.put("config", text)
+    host.wait_said("going on with the last good network config")
+    until(lambda: "going on with the last good network config" in host.http("/healthz")[1], "the trouble to be told")
+    assert host.dataplane() == before
+    lease = network.lease("10.50.3.0/24", "192.0.2.12", "0e:00:00:00:00:03")
+    until(lambda: "10.50.3.0/24" in host.routes(), "the new peer's route")
+    network.delete(lease)
+    until(lambda: "10.50.3.0/24" not in host.routes(), "the new peer's route to go")
+    network.configure()
+    until(lambda: "last good" not in host.http("/healthz")[1], "the trouble to be over")
+    assert host.notified.count("READY=1") == 1
+
+
+def test_a_config_removed_while_the_agent_runs_changes_nothing(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    before = host.dataplane()
+    network.delete("config")
+    host.wait_said("there is no network config at .*; going on with the last good network config")
+    assert host.dataplane() == before
+    network.configure()
+    host.wait_said("etcd: mended")
+    assert host.notified.count("READY=1") == 1
+
+
+CHANGES = {
+    "MTU": ({"MTU": 1400}, "1350", "flannel.1"),
+    "VNI": ({"VNI": 7}, "1450", "flannel.7"),
+    "port": ({"Port": 4789}, "1450", "flannel.1"),
+    "backend": ({"backend": "host-gw"}, "1500", ""),
+    "Network": ({"network": "10.60.0.0/16"}, "1450", "flannel.1"),
+    "SubnetLen": ({"SubnetLen": 26}, "1450", "flannel.1"),
+    "SubnetMin": ({"SubnetMin": "10.50.200.0", "SubnetMax": "10.50.210.0"}, "1450", "flannel.1"),
+}
+
+
+@pytest.mark.parametrize(("keys", "mtu", "device"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_changed_config_is_followed_in_place(
+    fleet: Fleet, network: Network, keys: dict[str, Any], mtu: str, device: str
+) -> None:
+    network.configure(SubnetMin="10.50.1.0", SubnetMax="10.50.100.0")
+    hosts = fleet.joined(2)
+    until(fleet.know_each_other, "routes on both")
+    pids = [host.pid for host in hosts]
+    network.configure(**{"SubnetMin": "", "SubnetMax": "", **keys})
+    for host in hosts:
+        host.wait_started_again()
+    until(fleet.know_each_other, "routes on both under the new config")
+    for host, pid in zip(hosts, pids):
+        assert host.pid == pid
+        assert host.subnet_env["FLANNEL_MTU"] == mtu
+        assert [name for name in ("flannel.1", "flannel.7") if host.has(name)] == ([device] if device else [])
+    assert len(network.leases()) == 2
+    one, other = fleet.containers()
+    assert one.reaches(other)
+
+
+def test_a_backend_changed_there_and_back_leaves_nothing_of_either(fleet: Fleet, network: Network) -> None:
+    network.configure()
+    one, _ = fleet.joined(2)
+    until(fleet.know_each_other, "routes on both")
+    before, subnet = one.routes(), one.subnet
+    for number, backend in enumerate(("host-gw", "vxlan"), 1):
+        network.configure(backend)
+        for host in fleet.hosts:
+            host.wait_started_again(number)
+        until(fleet.know_each_other, "routes on both")
+    assert (one.subnet, one.routes()) == (subnet, before)
+    containers = fleet.containers()
+    assert containers[0].reaches(containers[1])

@@ -1,0 +1,270 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A host that runs overlayd: a real process in a network namespace, and what a person on that host could see and do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.error import HTTPError
+
+from netns import Namespace
+
+PACKAGE = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
+PATIENCE = 15.0  # seconds for what takes a fraction of one on a machine that has nothing else to do
+HEALTH_PORT = 8099
+HEALTH = ("--healthz-ip=127.0.0.1", f"--healthz-port={HEALTH_PORT}")
+
+
+def until(condition: Callable[[], object], what: str | Callable[[], str], seconds: float = PATIENCE) -> float:
+    """Return the seconds it took for the condition to come true; fail, saying what did not come, when it does not."""
+    start = time.monotonic()
+    while not condition():
+        late = time.monotonic() - start > seconds
+        assert not late, f"not within {seconds} s: {what if isinstance(what, str) else what()}"
+        time.sleep(0.01)
+    return time.monotonic() - start
+
+
+class Host:
+    """overlayd's surroundings on one host, and the process itself while it runs."""
+
+    def __init__(self, namespace: Namespace, address: str, folder: Path, endpoint: str, prefix: str) -> None:
+        self.namespace = namespace
+        self.address = address
+        self.folder = folder
+        self.endpoint = endpoint
+        self.prefix = prefix
+        self.process: subprocess.Popen[bytes] | None = None
+        self.subnet_file = folder / "subnet.env"
+        self.state = folder / "state"
+        self.notified: list[str] = []
+        self._notifications: socket.socket | None = None
+        self._log = folder / "log"
+        folder.mkdir()
+        namespace.setting("net/ipv4/ip_forward", "1")
+
+    def ip(self, *words: str) -> str:
+        """Return what an ip command prints on this host."""
+        return self.namespace.command("ip", *words)
+
+    # the process
+
+    def flags(self, *more: str) -> list[str]:
+        """Return overlayd's arguments on this host, with more of them behind."""
+        files = [f"--subnet-file={self.subnet_file}", f"--state-dir={self.state}"]
+        return [
+            f"--etcd-endpoints={self.endpoint}", f"--etcd-prefix={self.prefix}", "--iface=eth0", *files, *more
+        ]  # fmt: skip
+
+    def run(self, *more: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run overlayd to its end, which must come by itself."""
+        return self.run_raw(*self.flags(*more), environment=environment)
+
+    def run_raw(self, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run overlayd with exactly these arguments to its end."""
+        command = [sys.executable, "-m", "overlay.agent", *words]
+        settings = self._environment(environment)
+        return self.namespace.run(
+            lambda: subprocess.run(command, env=settings, capture_output=True, text=True, timeout=30, check=False)
+        )
+
+    def start(self, *more: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start overlayd."""
+        assert self.process is None
+        path = self.folder / "notify"
+        path.unlink(missing_ok=True)
+        self.notified = []
+        self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notifications.bind(str(path))
+        threading.Thread(target=self._listen, args=(self._notifications,), daemon=True).start()
+        command = [sys.executable, "-m", "overlay.agent", *self.flags(*more)]
+        settings = {**self._environment(environment), "NOTIFY_SOCKET": str(path)}
+        with self._log.open("ab") as log:
+            self.process = self.namespace.run(lambda: subprocess.Popen(command, env=settings, stdout=log, stderr=log))
+
+    def join(self, *more: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start overlayd and return once it is ready."""
+        self.start(*more, environment=environment)
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Return once overlayd said so."""
+        until(lambda: self.notified.count("READY=1") or self.is_dead(), lambda: f"READY=1; log:\n{self.log}")
+        assert "READY=1" in self.notified, self.log
+
+    def wait_started_again(self, times: int = 1) -> None:
+        """Return once overlayd has become ready so many more times in the same process."""
+        until(lambda: self.notified.count("READY=1") > times, lambda: f"READY=1 again; log:\n{self.log}")
+
+    def is_dead(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self.process is not None and self.process.poll() is not None
+
+    @property
+    def pid(self) -> int:
+        """The running process's id."""
+        assert self.process is not None
+        return self.process.pid
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End overlayd by a signal; return the exit status."""
+        process, self.process = self.process, None
+        assert process is not None
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(number)
+        status = process.wait(timeout=PATIENCE)
+        if self._notifications is not None:
+            with contextlib.suppress(OSError):
+                self._notifications.shutdown(socket.SHUT_RDWR)
+        return status
+
+    def close(self) -> None:
+        """End what still runs."""
+        if self.process is not None:
+            self.stop(signal.SIGKILL)
+
+    def _listen(self, notifications: socket.socket) -> None:
+        with notifications:
+            while True:
+                data = notifications.recv(1 << 16)
+                if not data:
+                    return
+                self.notified += data.decode().splitlines()
+
+    @staticmethod
+    def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FLANNELD_")}
+        return {**kept, "PYTHONPATH": str(PACKAGE), **(more or {})}
+
+    # what it shows
+
+    @property
+    def log(self) -> str:
+        """All that overlayd wrote so far, over all its starts."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def said(self, pattern: str) -> int:
+        """Return how often the log has the pattern."""
+        return len(re.findall(pattern, self.log))
+
+    def wait_said(self, pattern: str, times: int = 1) -> float:
+        """Return the seconds until the log has the pattern so many times."""
+        return until(lambda: self.said(pattern) >= times, lambda: f"{pattern!r} in the log:\n{self.log}")
+
+    @property
+    def subnet_env(self) -> dict[str, str]:
+        """The subnet file by key, empty where there is none."""
+        text = self.subnet_file.read_text() if self.subnet_file.exists() else ""
+        return dict(line.split("=", 1) for line in text.splitlines())
+
+    @property
+    def subnet(self) -> str:
+        """The own subnet, such as 10.50.7.0/24."""
+        first, _, length = self.subnet_env["FLANNEL_SUBNET"].partition("/")
+        return f"{first.rpartition('.')[0]}.{int(first.rpartition('.')[2]) - 1}/{length}"
+
+    def routes(self) -> dict[str, str]:
+        """Return the routes into the overlay (10.x) by subnet."""
+        found = (line.split(" ", 1) for line in self.ip("-4", "route").splitlines())
+        return {first: rest for first, rest in found if first.startswith("10.")}
+
+    def dataplane(self, device: str = "flannel.1") -> str:
+        """Return all that the kernel holds of the overlay, in a form that can be compared."""
+        tables = [self.ip("-4", "route")]
+        if self.has(device):
+            shows = ["-d", "-o", "link", "show"], ["-o", "-4", "address", "show"], ["neighbour", "show"]
+            tables += [self.ip(*words, "dev", device) for words in shows]
+            tables.append(self.namespace.command("bridge", "fdb", "show", "dev", device))
+        # The kernel gives no order to rows, and a device has another index after each creation.
+        return "\n".join(sorted(re.sub(r"^\d+: ", "", line) for table in tables for line in table.splitlines()))
+
+    def has(self, device: str) -> bool:
+        """Whether there is an interface of that name."""
+        return re.search(rf"^\d+: {re.escape(device)}[:@]", self.ip("-o", "link"), re.MULTILINE) is not None
+
+    def mac(self, device: str = "flannel.1") -> str:
+        """Return an interface's MAC."""
+        return self.ip("-o", "link", "show", "dev", device).partition("link/ether ")[2].split()[0]
+
+    def rules(self) -> str:
+        """Return all iptables rules."""
+        return self.namespace.command("iptables-save")
+
+    def http(self, path: str) -> tuple[int, str]:
+        """Return status and text of what overlayd answers on its health port; (0, "") when it does not listen."""
+
+        def ask() -> tuple[int, str]:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{HEALTH_PORT}{path}", timeout=5) as answer:
+                    return answer.status, answer.read().decode()
+            except HTTPError as error:
+                return error.code, error.read().decode()
+            except OSError:
+                return 0, ""
+
+        return self.namespace.run(ask)
+
+    # what is around it
+
+    def container(self) -> Container:
+        """Return a container on this host's bridge, which is made as Docker would make it."""
+        return Container(self)
+
+    def ping(self, address: str, *options: str) -> bool:
+        """Whether an address answers."""
+        done = self.namespace.run(
+            lambda: subprocess.run(["ping", "-c1", "-W1", *options, address], capture_output=True, check=False)
+        )
+        return done.returncode == 0
+
+
+class Container:
+    """A network stack behind the host's bridge, with an address of the host's subnet; it moves along with it."""
+
+    def __init__(self, host: Host) -> None:
+        self.namespace = Namespace()
+        bip, mtu = host.subnet_env["FLANNEL_SUBNET"], host.subnet_env["FLANNEL_MTU"]
+        gateway, _, length = bip.partition("/")
+        start, _, last = gateway.rpartition(".")
+        self.address = f"{start}.{int(last) + 1}"
+        host.ip("link", "add", "docker0", "up", "type", "bridge")
+        host.ip("address", "add", bip, "dev", "docker0")
+        peer = ["type", "veth", "peer", "name", "eth0", "mtu", mtu, "netns", str(self.namespace.tid)]
+        host.ip("link", "add", "vethc", "mtu", mtu, "master", "docker0", "up", *peer)
+        self.namespace.command("ip", "address", "add", f"{self.address}/{length}", "dev", "eth0")
+        self.namespace.command("ip", "link", "set", "eth0", "up")
+        self.namespace.command("ip", "route", "add", "default", "via", gateway)
+
+    def reaches(self, other: Container, size: int = 56) -> bool:
+        """Whether a ping with so many bytes of payload, unfragmented, comes back within a second."""
+        command = ["ping", "-c1", "-W1", "-M", "do", "-s", str(size), other.address]
+        return self.namespace.run(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
+
+    def stream(self, other: Container) -> subprocess.Popen[str]:
+        """Start a ping every 10 ms that runs until it is interrupted."""
+        command = ["ping", "-i", "0.01", other.address]
+        return self.namespace.run(lambda: subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+
+    def close(self) -> None:
+        """End it."""
+        self.namespace.close()
+
+
+def lost(stream: subprocess.Popen[str]) -> tuple[int, int]:
+    """Interrupt a stream; return how many packets it sent up to its last answer, and how many of those were lost."""
+    stream.send_signal(signal.SIGINT)
+    output, _ = stream.communicate(timeout=PATIENCE)
+    answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", output)}
+    assert answered, output
+    return max(answered), max(answered) - len(answered)

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One overlay network as etcd holds it, seen and changed by somebody beside the agents: a prefix of its own."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item
+
+RANGE = "10.50.0.0/16"
+
+
+class Network:
+    """The keys below a prefix."""
+
+    def __init__(self, endpoint: str, api: str = "v3") -> None:
+        self.prefix = f"/test/{uuid.uuid4().hex}"
+        self.store = connect(EtcdConnection((endpoint,), api=api))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.store.close()
+
+    def configure(self, backend: str = "vxlan", network: str = RANGE, **keys: Any) -> None:
+        """Write the network config; keys of the Backend object are those that begin with a capital of its own list."""
+        inner = {name: keys.pop(name) for name in ("VNI", "Port", "MTU", "DirectRouting") if name in keys}
+        self.put("config", json.dumps({"Network": network, **keys, "Backend": {"Type": backend, **inner}}))
+
+    def put(self, name: str, value: str, ttl: int | None = None) -> Item:
+        """Write a key, whatever it was."""
+        key = f"{self.prefix}/{name}"
+        item = self.store.get(key)
+        return self.store.create(key, value, ttl) if item is None else self.store.replace(item, value, ttl)
+
+    def get(self, name: str) -> Item | None:
+        """Return a key."""
+        return self.store.get(f"{self.prefix}/{name}")
+
+    def delete(self, name: str) -> None:
+        """Remove a key that is there."""
+        item = self.get(name)
+        assert item is not None, name
+        self.store.delete(item)
+
+    def lease(self, subnet: str, public_ip: str, mac: str = "", ttl: int | None = 3600, **fields: Any) -> str:
+        """Write a peer's lease, of the vxlan backend where it has a MAC, else of host-gw; return its key's name."""
+        value: dict[str, Any] = {"PublicIP": public_ip, "PublicIPv6": None}
+        value |= (
+            {"BackendType": "vxlan", "BackendData": {"VNI": 1, "VtepMAC": mac}} if mac else {"BackendType": "host-gw"}
+        )
+        name = f"subnets/{subnet.replace('/', '-')}"
+        self.put(name, json.dumps({**value, **fields}), ttl)
+        return name
+
+    def leases(self) -> dict[str, dict[str, Any]]:
+        """Return every lease's value by its subnet."""
+        items, _ = self.store.snapshot(f"{self.prefix}/subnets")
+        return {key.rpartition("/")[2].replace("-", "/"): json.loads(item.value) for key, item in items.items()}
+
+    def lease_item(self, subnet: str) -> Item:
+        """Return a subnet's key as it is."""
+        item = self.get(f"subnets/{subnet.replace('/', '-')}")
+        assert item is not None, f"no lease of {subnet} among {sorted(self.leases())}"
+        return item
