@@ -68,8 +68,8 @@ one: setup ## one test: make one T=tests/unit/...::name
 	@$(PYTHON) -m pytest $(or $(T),$(error name the test: make one T=tests/unit/...::name))
 
 .PHONY: bench
-bench: setup ## how fast the agent is, and how much memory it takes
-	@$(PYTHON) -m pytest tests/bench
+bench: setup ## how fast overlayd is, and how much memory it takes; BENCH="--daemon ..." for another
+	@$(PYTHON) tests/bench/bench.py $(BENCH)
 
 .PHONY: build
 build: setup ## the collection as an archive, in .cache/build
