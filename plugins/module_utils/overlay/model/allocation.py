@@ -19,7 +19,7 @@ def free_subnets(config: NetworkConfig, taken: Iterable[Subnet], limit: int = CA
     """Return up to ``limit`` subnets from SubnetMin to SubnetMax that overlap none of those taken, lowest first."""
     size = config.subnet_min.size
     blocked = _merged(subnet for subnet in taken if subnet.overlaps(config.network))
-    starts = [first for first, _ in blocked]
+    starts = [block[0] for block in blocked]
     free: list[Subnet] = []
     first = config.subnet_min.first
     while first <= config.subnet_max.first and len(free) < limit:

@@ -84,7 +84,7 @@ def _network(value: Any) -> Subnet:
     if not isinstance(value, str):
         raise ConfigError(f"{hint}: Network is {value!r}; write it as text such as 10.5.0.0/16")
     try:
-        network, _ = Subnet.parse_interface(value)
+        network = Subnet.parse_interface(value)[0]
     except ValueError as error:
         raise ConfigError(f"{hint}: {error}") from None
     if network.length < 8 or network.first >> 24 in (0, 127) or network.first >> 28 >= 0xE:

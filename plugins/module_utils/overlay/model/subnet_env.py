@@ -44,8 +44,8 @@ def parse_subnet_env(text: str, source: str = DEFAULT_SUBNET_FILE) -> SubnetEnv:
         return given[key].strip().strip("\"'")
 
     try:
-        network, _ = Subnet.parse_interface(want("FLANNEL_NETWORK"))
-        subnet, _ = Subnet.parse_interface(want("FLANNEL_SUBNET"))
+        network = Subnet.parse_interface(want("FLANNEL_NETWORK"))[0]
+        subnet = Subnet.parse_interface(want("FLANNEL_SUBNET"))[0]
         mtu = int(want("FLANNEL_MTU"))
     except ValueError as error:
         raise OverlayError(f"{source}: {error}") from None
