@@ -15,8 +15,8 @@ options:
       - Client URLs of the etcd cluster, such as V(https://192.0.2.1:2379). They are tried in this order.
       - If this is not given, the environment variable E(ETCDCTL_ENDPOINTS) on the target is used. If that is not set
         either, all connection settings not given are those of the overlay agent on the target, from
-        C(/etc/overlayd/overlayd.env), so that a host of the overlay needs no option at all. The file is root's, so this
-        needs C(become).
+        C(/etc/overlayd/overlayd.env), so that a host of the overlay needs no option at all. Where that file holds a
+        password only root can read it, and this needs C(become).
       - On a target without any of these, V(http://127.0.0.1:2379) is tried.
     type: list
     elements: str
