@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-import shlex
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -119,10 +119,20 @@ def _agent_variables(path: Path) -> dict[str, str]:
         if not equals or not name.startswith("FLANNELD_"):
             continue
         try:
-            variables[name] = " ".join(shlex.split(value))
-        except ValueError as error:
-            raise StoreError(f"{path}: the value of {name} cannot be understood ({error}); mend its quotes") from None
+            variables[name] = _unquoted(value.strip())
+        except ValueError:
+            raise StoreError(f"{path}: the quotes around the value of {name} do not match; mend them") from None
     return variables
+
+
+def _unquoted(text: str) -> str:
+    """Return a value of an environment file as systemd reads it (systemd.exec(5), EnvironmentFile=)."""
+    quote = text[:1]
+    if quote not in ("'", '"'):
+        return re.sub(r"\\(.)", r"\1", text)
+    if len(text) < 2 or text[-1] != quote:
+        raise ValueError("no closing quote")
+    return text[1:-1] if quote == "'" else re.sub(r'\\([\\"$`])', r"\1", text[1:-1])
 
 
 def _user_of_environment() -> str:

@@ -140,9 +140,28 @@ def test_a_settings_file_that_cannot_be_read_says_how_to_go_on(tmp_path: Path) -
 def test_unbalanced_quotes_in_the_settings_file_are_named_without_their_value(tmp_path: Path) -> None:
     path = tmp_path / "overlayd.env"
     path.write_text('FLANNELD_ETCD_PASSWORD="hunter2\n')
-    with pytest.raises(StoreError, match="the value of FLANNELD_ETCD_PASSWORD cannot be understood") as error:
+    with pytest.raises(StoreError, match="the quotes around the value of FLANNELD_ETCD_PASSWORD do not match") as error:
         settings_of(path)
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "written, meant",
+    [
+        ("plain", "plain"),
+        (" spaced out ", "spaced out"),
+        (r"a\ b", "a b"),
+        (r'"a\"b\\c\$d\`e"', r'a"b\c$d`e'),
+        (r'"a\nb"', r"a\nb"),
+        (r"'a\$b'", r"a\$b"),
+        ('""', ""),
+        ("a#b", "a#b"),
+    ],
+)
+def test_a_value_in_the_settings_file_means_what_it_means_to_systemd(tmp_path: Path, written: str, meant: str) -> None:
+    path = tmp_path / "overlayd.env"
+    path.write_text(f"FLANNELD_ETCD_PASSWORD={written}\n")
+    assert settings_of(path)["password"] == meant
 
 
 @pytest.mark.parametrize("outrun", [ChangedError, GoneError, KeyExistsError])
