@@ -57,6 +57,11 @@ class Change(NamedTuple):
     after: str | None
     shown: tuple[str, str]
 
+    def diff(self) -> dict[str, str]:
+        """Return the change as Ansible shows it."""
+        headers = {"before_header": self.path, "after_header": self.path}
+        return {**headers, "before": self.shown[0], "after": self.shown[1]}
+
 
 class Plan(NamedTuple):
     """The files to change, the options of the bridge, the flags dockerd then starts with, its unit's own command."""
@@ -89,10 +94,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         reasons += [f"{change.path} {'would be ' if module.check_mode else ''}changed" for change in changes]
     return {
         "changed": bool(changes),
-        "diff": [
-            dict(zip(("before_header", "after_header", "before", "after"), (change.path, change.path, *change.shown)))
-            for change in changes
-        ],
+        "diff": [change.diff() for change in changes],
         "options": plan.options,
         "unit_command": plan.command,
         "daemon_running": running is not None,
