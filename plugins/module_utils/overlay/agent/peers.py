@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..backends import Backend
 from ..model.addresses import Subnet, format_mac
+from ..model.collector import collector_at_rest
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease, lease_problem, parse_lease
 from ..model.network import NetworkConfig
@@ -51,6 +52,7 @@ class PeerTable:
         """Every lease as text, by lease key, as etcd last told it."""
         return self._values
 
+    @collector_at_rest()
     def reset(self, items: Mapping[str, Item]) -> None:
         """Take these for all leases there are, by full key."""
         self._leases.clear()
@@ -62,7 +64,7 @@ class PeerTable:
 
     def change(self, events: Iterable[Event]) -> list[Change] | None:
         """Take in what changed; return the peers whose rows changed, or None where all rows were judged anew."""
-        changes: list[Change] = []
+        changes: dict[Subnet, Change] = {}  # what was before the first event of a subnet, and is after the last
         alone = True
         for event in events:
             key, value = (event.item.key, event.item.value) if isinstance(event, Put) else (event.key, None)
@@ -70,15 +72,16 @@ class PeerTable:
             subnet = self._note(key, value)
             if subnet is None or not alone:
                 continue
-            change = self._judge_one(subnet, self._leases.get(name))
+            change = None if "&" in name else self._judge_one(subnet, self._leases.get(name))
             if change is None:
                 alone = False
-            elif change.before != change.after:
-                changes.append(change)
+            else:
+                first = changes.get(subnet, change)
+                changes[subnet] = Change(first.before, change.after)
         if not alone:
             self._judge()
             return None
-        return changes
+        return [change for change in changes.values() if change.before != change.after]
 
     def _note(self, key: str, value: str | None) -> Subnet | None:
         """Keep one key's value, None for a deleted one; return the subnet whose rows may change by it."""
@@ -96,10 +99,12 @@ class PeerTable:
 
     def _judge(self) -> None:
         """Work out every peer's rows from the leases, judged together."""
-        peers, self._problems = sound_peers(self._leases.values(), self._config, self._own)
+        held, twins = self._one_for_each_subnet()
+        peers, self._problems = sound_peers(held.values(), self._config, self._own)
+        self._problems.update(twins)
         self.rows = {}
         self._macs.clear()
-        self._entangled = any(not self._config.fits(lease.subnet) for lease in self._leases.values())
+        self._entangled = any(name != lease.key or not self._config.fits(lease.subnet) for name, lease in held.items())
         destinations: dict[bytes, int] = {}
         for subnet, lease in peers.items():
             rows = self._rows(lease)
@@ -116,6 +121,21 @@ class PeerTable:
                     continue
                 self._macs[mac] += 1
             self.rows[subnet] = rows
+
+    def _one_for_each_subnet(self) -> tuple[Mapping[str, SubnetLease], dict[Subnet, str]]:
+        """Return the leases by key less those whose subnet another key holds too, and a sentence for each such subnet.
+
+        A dual stack key, such as 10.5.7.0-24&fd00::-56, yields to the plain one.
+        """
+        if not any("&" in name for name in self._leases):
+            return self._leases, {}
+        kept: dict[Subnet, str] = {}
+        twins: dict[Subnet, str] = {}
+        for name in sorted(self._leases):
+            subnet = self._leases[name].subnet
+            if kept.setdefault(subnet, name) != name:
+                twins[subnet] = f"lease {name}: its subnet is also leased as {kept[subnet]}, which is kept"
+        return {name: self._leases[name] for name in kept.values()}, twins
 
     def _judge_one(self, subnet: Subnet, lease: SubnetLease | None) -> Change | None:
         """Work out one peer's rows where no other peer can be touched by them; return None where one might be."""

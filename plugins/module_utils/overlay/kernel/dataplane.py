@@ -16,9 +16,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ..model.addresses import Subnet
+from ..model.collector import collector_at_rest
 from ..model.errors import KernelError
 from . import vxlan
-from .collector import collector_at_rest
 from .encoding import REMOVALS, Encoder, verdict
 from .interfaces import link
 from .monitor import Monitor

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..model.addresses import Subnet, format_ipv4
+from ..model.collector import collector_at_rest
 from ..model.state import FdbEntry, Neighbour, PeerRows, Route, VxlanDevice
-from .collector import collector_at_rest
 from .operations import (
     AddAddress,
     AddRoute,

@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .addresses import Subnet, format_ipv4, parse_ipv4
+from .addresses import ADDRESS_BITS, Subnet, format_ipv4, parse_ipv4
 from .errors import LeaseError
 from .network import NetworkConfig
 
 LEASE_TTL = 86400  # seconds, as flannel's
-_KEY = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3})-(\d{1,2})(?:&.*)?\Z", re.ASCII)
+_decode = json.JSONDecoder().decode  # json.loads looks for options at each of fifty thousand calls
+_KEY = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3})-(\d{1,2})(?:&[0-9A-Fa-f:.]+-\d{1,3})?\Z", re.ASCII)
 
 
 class SubnetLease(NamedTuple):
@@ -51,16 +52,22 @@ def parse_lease_key(key: str) -> Subnet:
     if match is None:
         raise LeaseError(f"lease key {key!r} is not a subnet such as 10.5.7.0-24")
     try:
-        return Subnet.parse(f"{match.group(1)}/{match.group(2)}")
+        address, length = parse_ipv4(match[1]), int(match[2])
     except ValueError as error:
         raise LeaseError(f"lease key {key!r}: {error}") from None
+    if length > ADDRESS_BITS:
+        raise LeaseError(f"lease key {key!r}: an IPv4 prefix has at most {ADDRESS_BITS} bits")
+    subnet = Subnet.of(address, length)
+    if subnet.first != address:
+        raise LeaseError(f"lease key {key!r} has host bits set; the network is {subnet}")
+    return subnet
 
 
 def parse_lease(key: str, value: str) -> SubnetLease:
     """Return the lease of a key's last part and its value; raise LeaseError saying which of them is wrong and why."""
     subnet = parse_lease_key(key)
     try:
-        raw = json.loads(value)
+        raw = _decode(value)
     except (ValueError, RecursionError) as error:
         raise LeaseError(f"lease {key}: the value is not JSON ({error})") from None
     if not isinstance(raw, dict):

@@ -28,8 +28,11 @@ class Underlay(NamedTuple):
     networks: tuple[Subnet, ...]
 
     def reaches_directly(self, address: int) -> bool:
-        """Whether a host is one hop away: on a network of this interface."""
-        return any(network.has(address) for network in self.networks)
+        """Whether a host is one hop away: on a network of this interface, whose first and last address are no host's."""
+        return any(
+            network.has(address) and (network.size <= 2 or address not in (network.first, network.last))
+            for network in self.networks
+        )
 
 
 class VxlanDevice(NamedTuple):
