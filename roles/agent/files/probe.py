@@ -1,0 +1,49 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run on a host: prints as JSON all that the role must know of it, in one go, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def answer(command: str) -> tuple[int, str]:
+    """Return a command's status and what it said; 127 and the reason where it cannot be run."""
+    try:
+        done = subprocess.run(
+            command.split(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+        )
+    except OSError as error:
+        return 127, str(error)
+    return done.returncode, done.stdout.strip()
+
+
+def main() -> None:
+    """Print the facts; the argument is the link to the installed release."""
+    link = Path(sys.argv[1])
+    # A network namespace of its own leaves no trace, and has the kernel load the module where there is one.
+    status, complaint = answer("unshare --net ip link add overlayd type vxlan id 1 dstport 8472")
+    facts = {
+        "python": list(sys.version_info[:2]),
+        "release": str(link.readlink()) if link.is_symlink() else "",
+        "flanneld": answer("pgrep -x flanneld")[0] == 0,
+        "vxlan_error": (complaint or f"status {status}") if status else "",
+        "vxlan_is_module": answer("modinfo -n vxlan")[1].startswith("/"),
+        "forwards": answer("sysctl -n net.ipv4.ip_forward")[1] == "1",
+        "ufw": "Status: active" in answer("ufw status")[1],
+        "firewalld": answer("firewall-cmd --state")[0] == 0,
+    }
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()
