@@ -47,6 +47,15 @@ class Fleet:
             host.wait_ready()
         return hosts
 
+    def replace_interface(self, host: Host) -> None:
+        """Take a host's eth0 away and give it another with the same address."""
+        switch = self._lans[0].switch
+        host.ip("link", "delete", "eth0")
+        host.ip("link", "add", "eth0", "type", "veth", "peer", "name", "again", "netns", str(switch.tid))
+        switch.command("ip", "link", "set", "again", "master", "br0", "up")
+        host.ip("address", "add", f"{host.address}/24", "dev", "eth0")
+        host.ip("link", "set", "eth0", "up")
+
     def know_each_other(self) -> bool:
         """Whether every host has a route to each other one's subnet, and to no other."""
         subnets = {host.subnet for host in self.hosts if host.subnet_file.exists()}

@@ -21,7 +21,7 @@ from urllib.error import HTTPError
 from netns import Namespace
 
 PACKAGE = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
-PATIENCE = 15.0  # seconds for what takes a fraction of one on a machine that has nothing else to do
+PATIENCE = 30.0  # seconds for what takes a fraction of one on a machine that has nothing else to do
 HEALTH_PORT = 8099
 HEALTH = ("--healthz-ip=127.0.0.1", f"--healthz-port={HEALTH_PORT}")
 
@@ -116,6 +116,10 @@ class Host:
         """The running process's id."""
         assert self.process is not None
         return self.process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        os.kill(self.pid, number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End overlayd by a signal; return the exit status."""

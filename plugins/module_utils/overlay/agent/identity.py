@@ -74,6 +74,11 @@ class Identity:
             self._macs[name] = _mac_of(name) or random_mac()
         return self._macs[name]
 
+    def adopt_mac(self, config: NetworkConfig, mac: bytes) -> None:
+        """Take the MAC for the tunnel device that other hosts were told; without a device there is nothing to take."""
+        if isinstance(config.backend, VxlanOptions):
+            self._macs[config.backend.device_name] = mac
+
     def claim(self, config: NetworkConfig) -> Claim:
         """Return what the host's lease should say under this config; raise ConfigError where it cannot take part."""
         if config.network.has(self.public_ip) or config.network.has(self.underlay.address):

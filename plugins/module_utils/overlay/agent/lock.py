@@ -30,3 +30,21 @@ def hold_lock(memory_file: Path) -> None:
         ) from None
     except OSError as error:
         raise OverlayError(f"--state-dir {path.parent} cannot be used: {error.strerror}") from error
+
+
+def is_held(memory_file: Path) -> bool:
+    """Return whether an overlayd runs for this network on this host; raise OverlayError where that cannot be told."""
+    path = lock_file(memory_file)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise OverlayError(f"{path} cannot be read, which tells whether overlayd runs: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -14,6 +14,7 @@ from ..backends import backend_for
 from ..kernel.dataplane import Dataplane
 from ..kernel.monitor import Monitor
 from ..model.addresses import Subnet, format_ipv4, format_mac
+from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.state import VxlanDevice
 from ..model.subnet_env import SubnetEnv
@@ -220,20 +221,24 @@ class Loop:
             self._monitor.watch(session.config.network, underlay.ifindex, session.device_ifindex)
 
     def _save(self) -> None:
+        """Write the memory where something changed; a full disk is told of and stops nothing."""
         session = self._session
         if session is None or not self._changed:
             return
-        self._changed = False
         device = session.backend.device
-        remember(
-            self._memory_file,
-            Memory(
-                machine_id=machine_id(),
-                subnet=str(session.own),
-                public_ip=format_ipv4(self._identity.known_address),
-                mac=format_mac(device.mac) if device else "",
-                device=device.name if device else "",
-                config=self._config_text,
-                leases=dict(session.table.values),
-            ),
+        memory = Memory(
+            machine_id=machine_id(),
+            subnet=str(session.own),
+            public_ip=format_ipv4(self._identity.known_address),
+            mac=format_mac(device.mac) if device else "",
+            device=device.name if device else "",
+            config=self._config_text,
+            leases=dict(session.table.values),
         )
+        try:
+            remember(self._memory_file, memory)
+        except OverlayError as error:
+            self._status.trouble("memory", str(error))
+        else:
+            self._status.trouble("memory")
+            self._changed = False

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..model.addresses import Subnet, parse_ipv4, parse_mac
+from ..model.errors import OverlayError
+from ..model.network import NetworkConfig
 from .files import read_text, write_atomically
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -28,6 +30,14 @@ class Memory:
     device: str
     config: str
     leases: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise ConfigError, TypeError or ValueError where something in it cannot be used."""
+        texts = [value for name, value in vars(self).items() if name != "leases"]
+        if not all(isinstance(text, str) for text in (*texts, *self.leases, *dict(self.leases).values())):
+            raise TypeError("something in it is not text")
+        NetworkConfig.parse(self.config)
+        self.own_subnet(), self.own_mac(), self.own_address()
 
     def own_subnet(self) -> Subnet:
         """Return the subnet this host held."""
@@ -58,13 +68,13 @@ def recall(path: Path) -> Memory | None:
     An image copied from a running host brings that host's file along; the machine-id tells, so that the copy does not
     claim the original's subnet.
     """
-    text = read_text(path)
-    if text is None:
-        return None
     try:
+        text = read_text(path)
+        if text is None:
+            return None
         memory = Memory(**json.loads(text))
-        memory.own_subnet(), memory.own_address(), memory.own_mac()
-    except (ValueError, TypeError, AttributeError) as error:
+        memory.check()
+    except (OverlayError, ValueError, TypeError, RecursionError) as error:
         log.warning("%s is damaged (%s) and not used", path, error)
         return None
     if memory.machine_id != machine_id():

@@ -12,7 +12,7 @@ from ..backends import Backend
 from ..model.addresses import Subnet, format_mac
 from ..model.collector import collector_at_rest
 from ..model.errors import LeaseError
-from ..model.lease import SubnetLease, lease_problem, parse_lease
+from ..model.lease import SubnetLease, lease_key, lease_problem, parse_lease
 from ..model.network import NetworkConfig
 from ..model.peers import sound_peers
 from ..model.state import PeerRows
@@ -30,7 +30,7 @@ class PeerTable:
     """All leases under one config; ``rows`` by subnet is what the kernel should hold for them."""
 
     def __init__(self, config: NetworkConfig, own: Subnet, backend: Backend) -> None:
-        """Start empty."""
+        """Start empty. Leases are kept in the order they were written, so that of two with one MAC the older wins."""
         self._config = config
         self._own = own
         self._backend = backend
@@ -47,6 +47,10 @@ class PeerTable:
         """A sentence for each lease that cannot be used, in order."""
         return sorted([*self._garbage.values(), *self._problems.values()])
 
+    def problem_of(self, subnet: Subnet) -> str | None:
+        """Return why the lease of a subnet cannot be used, None for one that can, speaks another backend or is none."""
+        return self._garbage.get(lease_key(subnet)) or self._problems.get(subnet)
+
     @property
     def values(self) -> Mapping[str, str]:
         """Every lease as text, by lease key, as etcd last told it."""
@@ -58,7 +62,7 @@ class PeerTable:
         self._leases.clear()
         self._values.clear()
         self._garbage.clear()
-        for key, item in items.items():
+        for key, item in sorted(items.items(), key=_age):
             self._note(key, item.value)
         self._judge()
 
@@ -131,10 +135,12 @@ class PeerTable:
             return self._leases, {}
         kept: dict[Subnet, str] = {}
         twins: dict[Subnet, str] = {}
-        for name in sorted(self._leases):
-            subnet = self._leases[name].subnet
-            if kept.setdefault(subnet, name) != name:
-                twins[subnet] = f"lease {name}: its subnet is also leased as {kept[subnet]}, which is kept"
+        for name, lease in self._leases.items():
+            rival = kept.setdefault(lease.subnet, name)
+            if rival != name:
+                plain, other = sorted((rival, name), key=len)
+                kept[lease.subnet] = plain
+                twins[lease.subnet] = f"lease {other}: its subnet is also leased as {plain}, which is kept"
         return {name: self._leases[name] for name in kept.values()}, twins
 
     def _judge_one(self, subnet: Subnet, lease: SubnetLease | None) -> Change | None:
@@ -178,6 +184,10 @@ class PeerTable:
         except LeaseError as error:
             self._problems[lease.subnet] = str(error)
             return None
+
+
+def _age(entry: tuple[str, Item]) -> int:
+    return entry[1].revision
 
 
 def _mac(rows: PeerRows | None) -> bytes | None:

@@ -34,9 +34,9 @@ class HostGw:
         if lease.public_ip == underlay.address:
             raise LeaseError(f"lease {lease.key}: PublicIP {format_ipv4(lease.public_ip)} is this host's own address")
         if not underlay.reaches_directly(lease.public_ip):
-            networks = ", ".join(map(str, underlay.networks)) or "none"
+            address, networks = format_ipv4(lease.public_ip), ", ".join(map(str, underlay.networks)) or "none"
             raise LeaseError(
-                f"lease {lease.key}: PublicIP {format_ipv4(lease.public_ip)} is not one hop away from {underlay.name} "
-                f"(its networks: {networks}), as host-gw needs; use vxlan, or --public-ip with an address there"
+                f"lease {lease.key}: PublicIP {address} is no host one hop away from {underlay.name} (its networks: "
+                f"{networks}), as host-gw needs; use vxlan, or --public-ip with an address there"
             )
         return PeerRows(Route(lease.subnet, lease.public_ip, underlay.name, onlink=False))

@@ -28,7 +28,7 @@ class Underlay(NamedTuple):
     networks: tuple[Subnet, ...]
 
     def reaches_directly(self, address: int) -> bool:
-        """Whether a host is one hop away: on a network of this interface, whose first and last address are no host's."""
+        """Whether a host is one hop away: on a network of this interface, where the first and last are no host's."""
         return any(
             network.has(address) and (network.size <= 2 or address not in (network.first, network.last))
             for network in self.networks

@@ -1,0 +1,208 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""etcd goes away, forgets its history or everything; hosts start without it: the data plane stays, the subnet too."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from agent_fleet import Fleet
+from agent_host import HEALTH, Host, until
+from agent_network import Network
+from etcd_server import EtcdServer
+
+MAC = "0e:00:00:00:00:07"
+
+
+def memory_path(host: Host) -> Path:
+    """Return where overlayd remembers."""
+    return host.state / (host.prefix.strip("/").replace("/", "-") + ".json")
+
+
+def memory(host: Host) -> Path:
+    """Return the file in which overlayd remembers, once it does."""
+    path = memory_path(host)
+    until(path.exists, f"{path}")
+    return path
+
+
+def test_while_etcd_is_away_all_stays_and_afterwards_the_changes_are_caught_up_with(
+    fleet: Fleet, network: Network, own_etcd: EtcdServer
+) -> None:
+    network.configure()
+    network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:01")
+    network.lease("10.50.202.0/24", "192.0.2.202", "0e:00:00:00:00:02")
+    one, other = fleet.joined(2, *HEALTH)
+    until(lambda: len(one.routes()) == 3, "all peers")
+    before, subnet = one.dataplane(), one.subnet
+    own_etcd.kill()
+    one.wait_said("no etcd endpoint can be used: http://192.0.2.1:2379: ")
+    assert one.http("/readyz")[0] == 200
+    assert "etcd: no etcd endpoint can be used" in one.http("/healthz")[1]
+    assert one.dataplane() == before
+    one.ip("route", "delete", "10.50.201.0/24")
+    until(lambda: one.dataplane() == before, "the route to be mended without etcd")
+    # Hold the agent still while etcd is back, so that it finds changes and a compacted history.
+    one.send(signal.SIGSTOP)
+    own_etcd.restart()
+    network.delete("subnets/10.50.201.0-24")
+    network.lease("10.50.202.0/24", "192.0.2.202", MAC)
+    network.lease("10.50.203.0/24", "192.0.2.203", "0e:00:00:00:00:03")
+    one.send(signal.SIGCONT)
+    until(lambda: "10.50.203.0/24" in one.routes(), "the new peer")
+    assert "10.50.201.0/24" not in one.routes()
+    assert MAC in one.namespace.command("bridge", "fdb")
+    assert "0e:00:00:00:00:02" not in one.dataplane()
+    one.wait_said("etcd: mended")
+    assert (one.subnet, one.notified.count("READY=1")) == (subnet, 1)
+    assert other.notified.count("READY=1") == 1
+
+
+def test_a_history_compacted_while_the_connection_was_lost_is_compared_as_a_whole(
+    fleet: Fleet, network: Network, own_etcd: EtcdServer
+) -> None:
+    network.configure()
+    (host,) = fleet.joined(1)
+    network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:01")
+    until(lambda: "10.50.201.0/24" in host.routes(), "the peer")
+    host.send(signal.SIGSTOP)
+    own_etcd.restart()
+    network.delete("subnets/10.50.201.0-24")
+    network.lease("10.50.202.0/24", "192.0.2.202", "0e:00:00:00:00:02")
+    revision = json.loads(own_etcd.etcdctl("get", "--write-out=json", "/"))["header"]["revision"]
+    own_etcd.etcdctl("compact", str(revision))
+    host.send(signal.SIGCONT)
+    until(lambda: list(host.routes()) == ["10.50.202.0/24"], "the routes of now")
+    host.wait_said("comparing everything again: .*compacted")
+    assert host.notified.count("READY=1") == 1
+
+
+def test_an_emptied_etcd_gets_the_leases_back_with_the_same_subnets(
+    fleet: Fleet, network: Network, own_etcd: EtcdServer
+) -> None:
+    network.configure()
+    hosts = fleet.joined(3)
+    until(fleet.know_each_other, "routes to all on all")
+    subnets, before = [host.subnet for host in hosts], [host.dataplane() for host in hosts]
+    own_etcd.restart(wipe=True)
+    until(lambda: len(network.leases()) == 3, "three leases", 40)
+    assert set(network.leases()) == set(subnets)
+    hosts[0].wait_said("there is no network config at .*; going on with the last good")
+    network.configure()
+    until(lambda: [host.dataplane() for host in hosts] == before, "the data plane as it was", 30)
+    assert [host.subnet for host in hosts] == subnets
+    assert all(host.notified.count("READY=1") == 1 for host in hosts)
+
+
+def test_a_start_without_etcd_goes_on_from_memory_even_after_a_reboot(
+    fleet: Fleet, network: Network, own_etcd: EtcdServer
+) -> None:
+    network.configure()
+    network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:01")
+    (host,) = fleet(1)
+    host.join()
+    before, subnet, pid = host.dataplane(), host.subnet, host.pid
+    host.stop(signal.SIGKILL)
+    own_etcd.kill()
+    host.ip("link", "delete", "flannel.1")  # as a reboot would, and /run is empty
+    host.subnet_file.unlink()
+    host.join()
+    assert host.pid != pid
+    assert host.said("etcd cannot be used: going on with the state remembered")
+    assert host.dataplane() == before
+    assert host.subnet == subnet
+    own_etcd.restart()
+    network.lease("10.50.202.0/24", "192.0.2.202", "0e:00:00:00:00:02")
+    until(lambda: "10.50.202.0/24" in host.routes(), "the new peer", 30)
+    assert (host.subnet, list(network.leases())) == (subnet, sorted([subnet, "10.50.201.0/24", "10.50.202.0/24"]))
+
+
+def test_an_address_changed_while_etcd_is_away_keeps_the_subnet_over_two_restarts(
+    fleet: Fleet, network: Network, own_etcd: EtcdServer
+) -> None:
+    network.configure()
+    (host,) = fleet.joined(1)
+    subnet = host.subnet
+    host.stop()
+    own_etcd.kill()
+    host.ip("address", "delete", f"{host.address}/24", "dev", "eth0")
+    host.ip("address", "add", "192.0.2.77/24", "dev", "eth0")
+    for _ in range(2):
+        host.join()
+        host.stop(signal.SIGKILL)
+    own_etcd.restart()
+    host.join()
+    until(lambda: [lease["PublicIP"] for lease in network.leases().values()] == ["192.0.2.77"], "one lease")
+    assert host.subnet == subnet
+
+
+def remembered_subnet(path: Path) -> object:
+    """Return the subnet in a memory file, None while it is damaged."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(path.read_text())
+        return found.get("subnet") if isinstance(found, dict) else None
+    return None
+
+
+DAMAGES = {
+    "empty": b"",
+    "not text": b"\xff\xfe\x00",
+    "cut off": b'{"machine_id": "',
+    "of another form": b"[1, 2]",
+    "keys missing": b"{}",
+    "wrong types": b'{"machine_id": %r, "subnet": 1, "public_ip": 2, "mac": 3, "device": 4, "config": 5, "leases": 6}',
+    "no config": b'{"machine_id": "%s", "subnet": "10.50.9.0/24", "public_ip": "192.0.2.11", "mac": "", "device": "", '
+    b'"config": "null", "leases": {}}',
+    "odd leases": b'{"machine_id": "%s", "subnet": "10.50.9.0/24", "public_ip": "192.0.2.11", "mac": "", "device": "", '
+    b'"config": "{\\"Network\\":\\"10.50.0.0/16\\",\\"Backend\\":{\\"Type\\":\\"vxlan\\"}}", "leases": {"x": [1]}}',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_memory_is_told_of_and_replaced(host: Host, network: Network, damage: bytes) -> None:
+    network.configure()
+    identity = Path("/etc/machine-id").read_bytes().strip()
+    host.state.mkdir()
+    path = memory_path(host)
+    path.write_bytes(damage.replace(b"%s", identity))
+    host.join()
+    assert host.said(f"WARNING {path} is damaged .* and not used") == 1
+    until(lambda: remembered_subnet(path) == host.subnet, "a sound memory")
+
+
+def test_the_memory_of_another_machine_is_not_used(fleet: Fleet, network: Network) -> None:
+    network.configure()
+    original, copy = fleet(2)
+    original.join()
+    original.stop()
+    copy.state.mkdir()
+    known = json.loads(memory(original).read_text())
+    (copy.state / memory(original).name).write_text(json.dumps({**known, "machine_id": "0" * 32}))
+    network.delete(f"subnets/{original.subnet.replace('/', '-')}")  # so that only the memory speaks for the old subnet
+    network.lease(original.subnet, original.address, original.mac())
+    copy.join()
+    assert copy.said("belongs to another machine and is not used") == 1
+    assert copy.subnet != original.subnet
+    assert copy.mac() != original.mac()
+    assert len(network.leases()) == 2
+
+
+def test_a_memory_that_cannot_be_written_is_told_of_and_stops_nothing(host: Host, network: Network) -> None:
+    network.configure()
+    host.join(*HEALTH)
+    path = memory(host)
+    host.stop()
+    path.unlink()
+    path.mkdir()
+    (path / "in the way").touch()
+    host.start(*HEALTH)
+    host.wait_ready()
+    host.wait_said(f"cannot .* {path}")
+    network.lease("10.50.202.0/24", "192.0.2.202", "0e:00:00:00:00:02")
+    until(lambda: "10.50.202.0/24" in host.routes(), "the new peer")
+    assert host.http("/readyz")[0] == 200
+    assert host.stop() == 0
