@@ -49,6 +49,7 @@ class Host:
         self.subnet_file = folder / "subnet.env"
         self.state = folder / "state"
         self.notified: list[str] = []
+        self.on_notification: Callable[[str], object] = len
         self._notifications: socket.socket | None = None
         self._log = folder / "log"
         folder.mkdir()
@@ -81,6 +82,10 @@ class Host:
 
     def start(self, *more: str, environment: Mapping[str, str] | None = None) -> None:
         """Start overlayd."""
+        self.start_raw(*self.flags(*more), environment=environment)
+
+    def start_raw(self, *words: str, environment: Mapping[str, str] | None = None) -> None:
+        """Start overlayd with exactly these arguments."""
         assert self.process is None
         path = self.folder / "notify"
         path.unlink(missing_ok=True)
@@ -88,7 +93,7 @@ class Host:
         self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notifications.bind(str(path))
         threading.Thread(target=self._listen, args=(self._notifications,), daemon=True).start()
-        command = [sys.executable, "-m", "overlay.agent", *self.flags(*more)]
+        command = [sys.executable, "-m", "overlay.agent", *words]
         settings = {**self._environment(environment), "NOTIFY_SOCKET": str(path)}
         with self._log.open("ab") as log:
             self.process = self.namespace.run(lambda: subprocess.Popen(command, env=settings, stdout=log, stderr=log))
@@ -144,7 +149,9 @@ class Host:
                 data = notifications.recv(1 << 16)
                 if not data:
                     return
-                self.notified += data.decode().splitlines()
+                for line in data.decode().splitlines():
+                    self.on_notification(line)
+                    self.notified.append(line)
 
     @staticmethod
     def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
@@ -205,6 +212,14 @@ class Host:
         """Return all iptables rules."""
         return self.namespace.command("iptables-save")
 
+    def own_rules(self) -> list[str]:
+        """Return the iptables rules and chains that somebody made, less the kernel's own chains."""
+        return [line for line in self.rules().splitlines() if line.startswith("-A") or re.match(r":\S+ - ", line)]
+
+    def process_list(self) -> str:
+        """Return what the process list shows of overlayd, its threads included."""
+        return "".join(path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/cmdline"))
+
     def http(self, path: str) -> tuple[int, str]:
         """Return status and text of what overlayd answers on its health port; (0, "") when it does not listen."""
 
@@ -224,13 +239,6 @@ class Host:
     def container(self) -> Container:
         """Return a container on this host's bridge, which is made as Docker would make it."""
         return Container(self)
-
-    def ping(self, address: str, *options: str) -> bool:
-        """Whether an address answers."""
-        done = self.namespace.run(
-            lambda: subprocess.run(["ping", "-c1", "-W1", *options, address], capture_output=True, check=False)
-        )
-        return done.returncode == 0
 
 
 class Container:
@@ -253,6 +261,11 @@ class Container:
     def reaches(self, other: Container, size: int = 56) -> bool:
         """Whether a ping with so many bytes of payload, unfragmented, comes back within a second."""
         command = ["ping", "-c1", "-W1", "-M", "do", "-s", str(size), other.address]
+        return self.namespace.run(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
+
+    def ping(self, address: str) -> bool:
+        """Whether an address answers."""
+        command = ["ping", "-c1", "-W1", address]
         return self.namespace.run(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
 
     def stream(self, other: Container) -> subprocess.Popen[str]:

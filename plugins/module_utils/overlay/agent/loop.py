@@ -12,20 +12,20 @@ from queue import Empty, SimpleQueue
 
 from ..backends import backend_for
 from ..kernel.dataplane import Dataplane
+from ..kernel.forwarding import forwarding_problem
 from ..kernel.monitor import Monitor
 from ..model.addresses import Subnet, format_ipv4, format_mac
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
-from ..model.state import VxlanDevice
 from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Event, Item
 from .files import write_atomically
 from .identity import Identity
 from .memory import Memory, machine_id, remember
 from .messages import Joined, KernelChanged, LeaseRenewed, LeasesChanged, Message, Stop, StoreTrouble
-from .notify import notify
+from .notify import notify, watchdog_pause
 from .options import Options
-from .removal import clear_kernel
+from .removal import clearing, former_devices, former_network
 from .session import Session, firewall_for
 from .status import Status
 
@@ -69,7 +69,7 @@ class Loop:
         now = time.monotonic()
         self._patience_ends = now + MEMORY_PATIENCE
         self._due = {"kernel": now + KERNEL_CHECK, "firewall": now, "memory": now + MEMORY_PAUSE}
-        self._pause_ends = now
+        self._pause_ends = self._watchdog_due = now
         self._retry = FIRST_RETRY
         self._changed = False
 
@@ -84,12 +84,19 @@ class Loop:
             if message is not None:
                 self._take(message)
             self._keep_time()
+            self._feed_watchdog()
+
+    def _feed_watchdog(self) -> None:
+        now = time.monotonic()
+        if now >= self._watchdog_due:
+            notify("WATCHDOG=1")
+            self._watchdog_due = now + watchdog_pause()
 
     def _next(self) -> Message | None:
         """Return the next message, or None when a timer is due first."""
         wake = min(self._due.values()) if self._session else self._patience_ends
         try:
-            return self.inbox.get(timeout=min(max(wake - time.monotonic(), 0.0), 5.0))
+            return self.inbox.get(timeout=max(min(wake, self._watchdog_due) - time.monotonic(), 0.0))
         except Empty:
             return None
 
@@ -124,25 +131,36 @@ class Loop:
         """Program everything for the first time, and only then tell Docker and the service manager."""
         backend = backend_for(config, self._identity.underlay, own, self._identity.mac_for(config))
         firewall = firewall_for(self._options, config, own)
-        leftovers = self._clear_former(config, backend.device)
+        self._clear_former(config)
+        leftovers = former_devices(self._memory, backend.device)
         self._session = Session(config, own, backend, self._dataplane, firewall, self._status, leftovers)
         self._config_text = text
         self._status.subnet = str(own)
         self._session.table.reset(items)
-        self._reconcile()
-        self._session.check_firewall()
-        self._get_ready()
+        self._check_passage()
         self._changed = True
+        self._reconcile()
         self._save()
 
-    def _clear_former(self, config: NetworkConfig, device: VxlanDevice | None) -> list[str]:
-        """Remove what is left of a former network with another range; return the former device where it is another."""
-        memory = self._memory
-        if memory is None:
-            return []
-        if NetworkConfig.parse(memory.config).network != config.network:
-            clear_kernel(self._dataplane, memory)
-        return [memory.device] if memory.device and memory.device != (device.name if device else "") else []
+    def _clear_former(self, config: NetworkConfig) -> None:
+        """Remove the routes of a former network with another range; those of this one are compared as usual."""
+        network = former_network(self._memory, config)
+        if network is None:
+            return
+        try:
+            failures = self._dataplane.apply(clearing(self._dataplane, network))
+        except OverlayError as error:
+            log.error("the former network %s: %s", network, error)
+        else:
+            for failure in failures:
+                log.error("the former network %s: %s", network, failure)
+
+    def _check_passage(self) -> None:
+        """Put right what lets packets pass between containers and other hosts; tell of what only others can."""
+        self._due["firewall"] = time.monotonic() + self._options.iptables_resync
+        if self._session is not None:
+            self._session.check_firewall()
+        self._status.trouble("forwarding", *filter(None, [forwarding_problem()]))
 
     def _get_ready(self) -> None:
         """Write the subnet file and say READY, once the device stands and every row was at least tried."""
@@ -192,9 +210,7 @@ class Loop:
             self._check_underlay()
             self._reconcile()
         if now >= self._due["firewall"]:
-            self._due["firewall"] = now + self._options.iptables_resync
-            self._session.check_firewall()
-            notify("WATCHDOG=1")
+            self._check_passage()
         if now >= self._due["memory"]:
             self._due["memory"] = now + MEMORY_PAUSE
             self._save()

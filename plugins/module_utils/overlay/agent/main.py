@@ -14,7 +14,6 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from ..kernel.dataplane import Dataplane
-from ..kernel.forwarding import forwarding_problem
 from ..kernel.monitor import Monitor
 from ..model.errors import OverlayError
 from ..store.connection import EtcdConnection
@@ -79,9 +78,6 @@ def _serve(options: Options) -> int:
     threading.Thread(target=_pass_on, args=(monitor, loop.inbox), name="netlink", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.inbox.put(Stop()))
-    problem = forwarding_problem()
-    if problem:
-        status.trouble("forwarding", problem)
     log.info("overlayd %s on %s, public IP %s", VERSION, identity.underlay.name, identity.public_ip_text)
     try:
         loop.run()

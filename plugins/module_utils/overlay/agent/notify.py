@@ -8,6 +8,16 @@ import contextlib
 import os
 import socket
 
+_PAUSE = 5.0  # seconds between two signs of life where the manager asks for none
+
+
+def watchdog_pause() -> float:
+    """Return the seconds after which the manager should hear WATCHDOG=1 again: half of what it allows."""
+    try:
+        return int(os.environ["WATCHDOG_USEC"]) / 2e6
+    except (KeyError, ValueError):
+        return _PAUSE
+
 
 def notify(*lines: str) -> None:
     """Send lines such as READY=1 or STATUS=text to the service manager; do nothing where there is none."""

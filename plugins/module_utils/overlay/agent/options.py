@@ -71,13 +71,13 @@ class _Parser(argparse.ArgumentParser):
 
     def flag(self, name: str, default: str, text: str, kind: Any = str) -> None:
         """Add a flag with one value."""
-        value = self._environment.get(_variable(name), default)
+        value = self.variable(name) or default
         shown = f" (default {default})" if default else ""
         self.add_argument(f"-{name}", f"--{name}", default=value, type=kind, help=text + shown, metavar="VALUE")
 
     def switch(self, name: str, default: str, text: str) -> None:
         """Add a flag that is true when it stands alone."""
-        value = self._environment.get(_variable(name), default)
+        value = self.variable(name) or default
         self.add_argument(
             f"-{name}", f"--{name}", nargs="?", const=True, default=value, type=truth, help=text, metavar="true|false"
         )
@@ -88,15 +88,15 @@ class _Parser(argparse.ArgumentParser):
 
     def from_environment(self, name: str) -> list[str]:
         """Return the values of a repeatable flag's variable."""
-        return [part for part in self._environment.get(_variable(name), "").split(",") if part]
+        return [part for part in self.variable(name).split(",") if part]
+
+    def variable(self, name: str) -> str:
+        """Return a flag's variable, "" where it is not set; an empty one counts as not set, as in flannel."""
+        return self._environment.get("FLANNELD_" + name.upper().replace("-", "_"), "")
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line and leave with status 1, as flannel does for a bad value."""
         self.exit(1, f"overlayd: {message}; see overlayd --help\n")
-
-
-def _variable(flag: str) -> str:
-    return "FLANNELD_" + flag.upper().replace("-", "_")
 
 
 def truth(text: str) -> bool:
@@ -116,7 +116,7 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     _add_flannel_flags(parser)
     _add_own_flags(parser)
     options = parser.parse_args(arguments, namespace=Options())
-    problem = _problem(options, environment)
+    problem = _problem(options, parser.variable("kube-subnet-mgr"))
     if problem:
         parser.error(problem)
     options.iface = options.iface or parser.from_environment("iface")
@@ -157,8 +157,8 @@ def _add_own_flags(parser: _Parser) -> None:
     parser.switch("release", "false", "with --remove: give the lease back too")
 
 
-def _problem(options: Options, environment: Mapping[str, str]) -> str | None:
-    if truth(environment.get("FLANNELD_KUBE_SUBNET_MGR") or "false"):
+def _problem(options: Options, kube_subnet_mgr: str) -> str | None:
+    if _TRUTHS.get(kube_subnet_mgr.lower(), bool(kube_subnet_mgr)):
         return "FLANNELD_KUBE_SUBNET_MGR is for Kubernetes; overlayd keeps its leases in etcd: remove it"
     margin, resync = options.subnet_lease_renew_margin, options.iptables_resync
     if not 1 <= margin <= 1439:

@@ -7,27 +7,26 @@ from __future__ import annotations
 from ..backends import backend_for
 from ..kernel.dataplane import Dataplane
 from ..model.allocation import choose_subnet
-from ..model.network import NetworkConfig
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
-from ..store.errors import ConfigMissingError
+from ..store.leases import read_config
 from .identity import Identity
 from .keeper import own_leases, taken_subnets
 from .memory import memory_file, recall
 from .options import Options
+from .removal import clearing, former_devices, former_network
 from .session import Session, firewall_for
 from .status import Status
 
 
 def preview(options: Options, connection: EtcdConnection) -> int:
     """Print the subnet this host has or would lease, then a line for each change; return the exit status."""
-    identity = Identity(options, recall(memory_file(options.state_dir, options.etcd_prefix)))
+    memory = recall(memory_file(options.state_dir, options.etcd_prefix))
+    identity = Identity(options, memory)
     prefix = options.etcd_prefix
     store = connect(connection, prefix)
     items, _ = store.snapshot(prefix)
-    if f"{prefix}/config" not in items:
-        raise ConfigMissingError(f"there is no network config at {prefix}/config")
-    config = NetworkConfig.parse(items[f"{prefix}/config"].value)
+    config = read_config(store, prefix)
     leases = {key: item for key, item in items.items() if key.startswith(f"{prefix}/subnets/")}
     claim = identity.claim(config)
     held = next((lease for lease, _ in own_leases(claim, leases) if config.fits(lease.subnet)), None)
@@ -38,8 +37,11 @@ def preview(options: Options, connection: EtcdConnection) -> int:
         own = choose_subnet(config, taken_subnets(leases), claim.previous_subnet)
         print(f"# would lease a subnet, such as {own}")
     backend = backend_for(config, identity.underlay, own, identity.mac_for(config))
-    session = Session(config, own, backend, Dataplane(), firewall_for(options, config, own), Status())
+    dataplane, former = Dataplane(), former_network(memory, config)
+    leftovers = former_devices(memory, backend.device)
+    session = Session(config, own, backend, dataplane, firewall_for(options, config, own), Status(), leftovers)
     session.table.reset(leases)
-    for line in session.preview():
+    lines = map(str, clearing(dataplane, former).operations if former else ())
+    for line in dict.fromkeys((*lines, *session.preview())):
         print(line)
     return 0

@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from pathlib import Path
 
 from ..kernel.dataplane import Dataplane
 from ..kernel.firewall import Firewall
-from ..kernel.plan import DesiredState, plan
+from ..kernel.plan import DesiredState, Plan, plan
+from ..model.addresses import Subnet
 from ..model.errors import KernelError, OverlayError
 from ..model.network import NetworkConfig
+from ..model.state import VxlanDevice
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
 from .identity import Identity
@@ -35,9 +38,11 @@ def remove(options: Options, connection: EtcdConnection) -> int:
     if options.release:
         _release(options, connection, memory.own_address() if memory else Identity(options, None).public_ip)
     if memory is not None:
-        dataplane = Dataplane()
-        clear_kernel(dataplane, memory)
+        network, dataplane = NetworkConfig.parse(memory.config).network, Dataplane()
+        failures = dataplane.apply(clearing(dataplane, network, former_devices(memory, None)))
         dataplane.close()
+        if failures:
+            raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
     else:
         log.warning("%s is not there, which says what overlayd made: no device and no route is removed", path)
     for line in Firewall.remove():
@@ -50,14 +55,22 @@ def remove(options: Options, connection: EtcdConnection) -> int:
     return 0
 
 
-def clear_kernel(dataplane: Dataplane, memory: Memory) -> None:
-    """Remove the device and every route of the network that is remembered; raise KernelError naming what stays."""
-    network = NetworkConfig.parse(memory.config).network
+def clearing(dataplane: Dataplane, network: Subnet, devices: Collection[str] = ()) -> Plan:
+    """Return the steps that remove these devices and every route of ours into a network."""
     nothing = DesiredState()
-    observed = dataplane.observe(nothing, network, [memory.device] if memory.device else [])
-    failures = dataplane.apply(plan(nothing, observed))
-    if failures:
-        raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
+    return plan(nothing, dataplane.observe(nothing, network, devices))
+
+
+def former_devices(memory: Memory | None, device: VxlanDevice | None) -> list[str]:
+    """Return the device that is remembered, where it is not the one there should be now."""
+    name = device.name if device else ""
+    return [memory.device] if memory is not None and memory.device not in ("", name) else []
+
+
+def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | None:
+    """Return the overlay network that is remembered, where it is not the one of the config."""
+    network = NetworkConfig.parse(memory.config).network if memory is not None else config.network
+    return None if network == config.network else network
 
 
 def _release(options: Options, connection: EtcdConnection, public_ip: int) -> None:

@@ -1,0 +1,121 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The agent tells the truth about itself: to the service manager, over HTTP, and never a secret."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+
+from agent_fleet import Fleet
+from agent_host import HEALTH, Host, until
+from agent_network import Network
+from etcd_server import EtcdServer
+
+PASSWORD = "a-word-that-nobody-may-see"
+
+
+def test_ready_comes_only_after_every_row_and_the_subnet_file(host: Host, network: Network) -> None:
+    network.configure(SubnetLen=26)
+    for number in range(400):
+        mac = f"0e:00:00:00:{number // 256:02x}:{number % 256:02x}"
+        network.lease(
+            f"10.50.{100 + number // 4}.{number % 4 * 64}/26", f"198.51.{number // 200}.{1 + number % 200}", mac
+        )
+    frozen = threading.Event()
+
+    def freeze(line: str) -> None:
+        if line == "READY=1":
+            host.send(signal.SIGSTOP)
+            frozen.set()
+
+    host.on_notification = freeze
+    host.start()
+    assert frozen.wait(30), host.log
+    assert len(host.routes()) == 400
+    assert host.namespace.command("bridge", "fdb", "show", "dev", "flannel.1").count(" dst ") == 400
+    assert host.subnet_env["FLANNEL_MTU"] == "1450"
+
+
+def test_health_goes_from_starting_to_ready_and_names_what_is_wrong(host: Host, network: Network) -> None:
+    host.start(*HEALTH)
+    until(lambda: "etcd: there is no network config" in host.http("/readyz")[1], "the reason")
+    assert host.http("/readyz")[0] == 503
+    assert host.http("/healthz")[0] == 200
+    network.configure()
+    host.wait_ready()
+    until(lambda: host.http("/readyz") == (200, f"ready: subnet {host.subnet}, 0 peers\n"), "ready")
+    network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9")
+    until(lambda: "1 peers" in host.http("/readyz")[1], "the peer")
+    network.put("subnets/10.50.202.0-24", "garbage")
+    until(lambda: "leases: lease 10.50.202.0-24" in host.http("/healthz")[1], "the garbage")
+    metrics = host.http("/metrics")[1]
+    assert "\noverlay_ready 1\n" in metrics
+    assert "\noverlay_peers 1\n" in metrics
+    assert 'overlay_problems{part="leases"} 1\n' in metrics
+    assert 80_000 < float(metrics.partition("\noverlay_lease_renewal_seconds ")[2].split()[0]) < 86_400
+    assert host.http("/elsewhere")[0] == 404
+
+
+def test_the_watchdog_is_fed_while_waiting_too_and_however_seldom_rules_are_checked(
+    host: Host, network: Network
+) -> None:
+    host.start("--iptables-resync=3600", environment={"WATCHDOG_USEC": "1000000"})
+    until(lambda: host.notified.count("WATCHDOG=1") >= 2, "the watchdog to be fed while there is no config")
+    network.configure()
+    host.wait_ready()
+    fed = host.notified.count("WATCHDOG=1")
+    until(lambda: host.notified.count("WATCHDOG=1") >= fed + 3, "the watchdog to be fed", 6)
+
+
+def test_forwarding_that_is_off_is_told_of_until_it_is_on(host: Host, network: Network) -> None:
+    network.configure()
+    host.namespace.setting("net/ipv4/ip_forward", "0")
+    host.join("--iptables-resync=1", *HEALTH)
+    assert "forwarding: net.ipv4.ip_forward is 0" in host.http("/healthz")[1]
+    host.namespace.setting("net/ipv4/ip_forward", "1")
+    until(lambda: host.http("/healthz") == (200, "ok\n"), "the trouble to be over")
+    host.namespace.setting("net/ipv4/ip_forward", "0")
+    until(lambda: "ip_forward is 0" in host.http("/healthz")[1], "the trouble to be told again")
+
+
+def test_the_password_is_nowhere_to_be_seen(fleet: Fleet, network: Network, own_etcd: EtcdServer) -> None:
+    network.configure()
+    own_etcd.enable_auth(PASSWORD)
+    (host,) = fleet(1)
+    secret = {"FLANNELD_ETCD_USERNAME": "root", "FLANNELD_ETCD_PASSWORD": PASSWORD}
+    host.join("-v=1", *HEALTH, environment=secret)
+    host.ip("link", "set", "eth0", "mtu", "1400")
+    host.wait_started_again()
+    own_etcd.kill()
+    host.wait_said("no etcd endpoint can be used")
+    own_etcd.restart()
+    own_etcd.etcdctl("user", "passwd", "root", "--interactive=false", user=f"root:{PASSWORD}", feed="another\n")
+    shown = "".join(host.http(path)[1] for path in ("/metrics", "/healthz", "/readyz"))
+    shown += host.log + "".join(host.notified) + host.process_list()
+    for path in host.state.iterdir():
+        shown += path.read_text()
+    host.stop()
+    done = host.run("-v=1", environment={**secret, "FLANNELD_ETCD_CAFILE": "/nowhere", "FLANNELD_HEALTHZ_PORT": "x"})
+    assert done.returncode == 1
+    assert PASSWORD not in shown + done.stderr
+
+
+def test_a_wrong_password_is_one_clear_error(fleet: Fleet, network: Network, own_etcd: EtcdServer) -> None:
+    network.configure()
+    own_etcd.enable_auth(PASSWORD)
+    (host,) = fleet(1)
+    host.start(environment={"FLANNELD_ETCD_USERNAME": "root", "FLANNELD_ETCD_PASSWORD": "guessed"})
+    host.wait_said("ERROR etcd at http://192.0.2.1:2379 refused user 'root': wrong username or password")
+    assert "guessed" not in host.log
+    assert not host.subnet_file.exists()
+
+
+def test_a_client_that_says_nothing_keeps_nobody_from_being_answered(host: Host, network: Network) -> None:
+    network.configure()
+    host.join(*HEALTH)
+    silent = [host.namespace.run(lambda: socket.create_connection(("127.0.0.1", 8099))) for _ in range(20)]
+    assert host.http("/healthz")[0] == 200
+    for one in silent:
+        one.close()
