@@ -9,26 +9,30 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_host import Host
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import EtcdConnection
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item, Store
 from etcd_server import EtcdServer
+from netns import Namespace
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 30.0  # seconds; a busy disk can keep etcd waiting for longer than users should be
 
 
 class Runner:
-    """One module, to be run against one prefix."""
+    """One module, to be run against one prefix, in this network namespace or in another."""
 
-    def __init__(self, module: str, defaults: dict[str, Any]) -> None:
+    def __init__(self, module: str, defaults: dict[str, Any], inside: Namespace | None = None) -> None:
         self._module = module
         self._defaults = defaults
+        self._inside = inside
 
     def __call__(self, fails: bool = False, check: bool = False, **options: Any) -> dict[str, Any]:
         """Return the module's result, which must be a failure or none as foretold."""
@@ -40,7 +44,8 @@ class Runner:
         """Return all that the module prints."""
         arguments = {**self._defaults, **options, "_ansible_check_mode": check, "_ansible_diff": True}
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ETCDCTL_")}
-        done = subprocess.run(
+        run = partial(
+            subprocess.run,
             [sys.executable, "-m", f"ansible_collections.clusternet.overlay.plugins.modules.{self._module}"],
             input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
             env={**clean, "PYTHONPATH": str(ROOT / "collections")},
@@ -49,6 +54,7 @@ class Runner:
             timeout=60,
             check=False,
         )
+        done = self._inside.run(run) if self._inside else run()
         assert not done.stderr, done.stderr
         return done.stdout
 
@@ -103,6 +109,17 @@ class Overlay:
 def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
     with EtcdServer(tmp_path_factory.mktemp("etcd")) as server:
         yield server
+
+
+@pytest.fixture
+def module_on() -> Callable[..., Runner]:
+    """Return a function that gives a module as it runs on a host of a fleet, with these options unless told others."""
+
+    def make(host: Host, module: str, **options: Any) -> Runner:
+        where = {"endpoints": [host.endpoint], "prefix": host.prefix, "timeout": PATIENCE}
+        return Runner(module, {**where, **options}, host.namespace)
+
+    return make
 
 
 @pytest.fixture(params=["v3", "v2"])

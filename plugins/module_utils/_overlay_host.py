@@ -1,0 +1,135 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which host of the overlay a module runs on: its address, its lease in etcd, its backend, what it was set up as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from .overlay.agent.files import read_text
+from .overlay.agent.identity import Identity
+from .overlay.agent.keeper import own_leases
+from .overlay.agent.options import parse_options
+from .overlay.backends import Backend, backend_for
+from .overlay.kernel.interfaces import Link, addresses, links
+from .overlay.kernel.netlink import Netlink
+from .overlay.kernel.vxlan import KIND
+from .overlay.model.addresses import Subnet, format_ipv4, parse_mac
+from .overlay.model.errors import LeaseError, OverlayError
+from .overlay.model.lease import SubnetLease, lease_key, parse_lease
+from .overlay.model.network import NetworkConfig
+from .overlay.model.state import Underlay
+from .overlay.model.subnet_env import SubnetEnv, parse_subnet_env
+from .overlay.store.protocol import Item
+
+
+class Host(NamedTuple):
+    """This host under the network config; ``lease`` is what its key in etcd should say, ``found`` what it says."""
+
+    config: NetworkConfig
+    underlay: Underlay
+    backend: Backend
+    lease: SubnetLease
+    found: SubnetLease
+    item: Item
+
+
+def this_host(
+    config: NetworkConfig,
+    items: Mapping[str, Item],
+    folder: str,
+    *,
+    subnet: Subnet | None,
+    public_ip: str,
+    iface: str,
+    subnet_file: str,
+) -> Host:
+    """Return who this host is among the leases in ``folder``, ``items`` by full key.
+
+    Raise LeaseError where none is its own, ConfigError where it cannot take part in the network, KernelError where no
+    interface can carry the overlay.
+    """
+    former = former_setup(subnet_file)
+    if not public_ip and not iface:
+        public_ip = _held_address(subnet or (former.subnet if former else None), items, folder)
+    flags = [f"--public-ip={public_ip}", f"--subnet-file={subnet_file}", *([f"--iface={iface}"] if iface else [])]
+    identity = Identity(parse_options(flags, {}), None)
+    own = own_leases(identity.claim(config), items)
+    found, item = _chosen(own, config, subnet, identity.public_ip_text, folder)
+    mac = _told_mac(found)
+    if mac is not None:
+        identity.adopt_mac(config, mac)
+    lease = identity.claim(config).lease(found.subnet)
+    backend = backend_for(config, identity.underlay, found.subnet, identity.mac_for(config))
+    return Host(config, identity.underlay, backend, lease, found, item)
+
+
+def former_setup(subnet_file: str) -> SubnetEnv | None:
+    """Return what the subnet file says, None where there is no such file, or nothing in it that can be understood."""
+    text = read_text(Path(subnet_file))
+    try:
+        return None if text is None else parse_subnet_env(text, subnet_file)
+    except OverlayError:
+        return None
+
+
+def former_devices(subnet: Subnet) -> list[str]:
+    """Return the tunnel devices this host has, whatever their VNI: they hold the subnet's own address."""
+    netlink = Netlink()
+    try:
+        own = {one.ifindex for one in addresses(netlink) if (one.address, one.length) == (subnet.first, 32)}
+        return [link.name for link in links(netlink) if link.ifindex in own and _is_tunnel(link)]
+    finally:
+        netlink.close()
+
+
+def _is_tunnel(link: Link) -> bool:
+    return link.kind == KIND and link.name.startswith("flannel.")
+
+
+def _held_address(subnet: Subnet | None, items: Mapping[str, Item], folder: str) -> str:
+    """Return the address in a subnet's lease where an interface of this host has it, else an empty text."""
+    item = items.get(f"{folder}/{lease_key(subnet)}") if subnet else None
+    if item is None:
+        return ""
+    try:
+        address = parse_lease(item.key.rpartition("/")[2], item.value).public_ip
+    except LeaseError:
+        return ""
+    netlink = Netlink()
+    try:
+        return format_ipv4(address) if any(one.address == address for one in addresses(netlink)) else ""
+    finally:
+        netlink.close()
+
+
+def _chosen(
+    own: list[tuple[SubnetLease, Item]], config: NetworkConfig, subnet: Subnet | None, public_ip: str, folder: str
+) -> tuple[SubnetLease, Item]:
+    """Return the lease to act by, the best of the host's or the one asked for."""
+    asked = [one for one in own if subnet in (None, one[0].subnet)]
+    if not asked:
+        which = f"of {subnet} " if subnet else ""
+        raise LeaseError(
+            f"there is no lease {which}below {folder} for this host, {public_ip}; reserve a subnet for it first "
+            f"(module subnet_lease), or give its public_ip, if other hosts reach it by another address"
+        )
+    fitting = [one for one in asked if config.fits(one[0].subnet)]
+    if not fitting:
+        raise LeaseError(
+            f"lease {asked[0][0].key} of this host does not fit the network config: it is not a /{config.subnet_len} "
+            f"from {config.subnet_min} to {config.subnet_max}; reserve another subnet (subnet_lease with force=true)"
+        )
+    return fitting[0]
+
+
+def _told_mac(lease: SubnetLease) -> bytes | None:
+    """Return the MAC of the tunnel device in the lease, None where there is none that one interface can have."""
+    try:
+        mac = parse_mac((lease.backend_data or {}).get("VtepMAC", ""))
+    except ValueError:
+        return None
+    is_group = mac[0] & 1
+    return mac if any(mac) and not is_group else None

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kernel steps for all peers as the agent plans them, for some of them alone, and for the end of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Union
+
+from ._lease_table import Row
+from ._overlay_host import Host, former_devices
+from .overlay.agent.peers import PeerTable
+from .overlay.kernel.dataplane import Dataplane
+from .overlay.kernel.operations import DeleteDevice, Operation, RemoveNextHop, RemoveRoute, RemoveStray, SetMac
+from .overlay.kernel.plan import DesiredState, ObservedState, Plan, plan
+from .overlay.kernel.tables import hop_identifier
+from .overlay.model.addresses import Subnet
+from .overlay.model.backend import VxlanOptions
+from .overlay.model.network import NetworkConfig
+from .overlay.model.state import VxlanDevice
+from .overlay.model.subnet_env import SubnetEnv
+
+Peer = Union[Subnet, int]  # a subnet, or the public address of its host
+
+
+def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: SubnetEnv | None) -> Plan:
+    """Return the agent's plan, and before it the removal of routes of a former network of this host."""
+    device, network = host.backend.device, host.config.network
+    wanted = DesiredState.of(device, table.rows.values())
+    own = {device.name} if device else set()
+    subnets = {host.lease.subnet, *([former.subnet] if former else [])}
+    leftovers = {name for subnet in subnets for name in former_devices(subnet)} - own
+    steps = plan(wanted, dataplane.observe(wanted, network, sorted(leftovers)))
+    if former is None or network.covers(former.network):
+        return steps
+    nothing = DesiredState()
+    old = plan(nothing, dataplane.observe(nothing, former.network))
+    stale = [step for step in old.operations if _is_of_former(step, network, own | leftovers)]
+    return replace(steps, operations=tuple(dict.fromkeys([*stale, *steps.operations])))
+
+
+def _is_of_former(step: Operation, network: Subnet, devices: Collection[str]) -> bool:
+    """Whether a step removes what the plan for this network, and the removal of these devices, do not."""
+    if isinstance(step, RemoveNextHop):
+        return not network.has(step.identifier)
+    if isinstance(step, (RemoveRoute, RemoveStray)):
+        return step.route.device not in devices and not network.covers(step.route.subnet)
+    return False
+
+
+def peer_plan(dataplane: Dataplane, host: Host, table: PeerTable, peers: list[Subnet]) -> Plan:
+    """Return the steps for these peers alone; for all where a new device or MAC would take the others' rows along."""
+    rows = [table.rows[subnet] for subnet in peers]
+    wanted = DesiredState.of(host.backend.device, rows)
+    steps = plan(wanted, only(dataplane.observe(wanted, host.config.network), peers, wanted.fdb))
+    if not any(isinstance(step, (DeleteDevice, SetMac)) for step in steps.operations):
+        return steps
+    wanted = DesiredState.of(host.backend.device, table.rows.values())
+    return plan(wanted, dataplane.observe(wanted, host.config.network))
+
+
+def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[bytes] = ()) -> ObservedState:
+    """Return the part of the observed state that these peers' plan is about, and rows of these MACs.
+
+    The row of a MAC that a peer of theirs had before is part of it, unless another peer has that MAC.
+    """
+    firsts = {subnet.first for subnet in peers}
+    neighbours = {address: row for address, row in observed.neighbours.items() if address in firsts}
+    others = {row.mac for address, row in observed.neighbours.items() if address not in firsts}
+    concerned = ({row.mac for row in neighbours.values()} - others) | set(macs)
+    hops = {hop_identifier(subnet) for subnet in peers}
+    return replace(
+        observed,
+        routes={subnet: route for subnet, route in observed.routes.items() if subnet in peers},
+        neighbours=neighbours,
+        fdb={mac: row for mac, row in observed.fdb.items() if mac in concerned},
+        leftovers=(),
+        stray_routes=tuple(route for route in observed.stray_routes if route.subnet in peers),
+        stray_fdb=tuple(row for row in observed.stray_fdb if row.mac in concerned),
+        stray_next_hops=tuple(hop for hop in observed.stray_next_hops if hop in hops),
+    )
+
+
+def behind(observed: ObservedState, public_ip: int) -> list[Subnet]:
+    """Return the subnets that the kernel routes to the host with this address, in order."""
+    macs = {mac for mac, row in observed.fdb.items() if row.destination == public_ip}
+    gateways = {address for address, row in observed.neighbours.items() if row.mac in macs} | {public_ip}
+    return sorted(subnet for subnet, route in observed.routes.items() if route.gateway in gateways)
+
+
+def removal_plan(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> Plan:
+    """Return the steps that leave nothing of the overlay on this host, under its config and a former one."""
+    networks = {*([config.network] if config else []), *([former.network] if former else [])}
+    device = _device_of(dataplane, config)
+    devices = {*([device.name] if device else []), *(former_devices(former.subnet) if former else [])}
+    nothing = DesiredState()
+    plans = [plan(nothing, dataplane.observe(nothing, network, sorted(devices))) for network in sorted(networks)]
+    return Plan(tuple(dict.fromkeys(step for one in plans for step in one.operations)))
+
+
+def peer_removal(
+    dataplane: Dataplane,
+    config: NetworkConfig | None,
+    former: SubnetEnv | None,
+    peers: Iterable[Peer],
+    rows: Iterable[Row],
+) -> tuple[Plan, list[Subnet]]:
+    """Return the steps that take these peers' rows away, and their subnets; a peer may be gone from etcd already."""
+    known = config or former
+    if known is None:
+        return Plan(), []
+    observed = dataplane.observe(DesiredState(_device_of(dataplane, config)), known.network)
+    subnets: set[Subnet] = set()
+    for peer in peers:
+        subnets.update([peer] if isinstance(peer, Subnet) else [*behind(observed, peer), *subnets_of(peer, rows)])
+    return plan(DesiredState(), only(observed, subnets)), sorted(subnets)
+
+
+def subnets_of(public_ip: int, rows: Iterable[Row]) -> list[Subnet]:
+    """Return the subnets that a host holds in etcd."""
+    return [row.lease.subnet for row in rows if row.lease and row.lease.public_ip == public_ip]
+
+
+def _device_of(dataplane: Dataplane, config: NetworkConfig | None) -> VxlanDevice | None:
+    """Return as much of the tunnel device as it takes to look at its rows, None where there is none to look at."""
+    options = config.backend if config else None
+    if not isinstance(options, VxlanOptions) or dataplane.ifindex(options.device_name) is None:
+        return None
+    return VxlanDevice(
+        options.device_name, options.vni, underlay="", local=0, port=options.port, mtu=0, mac=b"", address=0
+    )

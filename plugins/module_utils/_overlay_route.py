@@ -1,0 +1,284 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Routing to other hosts without the agent: what this host lacks for the leases in etcd, and how all of it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from ._etcd import persist
+from ._lease_table import Row, read_rows
+from ._overlay_host import Host, former_setup, this_host
+from ._overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_of, whole_plan
+from .overlay.agent.files import read_text, write_atomically
+from .overlay.agent.lock import is_held
+from .overlay.agent.memory import memory_file
+from .overlay.agent.peers import PeerTable
+from .overlay.kernel.dataplane import Dataplane
+from .overlay.kernel.firewall import Firewall
+from .overlay.kernel.forwarding import forwarding_problem
+from .overlay.kernel.plan import Plan
+from .overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
+from .overlay.model.errors import ConfigError, KernelError, LeaseError, OverlayError
+from .overlay.model.lease import LEASE_TTL, lease_key
+from .overlay.model.network import NetworkConfig
+from .overlay.model.subnet_env import SubnetEnv
+from .overlay.store.errors import ConfigMissingError
+from .overlay.store.leases import read_config, subnets_folder
+from .overlay.store.protocol import Store
+
+T = TypeVar("T")
+
+
+class Request(NamedTuple):
+    """What a playbook asks for; ``peers`` None means all of them."""
+
+    peers: list[Peer] | None
+    subnet: Subnet | None
+    public_ip: str
+    iface: str
+    ip_masq: bool
+    forward_rules: bool
+    subnet_file: str
+    state_dir: str
+    check: bool
+
+
+class Work(NamedTuple):
+    """All that is to be done on this host: kernel steps, then firewall rules, then the subnet file's text (or None)."""
+
+    steps: Plan
+    firewall: Firewall | None
+    subnet_file: Path
+    before: str | None
+    after: str | None
+
+    def operations(self) -> list[str]:
+        """Return the commands that a person would type for it."""
+        return [*map(str, self.steps.operations), *(self.firewall.plan() if self.firewall else [])]
+
+    def carry_out(self, dataplane: Dataplane) -> None:
+        """Do it all; raise KernelError naming what the kernel refused."""
+        failures = dataplane.apply(self.steps)
+        if failures:
+            raise KernelError("the kernel refused: " + "; ".join(map(str, failures)))
+        if self.firewall:
+            self.firewall.apply()
+        if self.after is None:
+            _remove(self.subnet_file)
+        elif self.after != self.before:
+            write_atomically(self.subnet_file, self.after)
+
+
+def request_of(options: Mapping[str, Any], check: bool) -> Request:
+    """Return the request of a module's options; raise ConfigError for an address or subnet that is none."""
+    _parsed("public_ip", options["public_ip"], parse_ipv4)
+    named: list[str] | None = options["peers"]
+    return Request(
+        None if named is None else [_peer(text) for text in named],
+        _parsed("subnet", options["subnet"], Subnet.parse),
+        options["public_ip"] or "",
+        options["iface"] or "",
+        options["ip_masq"],
+        options["forward_rules"],
+        options["subnet_file"],
+        options["state_dir"],
+        check,
+    )
+
+
+def program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
+    """Make the host route to the peers; return the module's result."""
+    return persist(lambda _: _program(store, prefix, request))
+
+
+def clear(store: Store, prefix: str, request: Request) -> dict[str, Any]:
+    """Take the peers' rows away, or all that was ever set up here; return the module's result."""
+    if _agent_runs(prefix, request):
+        raise OverlayError(
+            f"overlayd runs on this host for {prefix} and would bring back what is removed; stop it first "
+            f"(systemctl disable --now overlayd), or remove all it made with overlayd --remove"
+        )
+    rows = read_rows(store, prefix)
+    former = former_setup(request.subnet_file)
+    try:
+        config: NetworkConfig | None = read_config(store, prefix)
+    except ConfigMissingError:  # the network was removed before; the subnet file tells what it was
+        config = None
+    file, peers = Path(request.subnet_file), list[Subnet]()
+    with closing(Dataplane()) as dataplane:
+        if request.peers is None:
+            known = config or former
+            rules = Firewall(known.network, known.network, ip_masq=False, forward_rules=False) if known else None
+            work = Work(removal_plan(dataplane, config, former), rules, file, read_text(file), None)
+        else:
+            steps, peers = peer_removal(dataplane, config, former, request.peers, rows)
+            work = Work(steps, None, file, "", "")
+        operations = work.operations()
+        if not request.check:
+            work.carry_out(dataplane)
+    facts = {"device": "", "peers": [str(subnet) for subnet in peers], "conflicts": [], "problems": []}
+    return {**_result(store, work, operations, []), **facts}
+
+
+def _program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
+    config = read_config(store, prefix)
+    rows = read_rows(store, prefix)
+    items, folder = {row.item.key: row.item for row in rows}, subnets_folder(prefix)
+    host = this_host(
+        config,
+        items,
+        folder,
+        subnet=request.subnet,
+        public_ip=request.public_ip,
+        iface=request.iface,
+        subnet_file=request.subnet_file,
+    )
+    has_agent = _agent_runs(prefix, request)
+    if has_agent and host.lease != host.found:
+        raise LeaseError(
+            f"overlayd runs on this host for {prefix}, and its lease {host.found.key} says {host.found.value()} "
+            f"where it would have to say {host.lease.value()}; leave the host to overlayd, or stop that first"
+        )
+    table = PeerTable(config, host.lease.subnet, host.backend)
+    table.reset(items)
+    peers = None if request.peers is None else _resolved(request.peers, rows, host, table, folder)
+    with closing(Dataplane()) as dataplane:
+        work = _work(dataplane, host, table, peers, request, has_agent)
+        if peers and work.steps.conflicts:
+            raise KernelError("; ".join(work.steps.conflicts))
+        operations = work.operations()
+        if not request.check:
+            if host.lease != host.found:
+                store.replace(host.item, host.lease.value(), None if host.item.reservation else LEASE_TTL)
+            work.carry_out(dataplane)
+    result = _result(store, work, operations, _lease_difference(host))
+    return {**result, **_facts(host, table, rows, peers, work.steps, has_agent)}
+
+
+def _work(
+    dataplane: Dataplane,
+    host: Host,
+    table: PeerTable,
+    peers: list[Subnet] | None,
+    request: Request,
+    has_agent: bool,
+) -> Work:
+    """Return what makes this host route to the peers, or to all; rules and file are left to an agent that runs."""
+    file = Path(request.subnet_file)
+    if peers is not None:
+        return Work(peer_plan(dataplane, host, table, peers), None, file, "", "")
+    steps = whole_plan(dataplane, host, table, former_setup(request.subnet_file))
+    if has_agent:
+        return Work(steps, None, file, "", "")
+    network, own = host.config.network, host.lease.subnet
+    firewall = Firewall(network, own, ip_masq=request.ip_masq, forward_rules=request.forward_rules)
+    env = SubnetEnv(network, own, host.backend.mtu, request.ip_masq)
+    return Work(steps, firewall, file, read_text(file), env.render())
+
+
+def _resolved(peers: Iterable[Peer], rows: list[Row], host: Host, table: PeerTable, folder: str) -> list[Subnet]:
+    """Return the subnets of the peers; raise LeaseError for one that cannot be routed to."""
+    subnets: list[Subnet] = []
+    for peer in peers:
+        found = [peer] if isinstance(peer, Subnet) else subnets_of(peer, rows)
+        if not found and isinstance(peer, int):
+            raise LeaseError(f"peer {format_ipv4(peer)} has no lease below {folder}; is its public IP another one?")
+        for subnet in found:
+            problem = _peer_problem(subnet, rows, host, table, folder)
+            if problem:
+                raise LeaseError(problem)
+        subnets += found
+    return list(dict.fromkeys(subnets))
+
+
+def _peer_problem(subnet: Subnet, rows: list[Row], host: Host, table: PeerTable, folder: str) -> str | None:
+    if subnet in table.rows:
+        return None
+    if subnet == host.lease.subnet:
+        return f"peer {subnet} is this host itself"
+    problem = table.problem_of(subnet)
+    lease = next((row.lease for row in rows if row.subnet == subnet), None)
+    if problem or lease is None:
+        return problem or f"peer {subnet} has no lease below {folder}"
+    names = f"names {lease.backend_type} {dict(lease.backend_data or {})}" if lease.backend_type else "names none yet"
+    return (
+        f"peer {subnet} cannot be routed to by {host.backend.type}: its lease {names}; "
+        f"run this module, or the overlay agent, on that host first"
+    )
+
+
+def _agent_runs(prefix: str, request: Request) -> bool:
+    return is_held(memory_file(request.state_dir, prefix))
+
+
+def _facts(
+    host: Host, table: PeerTable, rows: list[Row], peers: list[Subnet] | None, steps: Plan, has_agent: bool
+) -> dict[str, Any]:
+    """Return what a module's result says of this host and its peers."""
+    own, device = host.lease.subnet, host.backend.device
+    others = [row.lease.subnet for row in rows if row.lease and row.subnet != own]
+    silent = [str(subnet) for subnet in others if subnet not in table.rows and table.problem_of(subnet) is None]
+    problems = [*table.problems, *filter(None, [forwarding_problem()])]
+    warnings = [*steps.conflicts, *(problems if peers is None else [])]
+    if has_agent:
+        warnings.append("overlayd runs on this host for this network: it makes the same rows, and undoes any others")
+    elif not host.item.reservation:
+        warnings.append(
+            f"lease {lease_key(own)} of this host ends within {LEASE_TTL // 3600} hours, as no agent renews it; "
+            f"make it a reservation with subnet_lease and public_ip={format_ipv4(host.lease.public_ip)}"
+        )
+    return {
+        "device": device.name if device else "",
+        "subnet": str(own),
+        "public_ip": format_ipv4(host.lease.public_ip),
+        "underlay": host.underlay.name,
+        "mtu": host.backend.mtu,
+        "peers": [str(subnet) for subnet in (sorted(table.rows) if peers is None else peers)],
+        "other_backends": silent,
+        "conflicts": list(steps.conflicts),
+        "problems": problems,
+        "warnings": warnings,
+    }
+
+
+def _result(store: Store, work: Work, operations: list[str], differences: list[dict[str, str]]) -> dict[str, Any]:
+    """Return what is common to all results: whether, and what, was or would be changed."""
+    if work.before != work.after:
+        header = str(work.subnet_file)
+        difference = {"before": work.before or "", "after": work.after or ""}
+        differences = [*differences, {"before_header": header, "after_header": header, **difference}]
+    if operations:
+        differences = [*differences, {"prepared": "".join(f"{line}\n" for line in operations)}]
+    return {"changed": bool(differences), "api": store.api, "operations": operations, "diff": differences}
+
+
+def _lease_difference(host: Host) -> list[dict[str, str]]:
+    if host.lease == host.found:
+        return []
+    header, after = host.item.key, host.lease.value()
+    return [{"before_header": header, "after_header": header, "before": f"{host.item.value}\n", "after": f"{after}\n"}]
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise OverlayError(f"cannot remove {file}: {error.strerror}") from error
+
+
+def _peer(text: str) -> Peer:
+    try:
+        return Subnet.parse(text) if "/" in text else parse_ipv4(text)
+    except ValueError as error:
+        raise ConfigError(f"peers: {error}; name a subnet such as 10.5.7.0/24 or a public IP") from None
+
+
+def _parsed(name: str, text: str | None, parse: Callable[[str], T]) -> T | None:
+    try:
+        return parse(text) if text else None
+    except ValueError as error:
+        raise ConfigError(f"{name} {error}") from None

@@ -1,0 +1,224 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""overlay_route on hosts without an agent: containers reach each other, peers come and go, and nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_fleet import Fleet
+from agent_host import Host
+from agent_network import Network
+from etcd_server import EtcdServer
+from netns import can_make_namespaces
+
+pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="makes network namespaces: it needs root")
+OWN = "subnets/10.50.1.0-24"
+MACS = {number: f"0e:00:00:00:00:{number:02x}" for number in (12, 13)}
+Run = Callable[..., dict[str, Any]]
+Module = Callable[[Host], Run]
+
+
+@pytest.fixture
+def network(etcd: EtcdServer) -> Iterator[Network]:
+    """A prefix of the test's own, with nothing in it."""
+    network = Network(etcd.endpoint)
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def fleet(etcd: EtcdServer, network: Network, tmp_path: Path) -> Iterator[Fleet]:
+    """Makes hosts; called with how many."""
+    made = Fleet(etcd, network, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def route(module_on: Callable[..., Run]) -> Module:
+    """Return a function that gives overlay_route as it runs on a host."""
+    return lambda host: module_on(
+        host, "overlay_route", iface="eth0", subnet_file=str(host.subnet_file), state_dir=str(host.state)
+    )
+
+
+@pytest.fixture
+def host(fleet: Fleet, network: Network) -> Host:
+    """A host with a reservation, and two peers that are leases in etcd and nothing else."""
+    network.configure()
+    network.put(OWN, '{"PublicIP":"192.0.2.11","PublicIPv6":null}')
+    for number, mac in MACS.items():
+        network.lease(f"10.50.{number}.0/24", f"192.0.2.{number}", mac)
+    return fleet(1)[0]
+
+
+def rows(host: Host, number: int) -> list[str]:
+    """Return all that the kernel holds for one peer."""
+    traces = (f"10.50.{number}.", MACS[number])
+    return [line for line in host.dataplane().splitlines() if any(trace in line for trace in traces)]
+
+
+def everything(host: Host) -> list[str]:
+    """Return all of the kernel that the module could change on a host."""
+    links = [line.split()[0] for line in host.ip("-brief", "link").splitlines()]
+    rules = [line for line in host.rules().splitlines() if line.startswith(("-A", ":FLANNEL"))]
+    return [host.dataplane(), host.ip("nexthop"), *links, *rules]
+
+
+def commands(result: dict[str, Any]) -> str:
+    """Return the commands in a result's diff."""
+    return "".join(part.get("prepared", "") for part in result["diff"])
+
+
+@pytest.mark.parametrize("backend", ["vxlan", "host-gw"])
+def test_containers_reach_each_other_without_an_agent_until_all_is_removed(
+    fleet: Fleet, network: Network, module_on: Callable[..., Run], route: Module, backend: str
+) -> None:
+    network.configure(backend)
+    hosts = fleet(2)
+    one, two = hosts
+    pristine = everything(one)
+    for host in hosts:
+        module_on(host, "subnet_lease")(public_ip=host.address)
+    assert route(one)(check=True, peers=[])["changed"] and everything(one) == pristine
+    for host in hosts:
+        assert route(host)(peers=[])["changed"] and not host.subnet_file.exists()
+    foretold = route(one)(check=True)
+    assert foretold["changed"] and not one.subnet_file.exists()
+    done = route(one)()
+    assert (done["operations"], done["diff"]) == (foretold["operations"], foretold["diff"])
+    assert commands(done).splitlines() == done["operations"]
+    assert any(line.startswith("ip route add ") for line in done["operations"])
+    assert done["peers"] == list(network.leases().keys() - {done["subnet"]})
+    assert done["device"] == ("flannel.1" if backend == "vxlan" else "")
+    assert (done["mtu"], done["public_ip"]) == (1450 if backend == "vxlan" else 1500, one.address)
+    assert not done.get("warnings") and not done["problems"] and not done["other_backends"]
+    for check in (False, True):
+        again = route(one)(check=check)
+        assert not again["changed"] and again["operations"] == again["diff"] == []
+    route(two)()
+    here, there = fleet.containers()
+    assert here.reaches(there, size=done["mtu"] - 28) and there.reaches(here)
+    assert all(network.lease_item(host.subnet).reservation for host in hosts)
+    for device in ("docker0", "vethc"):
+        one.ip("link", "delete", device)
+    foretold = route(one)(state="absent", check=True)
+    assert foretold["changed"] and one.subnet_file.exists()
+    assert route(one)(state="absent")["operations"] == foretold["operations"]
+    assert everything(one) == pristine and not one.subnet_file.exists()
+    for check in (False, True):
+        assert not route(one)(state="absent", check=check)["changed"]
+    assert len(network.leases()) == len(hosts)
+
+
+def test_one_peer_is_mended_and_removed_and_no_other_is_touched(host: Host, network: Network, route: Module) -> None:
+    run = route(host)
+    run()
+    host.ip("route", "delete", "10.50.12.0/24")
+    host.ip("route", "delete", "10.50.13.0/24")
+    network.delete("subnets/10.50.13.0-24")
+    remains = rows(host, 13)
+    foretold = run(check=True, peers=["10.50.12.0/24"])
+    assert foretold["operations"][-1] == "ip route add 10.50.12.0/24 via 10.50.12.0 dev flannel.1 onlink proto 158"
+    assert not any("10.50.13." in line for line in foretold["operations"])
+    assert run(peers=["192.0.2.12"])["operations"] == foretold["operations"]
+    assert rows(host, 13) == remains and not run(peers=["192.0.2.12"])["changed"]
+    network.delete("subnets/10.50.12.0-24")
+    host.namespace.command("ip", "route", "add", "10.50.13.0/24", "dev", "flannel.1")
+    assert run(state="absent", peers=["192.0.2.12"])["peers"] == ["10.50.12.0/24"]
+    assert rows(host, 12) == [] and len(rows(host, 13)) == len(remains) + 1
+    assert not run(state="absent", peers=["192.0.2.12", "10.50.12.0/24"])["changed"]
+    assert run()["changed"] and rows(host, 13) == [] and host.has("flannel.1")
+
+
+def test_a_peer_with_another_mac_leaves_no_row_of_its_former_one(host: Host, network: Network, route: Module) -> None:
+    route(host)()
+    assert MACS[12] in host.dataplane()
+    network.lease("10.50.12.0/24", "192.0.2.12", "0e:00:00:00:00:99")
+    assert len(route(host)(peers=["10.50.12.0/24"])["operations"]) == 3
+    assert "0e:00:00:00:00:99" in host.dataplane() and MACS[12] not in host.dataplane()
+
+
+def test_what_a_former_config_left_is_removed(host: Host, network: Network, route: Module) -> None:
+    run = route(host)
+    run()
+    mac = host.mac()
+    network.configure(VNI=7)
+    run()
+    assert host.has("flannel.7") and not host.has("flannel.1") and host.mac("flannel.7") == mac
+    network.configure("host-gw")
+    network.lease("10.50.12.0/24", "192.0.2.12")
+    done = run()
+    assert not host.has("flannel.7") and list(host.routes()) == ["10.50.12.0/24"]
+    assert done["other_backends"] == ["10.50.13.0/24"]
+    network.configure("host-gw", network="10.60.0.0/16")
+    network.put("subnets/10.60.1.0-24", '{"PublicIP":"192.0.2.11"}')
+    network.lease("10.60.12.0/24", "192.0.2.12")
+    assert "ip route delete 10.50.12.0/24 via 192.0.2.12 dev eth0" in run()["operations"]
+    assert list(host.routes()) == ["10.60.12.0/24"]
+    assert not run(check=True)["changed"]
+    network.delete("config")
+    assert run(state="absent")["changed"] and host.routes() == {} and not run(state="absent")["changed"]
+
+
+def test_the_mac_that_the_lease_tells_outlasts_the_device(host: Host, network: Network, route: Module) -> None:
+    route(host)(peers=[])
+    mac = host.mac()
+    assert network.leases()["10.50.1.0/24"]["BackendData"] == {"VNI": 1, "VtepMAC": mac}
+    host.ip("link", "delete", "flannel.1")
+    assert route(host)(peers=[])["diff"][0].keys() == {"prepared"} and host.mac() == mac
+
+
+def test_a_foreign_route_is_told_of_and_never_touched(host: Host, route: Module) -> None:
+    host.ip("route", "add", "10.50.12.0/24", "via", "192.0.2.77")
+    done = route(host)()
+    assert len(done["conflicts"]) == 1 and done["conflicts"][0] in str(done["warnings"])
+    assert host.routes()["10.50.12.0/24"].startswith("via 192.0.2.77 ") and "10.50.13.0/24" in host.routes()
+    failed = route(host)(fails=True, peers=["10.50.12.0/24"])
+    assert "the route 10.50.12.0/24 via 192.0.2.77 dev eth0" in failed["msg"]
+    route(host)(state="absent")
+    assert list(host.routes()) == ["10.50.12.0/24"]
+
+
+def test_beside_an_agent_it_adds_nothing_and_removes_nothing(host: Host, route: Module) -> None:
+    host.join()
+    before = everything(host)
+    beside = route(host)(ip_masq=True)
+    assert not beside["changed"] and "overlayd runs on this host" in str(beside["warnings"])
+    failed = route(host)(fails=True, state="absent")
+    assert "overlayd runs on this host" in failed["msg"] and "--remove" in failed["msg"]
+    assert everything(host) == before and host.subnet_env["FLANNEL_IPMASQ"] == "false"
+    host.stop()
+    assert route(host)(ip_masq=False)["operations"] == []
+    assert route(host)(state="absent")["changed"] and not host.has("flannel.1")
+
+
+def test_a_lease_that_nobody_renews_is_warned_of(host: Host, network: Network, route: Module) -> None:
+    network.put(OWN, '{"PublicIP":"192.0.2.11"}', ttl=3600)
+    assert "make it a reservation" in str(route(host)(peers=[])["warnings"])
+    assert not network.lease_item("10.50.1.0/24").reservation
+
+
+BAD_INPUT: list[tuple[dict[str, Any], str]] = [
+    ({"peers": ["10.50.99.0/24"]}, "peer 10.50.99.0/24 has no lease below"),
+    ({"peers": ["192.0.2.99"]}, "peer 192.0.2.99 has no lease below"),
+    ({"peers": ["10.50.1.0/24"]}, "peer 10.50.1.0/24 is this host itself"),
+    ({"peers": ["10.50.14.0/24"]}, "its lease names none yet; run this module"),
+    ({"peers": ["10.50.15.0/24"]}, "lease 10.50.15.0-24: the value is not JSON"),
+    ({"iface": "eth7"}, "eth7"),
+    ({"public_ip": "192.0.2.99"}, "no lease below"),
+    ({"subnet": "10.50.12.0/24"}, "there is no lease of 10.50.12.0/24 below"),
+]
+
+
+def test_bad_input_is_one_clear_error_and_changes_nothing(host: Host, network: Network, route: Module) -> None:
+    network.put("subnets/10.50.14.0-24", '{"PublicIP":"192.0.2.14"}')
+    network.put("subnets/10.50.15.0-24", "garbage")
+    before = everything(host)
+    for options, message in BAD_INPUT:
+        assert message in route(host)(fails=True, **options)["msg"]
+    assert everything(host) == before and "BackendType" not in network.lease_item("10.50.1.0/24").value
