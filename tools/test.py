@@ -152,7 +152,7 @@ def main(names: list[str]) -> int:
     for name, (result, seconds) in results.items():
         skipped = f", {result.skipped} skipped" if result.skipped else ""
         print(f"{name:12} {result.passed:5} passed, {result.failed} failed{skipped} in {seconds:.0f} s")
-    failed = sum(result.failed for result, _ in results.values())
+    failed = sum(result.failed for result, _unused in results.values())
     print(f"{sum(result.passed for result, _ in results.values())} passed, {failed} failed")
     return int(failed > 0)
 

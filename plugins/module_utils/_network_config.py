@@ -50,12 +50,12 @@ def wanted_config(options: Mapping[str, Any]) -> dict[str, Any]:
 def put_config(store: Store, prefix: str, options: Mapping[str, Any], check: bool) -> dict[str, Any]:
     """Bring the config to what the options state; return the module's result."""
     wanted = wanted_config(options)
-    return persist(lambda _: _put_once(store, prefix, wanted, options["force"], check))
+    return persist(lambda _unused: _put_once(store, prefix, wanted, options["force"], check))
 
 
 def remove_config(store: Store, prefix: str, force: bool, check: bool) -> dict[str, Any]:
     """Remove the config; return the module's result."""
-    return persist(lambda _: _remove_once(store, prefix, force, check))
+    return persist(lambda _unused: _remove_once(store, prefix, force, check))
 
 
 def show_config(store: Store, prefix: str) -> dict[str, Any]:

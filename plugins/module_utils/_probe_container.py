@@ -50,16 +50,16 @@ class ProbeContainer:
         return {"address": bridge.get("IPAddress", ""), "process": found["State"]["Pid"]}
 
     def _inspect(self) -> dict[str, Any] | None:
-        code, out, _ = self._module.run_command([self._docker, "container", "inspect", self._name])
+        code, out, _unused = self._module.run_command([self._docker, "container", "inspect", self._name])
         return json.loads(out)[0] if code == 0 else None
 
     def _provide_image(self) -> None:
         image, archive = self._module.params["image"], self._module.params["archive"]
-        code, _, _ = self._module.run_command([self._docker, "image", "inspect", image])
+        code, _unused, _unused = self._module.run_command([self._docker, "image", "inspect", image])
         if code and archive:
             self._run("load", "--input", archive)
 
     def _run(self, *words: str) -> None:
-        code, _, complaint = self._module.run_command([self._docker, *words])
+        code, _unused, complaint = self._module.run_command([self._docker, *words])
         if code:
             self._module.fail_json(msg=f"docker {words[0]} for the probe container failed: {complaint.strip()}")

@@ -63,7 +63,7 @@ def release(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     """Delete what the request names, if it is there; return the module's result."""
     if request.public_ip is None and request.subnet is None:
         raise ConfigError("public_ip and subnet are empty; name what is to be released")
-    return persist(lambda _: _carry_out(store, prefix, request, _plan_release(read_rows(store, prefix), request)))
+    return persist(lambda _unused: _carry_out(store, prefix, request, _plan_release(read_rows(store, prefix), request)))
 
 
 def show(store: Store, prefix: str, request: Request) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Etcd:
         command += ["--initial-cluster", f"default={peer}", "--enable-v2", "--auto-compaction-retention", "0"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._connection = http.client.HTTPConnection("127.0.0.1", 2379, timeout=60)
-        for _ in range(200):
+        for _attempt in range(200):
             with contextlib.suppress(OSError, http.client.HTTPException):
                 self.call("kv/range", {"key": _b64("x")})
                 return
@@ -119,7 +119,9 @@ class RouteCounter(threading.Thread):
             now, position = time.monotonic(), 0
             while position + 28 <= len(data):
                 length, kind = struct.unpack_from("=IH", data, position)
-                _, bits, _, _, table, _, _, form = struct.unpack_from("=8B", data, position + 16)
+                _unused, bits, _unused, _unused, table, _unused, _unused, form = struct.unpack_from(
+                    "=8B", data, position + 16
+                )
                 if kind == RTM_NEWROUTE and table == MAIN and form == 1 and bits == 24:
                     self.count += 1
                     self.last = now
@@ -189,7 +191,7 @@ class Bench:
         self.fill(backend, peers)
         counter = RouteCounter()
         try:
-            with self.daemon() as (_, started):
+            with self.daemon() as (_unused, started):
                 done = counter.wait(peers, 600)
                 _check(backend, peers)
                 return done - started
@@ -202,7 +204,7 @@ class Bench:
         counter = RouteCounter()
         times = []
         try:
-            with self.daemon() as (process, _):
+            with self.daemon() as (process, _unused):
                 self._wait_for_file(process)
                 counter.wait(peers, 60)
                 for number in range(peers, peers + rounds):
@@ -221,7 +223,7 @@ class Bench:
         self.fill("vxlan", peers)
         counter = RouteCounter()
         try:
-            with self.daemon() as (process, _):
+            with self.daemon() as (process, _unused):
                 counter.wait(peers, 60)
                 time.sleep(2)
                 status = Path(f"/proc/{process.pid}/status").read_text()
@@ -305,7 +307,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _report(bench: Bench, options: argparse.Namespace) -> None:
-    starts = [bench.start() for _ in range(options.rounds)]
+    starts = [bench.start() for _attempt in range(options.rounds)]
     median, low, high = statistics.median(starts), min(starts), max(starts)
     print(f"  start to subnet.env            {median:10.3f} s   ({low:.3f}..{high:.3f})", flush=True)
     for backend in ("vxlan", "host-gw"):
@@ -318,7 +320,7 @@ def _report(bench: Bench, options: argparse.Namespace) -> None:
     print(f"  resident with 100 peers          {bench.memory(100):8.1f} MiB", flush=True)
     for peers in map(int, options.fleets.split(",")):
         for backend in ("vxlan", "host-gw"):
-            rounds = [bench.fleet(backend, peers) for _ in range(options.rounds if peers <= 10000 else 1)]
+            rounds = [bench.fleet(backend, peers) for _attempt in range(options.rounds if peers <= 10000 else 1)]
             print(
                 f"  {peers:6d} peers programmed, {backend:8s}{statistics.median(rounds):8.3f} s   "
                 f"({min(rounds):.3f}..{max(rounds):.3f})",

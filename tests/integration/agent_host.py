@@ -182,7 +182,7 @@ class Host:
     @property
     def subnet(self) -> str:
         """The own subnet, such as 10.50.7.0/24."""
-        first, _, length = self.subnet_env["FLANNEL_SUBNET"].partition("/")
+        first, _unused, length = self.subnet_env["FLANNEL_SUBNET"].partition("/")
         return f"{first.rpartition('.')[0]}.{int(first.rpartition('.')[2]) - 1}/{length}"
 
     def routes(self) -> dict[str, str]:
@@ -247,8 +247,8 @@ class Container:
     def __init__(self, host: Host) -> None:
         self.namespace = Namespace()
         bip, mtu = host.subnet_env["FLANNEL_SUBNET"], host.subnet_env["FLANNEL_MTU"]
-        gateway, _, length = bip.partition("/")
-        start, _, last = gateway.rpartition(".")
+        gateway, _unused, length = bip.partition("/")
+        start, _unused, last = gateway.rpartition(".")
         self.address = f"{start}.{int(last) + 1}"
         host.ip("link", "add", "docker0", "up", "type", "bridge")
         host.ip("address", "add", bip, "dev", "docker0")
@@ -281,7 +281,7 @@ class Container:
 def lost(stream: subprocess.Popen[str]) -> tuple[int, int]:
     """Interrupt a stream; return how many packets it sent up to its last answer, and how many of those were lost."""
     stream.send_signal(signal.SIGINT)
-    output, _ = stream.communicate(timeout=PATIENCE)
+    output, _unused = stream.communicate(timeout=PATIENCE)
     answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", output)}
     assert answered, output
     return max(answered), max(answered) - len(answered)

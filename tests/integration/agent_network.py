@@ -58,7 +58,7 @@ class Network:
 
     def leases(self) -> dict[str, dict[str, Any]]:
         """Return every lease's value by its subnet."""
-        items, _ = self.store.snapshot(f"{self.prefix}/subnets")
+        items, _unused = self.store.snapshot(f"{self.prefix}/subnets")
         return {key.rpartition("/")[2].replace("-", "/"): json.loads(item.value) for key, item in items.items()}
 
     def lease_item(self, subnet: str) -> Item:

@@ -61,7 +61,7 @@ def _openssl(folder: Path, arguments: str) -> None:
 
 def free_ports(count: int) -> list[int]:
     """Return ports of 127.0.0.1 that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _attempt in range(count)]
     try:
         for one in sockets:
             one.bind(("127.0.0.1", 0))

@@ -52,7 +52,7 @@ class Lan:
     def __init__(self, count: int) -> None:
         """Make the switch and so many hosts."""
         self.switch = Namespace()
-        self.hosts = [Namespace() for _ in range(count)]
+        self.hosts = [Namespace() for _attempt in range(count)]
         self.addresses = [f"192.0.2.{11 + number}" for number in range(count)]
         self.switch.command("ip", "link", "add", "br0", "up", "type", "bridge")
         for number, (host, address) in enumerate(zip(self.hosts, self.addresses)):

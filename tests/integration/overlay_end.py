@@ -93,7 +93,7 @@ def reaches(one: End, other: End, size: int = 100) -> bool:
     receiver = one.host.run(_bound, str(one.subnet.host(1)))
     answerer = other.host.run(_bound, str(other.subnet.host(1)))
     with receiver, answerer:
-        for _ in range(10):
+        for _attempt in range(10):
             try:
                 receiver.sendto(payload, answerer.getsockname())
             except OSError:

@@ -36,7 +36,7 @@ class Relay:
 
     def _run(self) -> None:
         while True:
-            for key, _ in self._selector.select():
+            for key, _unused in self._selector.select():
                 if key.fileobj is self._woken:
                     self._end()
                     return
@@ -46,7 +46,7 @@ class Relay:
                     self._pass_on(key.fileobj)
 
     def _accept(self) -> None:
-        near, _ = self._listener.accept()
+        near, _unused = self._listener.accept()
         try:
             far = socket.create_connection(self._target)
         except OSError:

@@ -39,7 +39,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     def command(*words: str) -> str:
         result = subprocess.run(
-            [BIN / words[0], *words[1:]], cwd=home, env=environment, text=True, capture_output=True, timeout=120
+            [BIN / words[0], *words[1:]],
+            cwd=home,
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=120,
+            check=False,
         )
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout

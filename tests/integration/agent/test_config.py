@@ -153,7 +153,7 @@ def test_a_changed_config_is_followed_in_place(
 
 def test_a_backend_changed_there_and_back_leaves_nothing_of_either(fleet: Fleet, network: Network) -> None:
     network.configure()
-    one, _ = fleet.joined(2)
+    one, _unused = fleet.joined(2)
     until(fleet.know_each_other, "routes on both")
     before, subnet = one.routes(), one.subnet
     for number, backend in enumerate(("host-gw", "vxlan"), 1):

@@ -63,11 +63,11 @@ def test_garbage_of_every_kind_is_told_of_once_and_good_leases_work_at_once(host
     network.delete("subnets/10.50.140.0-24")
     host.wait_said("leases: mended")
     before = host.dataplane()
-    for name, (text, _) in GARBAGE.items():
+    for name, (text, _unused) in GARBAGE.items():
         network.put(f"subnets/{name}", text, 3600)
     network.lease("10.50.202.0/24", "192.0.2.202", "0e:00:00:00:00:ca")
     assert until(lambda: "10.50.202.0/24" in host.routes(), "the good peer") < 2
-    for _, complaint in GARBAGE.values():
+    for _unused, complaint in GARBAGE.values():
         host.wait_said(complaint)
     network.delete("subnets/10.50.202.0-24")
     until(

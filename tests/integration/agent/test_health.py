@@ -115,7 +115,7 @@ def test_a_wrong_password_is_one_clear_error(fleet: Fleet, network: Network, own
 def test_a_client_that_says_nothing_keeps_nobody_from_being_answered(host: Host, network: Network) -> None:
     network.configure()
     host.join(*HEALTH)
-    silent = [host.namespace.run(lambda: socket.create_connection(("127.0.0.1", 8099))) for _ in range(20)]
+    silent = [host.namespace.run(lambda: socket.create_connection(("127.0.0.1", 8099))) for _attempt in range(20)]
     assert host.http("/healthz")[0] == 200
     for one in silent:
         one.close()

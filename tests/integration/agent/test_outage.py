@@ -131,7 +131,7 @@ def test_an_address_changed_while_etcd_is_away_keeps_the_subnet_over_two_restart
     own_etcd.kill()
     host.ip("address", "delete", f"{host.address}/24", "dev", "eth0")
     host.ip("address", "add", "192.0.2.77/24", "dev", "eth0")
-    for _ in range(2):
+    for _attempt in range(2):
         host.join()
         host.stop(signal.SIGKILL)
     own_etcd.restart()

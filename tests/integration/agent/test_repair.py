@@ -65,7 +65,7 @@ def test_an_interface_that_comes_back_as_another_is_taken_up_with_the_same_subne
     fleet: Fleet, network: Network
 ) -> None:
     network.configure()
-    one, _ = fleet.joined(2)
+    one, _unused = fleet.joined(2)
     until(fleet.know_each_other, "routes on both")
     subnet, mac = one.subnet, one.mac()
     fleet.replace_interface(one)

@@ -147,7 +147,7 @@ def test_next_hops_flushed_by_hand_are_made_again(fleet: Fleet, next_hops: bool 
 
 def settle(one: End, *peers: End) -> None:
     """Look again as often as something is heard, as the agent does; two or three rounds must be enough."""
-    for _ in range(3):
+    for _attempt in range(3):
         if not one.monitor.drain():
             return
         one.converge(*peers)

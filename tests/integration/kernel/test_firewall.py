@@ -268,7 +268,7 @@ def source_seen(sender: Namespace, receiver: Namespace, address: str) -> str | N
     with receiver.run(datagram_socket) as server, sender.run(datagram_socket) as client:
         server.bind((address, 0))
         server.settimeout(0.2)
-        for _ in range(5):
+        for _attempt in range(5):
             client.sendto(b"who am I", server.getsockname())
             with contextlib.suppress(TimeoutError):
                 source: str = server.recvfrom(64)[1][0]
@@ -305,13 +305,13 @@ def test_only_what_leaves_the_overlay_is_masqueraded(fleet: tuple[Lan, list[Name
 
 
 def test_without_masquerading_a_container_is_seen_as_itself_outside(fleet: tuple[Lan, list[Namespace]]) -> None:
-    lan, (one, _) = fleet
+    lan, (one, _unused) = fleet
     lan.hosts[0].run(firewall(ip_masq=False).apply)
     assert source_seen(one, lan.hosts[2], lan.addresses[2]) == "10.50.1.2"
 
 
 def test_a_packet_with_the_mark_of_kubernetes_keeps_its_source(fleet: tuple[Lan, list[Namespace]]) -> None:
-    lan, (one, _) = fleet
+    lan, (one, _unused) = fleet
     lan.hosts[0].run(firewall().apply)
     iptables(lan.hosts[0], "-t mangle -A PREROUTING -j MARK --set-mark 0x4000")
     assert source_seen(one, lan.hosts[2], lan.addresses[2]) == "10.50.1.2"

@@ -50,7 +50,7 @@ def use(connection: EtcdConnection, folder: str) -> None:
     """Write, read and watch over a connection."""
     store = connect(connection)
     try:
-        _, revision = store.snapshot(folder)
+        _unused, revision = store.snapshot(folder)
         store.create(f"{folder}/a", "1", 300)
         assert brief(collect(store.watch(folder, revision, 1.0), 1)) == ["a=1"]
     finally:
@@ -190,7 +190,7 @@ def test_a_wrong_or_missing_user_is_named_and_the_password_never_is(
 
 def test_a_token_that_is_no_longer_valid_is_renewed_for_calls_and_watches(guarded: EtcdServer, folder: str) -> None:
     store = connect(EtcdConnection(guarded.endpoints, "v3", username="root", password=PASSWORD))
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     void_tokens(guarded)
     watch = store.watch(folder, revision, 0.2)
     assert next(watch) == []
@@ -215,7 +215,7 @@ def test_a_user_without_permission_is_told_what_to_grant(guarded: EtcdServer, fo
     guarded.etcdctl("role", "grant-permission", "reader", "read", folder + "/", folder + "0", user=root)
     guarded.etcdctl("user", "grant-role", "reader", "reader", user=root)
     store = connect(EtcdConnection(guarded.endpoints, "v3", username="reader", password="r3ader"))
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     with pytest.raises(AuthenticationError, match=r"'reader'.*grant"):
         store.create(f"{folder}/a", "1", 300)
     with pytest.raises(AuthenticationError, match=r"'reader'.*grant"):

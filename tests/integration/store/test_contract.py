@@ -181,7 +181,7 @@ def test_replacing_begins_the_time_to_live_anew(store: Store, folder: str) -> No
 
 
 def test_a_key_expires_and_its_watchers_are_told(store: Store, folder: str) -> None:
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     store.create(f"{folder}/a", "1", 1)
     events = collect(store.watch(folder, revision, 1.0), 2)
     assert brief(events) == ["a=1", "-a"]
@@ -191,9 +191,9 @@ def test_a_key_expires_and_its_watchers_are_told(store: Store, folder: str) -> N
 
 def test_a_key_kept_alive_outlives_its_time_without_an_event(store: Store, folder: str) -> None:
     item = store.create(f"{folder}/a", "1", 2)
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     watch = store.watch(folder, revision, 0.5)
-    for _ in range(6):  # three seconds in all
+    for _attempt in range(6):  # three seconds in all
         item = store.keep_alive(item, 2)
         assert next(watch) == []
     assert store.get(f"{folder}/a") is not None

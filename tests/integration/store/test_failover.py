@@ -69,7 +69,7 @@ def test_a_write_whose_answer_is_lost_says_that_it_may_have_been_made(
 
 
 def test_a_watch_goes_on_at_another_member_and_misses_nothing(healthy: EtcdServer, store: Store, folder: str) -> None:
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     watch = store.watch(folder, revision, 0.2)
     other = connect(EtcdConnection(healthy.endpoints[1:], api=store.api, timeout=TIMEOUT))
     other.create(f"{folder}/before", "1", None)
@@ -97,7 +97,7 @@ def test_without_a_quorum_every_endpoint_is_named_with_its_reason(
 
 def test_a_v3_watch_on_a_member_that_lost_its_leader_moves_on(healthy: EtcdServer, folder: str) -> None:
     store = connect(EtcdConnection(healthy.endpoints, api="v3", timeout=TIMEOUT))
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     watch = store.watch(folder, revision, 0.2)
     assert next(watch) == []
     # Alive, yet cut off: both others are frozen, so the first one knows no leader and would stay silent for ever.

@@ -21,7 +21,7 @@ from watching import LIMIT, brief, collect
 
 
 def test_changes_arrive_once_and_in_order_and_siblings_do_not(store: Store, folder: str) -> None:
-    _, revision = store.snapshot(f"{folder}/subnets")
+    _unused, revision = store.snapshot(f"{folder}/subnets")
     a = store.create(f"{folder}/subnets/a", "1", None)
     store.create(f"{folder}/subnets-old/a", "1", None)
     store.create(f"{folder}/config", "1", None)
@@ -35,7 +35,7 @@ def test_changes_arrive_once_and_in_order_and_siblings_do_not(store: Store, fold
 
 
 def test_a_quiet_watch_yields_nothing_after_the_time_asked_for(store: Store, folder: str) -> None:
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     watch = store.watch(folder, revision, 0.2)
     began = time.monotonic()
     assert [next(watch), next(watch)] == [[], []]
@@ -83,7 +83,7 @@ def test_snapshot_and_watch_together_miss_nothing_under_concurrent_writes(
 
 
 def test_a_put_wakes_the_watcher_within_a_millisecond_or_so(store: Store, folder: str) -> None:
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     arrived: list[float] = []
     ready = threading.Event()
 
@@ -126,7 +126,7 @@ def test_a_v3_watch_from_a_compacted_revision_asks_for_a_new_snapshot(etcd: Etcd
 
 def test_a_v2_watch_from_a_cleared_index_asks_for_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:
     store = connect(EtcdConnection(etcd.endpoints, api="v2"))
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     item = store.create(f"{folder}-elsewhere/a", "0", 300)
     for number in range(1010):  # etcd keeps a thousand events
         item = store.replace(item, str(number), 300)
@@ -138,7 +138,7 @@ def test_a_v2_watch_from_a_cleared_index_asks_for_a_new_snapshot(etcd: EtcdServe
 def test_the_removal_of_a_whole_v2_folder_asks_for_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:
     store = connect(EtcdConnection(etcd.endpoints, api="v2"))
     store.create(f"{folder}/subnets/a", "1", None)
-    _, revision = store.snapshot(f"{folder}/subnets")
+    _unused, revision = store.snapshot(f"{folder}/subnets")
     etcd.etcdctl("rm", "--recursive", folder, api="2")
     with pytest.raises(CompactedError, match="folder"):
         collect(store.watch(f"{folder}/subnets", revision, 1.0), 1)
@@ -150,14 +150,14 @@ def test_the_removal_of_a_whole_v3_prefix_is_an_event_for_each_key(etcd: EtcdSer
     store = connect(EtcdConnection(etcd.endpoints, api="v3"))
     for name in "abc":
         store.create(f"{folder}/{name}", "1", None)
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     etcd.etcdctl("del", "--prefix", folder)
     assert brief(collect(store.watch(folder, revision, 1.0), 3)) == ["-a", "-b", "-c"]
     store.close()
 
 
 def test_closing_the_store_ends_a_watch_in_another_thread(store: Store, api: str, folder: str) -> None:
-    _, revision = store.snapshot(folder)
+    _unused, revision = store.snapshot(folder)
     ended: list[StoreError] = []
     watching = threading.Event()
     poll = 60.0 if api == "v3" else 1.0  # a long poll of v2 lasts to its end
@@ -187,7 +187,7 @@ def test_a_server_killed_under_a_watch_is_reported_and_can_be_watched_again(api:
     with EtcdServer() as own:
         store = connect(EtcdConnection(own.endpoints, api=api))
         store.create(f"{folder}/a", "1", None)
-        _, revision = store.snapshot(folder)
+        _unused, revision = store.snapshot(folder)
         watch = store.watch(folder, revision, 0.5)
         assert next(watch) == []
         own.kill()
@@ -207,7 +207,7 @@ def test_a_server_that_lost_its_data_is_not_waited_for_in_silence(api: str, fold
         item = store.create(f"{folder}/a", "0", None)
         for number in range(20):
             item = store.replace(item, str(number), None)
-        _, revision = store.snapshot(folder)
+        _unused, revision = store.snapshot(folder)
         own.restart(wipe=True)
         with pytest.raises(CompactedError, match="behind"):
             collect(store.watch(folder, revision, 0.5), 1)

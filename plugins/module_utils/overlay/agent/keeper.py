@@ -61,12 +61,12 @@ class LeaseKeeper:
 
         Raise PoolExhaustedError when every subnet is held by others, LeaseError when each attempt lost its race.
         """
-        for _ in range(ATTEMPTS):
+        for _attempt in range(ATTEMPTS):
             try:
                 return self._acquire_once(config, claim, items)
             except (KeyExistsError, ChangedError, GoneError) as race:
                 log.info("another host was faster (%s); choosing again", race)
-                items, _ = self._store.snapshot(self._folder)
+                items, _unused = self._store.snapshot(self._folder)
         raise LeaseError(f"no subnet after {ATTEMPTS} attempts: other hosts write to {self._folder} without pause")
 
     def renew(self, held: HeldLease) -> HeldLease:

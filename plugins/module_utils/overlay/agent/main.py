@@ -77,7 +77,7 @@ def _serve(options: Options) -> int:
     EtcdSide(connection, options.etcd_prefix, options.subnet_lease_renew_margin * 60.0, identity, loop.inbox).start()
     threading.Thread(target=_pass_on, args=(monitor, loop.inbox), name="netlink", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.inbox.put(Stop()))
+        signal.signal(number, lambda *_unused: loop.inbox.put(Stop()))
     log.info("overlayd %s on %s, public IP %s", VERSION, identity.underlay.name, identity.public_ip_text)
     try:
         loop.run()

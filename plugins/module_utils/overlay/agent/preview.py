@@ -25,11 +25,11 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     identity = Identity(options, memory)
     prefix = options.etcd_prefix
     store = connect(connection, prefix)
-    items, _ = store.snapshot(prefix)
+    items, _unused = store.snapshot(prefix)
     config = read_config(store, prefix)
     leases = {key: item for key, item in items.items() if key.startswith(f"{prefix}/subnets/")}
     claim = identity.claim(config)
-    held = next((lease for lease, _ in own_leases(claim, leases) if config.fits(lease.subnet)), None)
+    held = next((lease for lease, _unused in own_leases(claim, leases) if config.fits(lease.subnet)), None)
     if held is not None:
         own = held.subnet
         print(f"# holds lease {held.key}")

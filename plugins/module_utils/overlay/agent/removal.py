@@ -76,7 +76,7 @@ def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | Non
 def _release(options: Options, connection: EtcdConnection, public_ip: int) -> None:
     store = connect(connection, options.etcd_prefix)
     keeper = LeaseKeeper(store, options.etcd_prefix, 0.0)
-    items, _ = store.snapshot(f"{options.etcd_prefix}/subnets")
+    items, _unused = store.snapshot(f"{options.etcd_prefix}/subnets")
     own = own_leases(Claim(public_ip, "", None), items)
     if not own:
         log.info("there is no lease of this host in etcd")

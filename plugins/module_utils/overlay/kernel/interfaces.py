@@ -102,11 +102,11 @@ def default_paths(netlink: Netlink) -> list[Path]:
         if error.errno == errno.ENOENT:
             return []  # the main table comes into being with its first route
         raise
-    return [path for _, path in sorted(found, key=lambda entry: entry[0])]
+    return [path for _unused, path in sorted(found, key=lambda entry: entry[0])]
 
 
 def _parse_link(buffer: bytes, start: int, end: int) -> Link:
-    _, _, _, index, flags, _ = LINK.unpack_from(buffer, start)
+    _unused, _unused, _unused, index, flags, _unused = LINK.unpack_from(buffer, start)
     found = attributes(buffer, start + LINK.size, end)
     information = found.get(_IFLA_LINKINFO, b"")
     inner = attributes(information, 0, len(information))
@@ -123,7 +123,7 @@ def _parse_link(buffer: bytes, start: int, end: int) -> Link:
 
 
 def _parse_address(buffer: bytes, start: int, end: int) -> InterfaceAddress:
-    _, length, flags, scope, index = ADDRESS.unpack_from(buffer, start)
+    _unused, length, flags, scope, index = ADDRESS.unpack_from(buffer, start)
     found = attributes(buffer, start + ADDRESS.size, end)
     value = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS, b"")
     flags = _number(found[_IFA_FLAGS]) if _IFA_FLAGS in found else flags
@@ -141,7 +141,7 @@ def _parse_path(buffer: bytes, start: int, end: int) -> Path:
 
 
 def _parse_default(buffer: bytes, start: int, end: int) -> tuple[int, Path] | None:
-    _, length, _, _, table, _, _, kind, _ = ROUTE.unpack_from(buffer, start)
+    _family, length, _source, _tos, table, _protocol, _scope, kind, _flags = ROUTE.unpack_from(buffer, start)
     if length or table != MAIN_TABLE or kind != _RTN_UNICAST:
         return None
     found = attributes(buffer, start + ROUTE.size, end)

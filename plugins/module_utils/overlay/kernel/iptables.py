@@ -77,7 +77,7 @@ def read_tables(needed: Collection[str]) -> Tables:
     chains: dict[str, list[Rule]] = {}
     for line in _run(["iptables-save"]).splitlines():
         if line.startswith("-A "):
-            _, chain, *rule = line.split(" ", 2)
+            _unused, chain, *rule = line.split(" ", 2)
             chains.setdefault(chain, []).append(Rule("".join(rule)))
         elif line.startswith("*"):
             chains = tables.setdefault(line[1:], {})

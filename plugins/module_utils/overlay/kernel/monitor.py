@@ -88,7 +88,7 @@ class Monitor:
         """Put the program that fits the present state in the place of the one before."""
         instructions = program(self._watched, with_fdb=not self._is_muted)
         code = array("B", b"".join(instructions))
-        address, _ = code.buffer_info()
+        address, _unused = code.buffer_info()
         try:
             # struct sock_fprog: how many instructions, where they are.
             self._socket.setsockopt(

@@ -118,7 +118,7 @@ class Netlink:
 
         A dump during which the table changed is taken again. Raise NetlinkError when the kernel refuses.
         """
-        for _ in range(_DUMP_ATTEMPTS):
+        for _attempt in range(_DUMP_ATTEMPTS):
             rows, refused = self._converse(kind, NLM_F_DUMP, body, parse)
             if refused is None:
                 return [row for row in rows if row is not None]
@@ -138,7 +138,7 @@ class Netlink:
                 buffer = self._socket.recv(_LONGEST_DUMP_MESSAGE)
                 position, end = 0, len(buffer)
                 while position < end:
-                    length, answer, given, _, _ = HEADER.unpack_from(buffer, position)
+                    length, answer, given, _unused, _unused = HEADER.unpack_from(buffer, position)
                     interrupted |= given & NLM_F_DUMP_INTR
                     body_start = position + HEADER.size
                     if answer in (_ERROR, _DONE):
@@ -162,7 +162,7 @@ class Netlink:
         """Note the refusals in a buffer; return whether the fence was among the answers."""
         position = 0
         while position < len(buffer):
-            length, kind, flags, sequence, _ = HEADER.unpack_from(buffer, position)
+            length, kind, flags, sequence, _unused = HEADER.unpack_from(buffer, position)
             if kind == _ERROR:
                 if sequence == _FENCE_SEQUENCE:
                     return True

@@ -139,7 +139,7 @@ class Observation:
                 self._sort_route(row, ifindex, gateway)
 
     def _sort_route(self, row: RouteRow, ifindex: int, gateway: int) -> None:
-        first, length, protocol, kind, tos, metric, next_hop, _, _ = row
+        first, length, protocol, kind, tos, metric, next_hop, _unused, _unused = row
         subnet = Subnet(first, length)
         is_plain_shape = kind == UNICAST and gateway and not metric and not tos
         is_our_way = not next_hop or (self._by_hops and next_hop == hop_identifier(subnet))
@@ -152,7 +152,7 @@ class Observation:
     def _unused(self, hops: Mapping[int, HopRow]) -> Iterator[int]:
         """Yield the ids of our next hops that no route of ours goes by."""
         used = {hop_identifier(subnet) for subnet in self._routes}
-        for identifier, protocol, ifindex, _ in hops.values():
+        for identifier, protocol, ifindex, _unused in hops.values():
             ours = protocol == PROTOCOL and (ifindex in self._own or self._network.has(identifier))
             if ours and not (self._by_hops and identifier in used):
                 yield identifier

@@ -79,7 +79,7 @@ class ForeignRoute(NamedTuple):
         return (self.route.gateway, self.route.device) == (wanted.gateway, wanted.device)
 
     def __str__(self) -> str:
-        subnet, gateway, device, _ = self.route
+        subnet, gateway, device, _unused = self.route
         via = f" via {format_ipv4(gateway)}" if gateway else ""
         return f"{subnet}{via} dev {device}" if device else f"{subnet}{via}"
 

@@ -214,7 +214,9 @@ def ask_hops() -> bytes:
 def read_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
     """Return interface index, address and MAC of a permanent neighbour; None for any other."""
     if end - start >= _READ_NEIGHBOUR.size:
-        _, ifindex, state, _, _, dst, address, lladdr, mac = _READ_NEIGHBOUR.unpack_from(buffer, start)
+        _unused, ifindex, state, _unused, _unused, dst, address, lladdr, mac = _READ_NEIGHBOUR.unpack_from(
+            buffer, start
+        )
         if not state & NUD_PERMANENT:
             return None
         if dst == _DST and lladdr == _LLADDR:
@@ -228,7 +230,7 @@ def read_fdb(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | No
     The destination is 0, as no row of ours has it, where the row also names another port, VNI or interface.
     """
     if end - start == _USUAL_FDB_SIZE:
-        _, ifindex, state, _, _, lladdr, mac, dst, destination = _READ_FDB.unpack_from(buffer, start)
+        _unused, ifindex, state, _unused, _unused, lladdr, mac, dst, destination = _READ_FDB.unpack_from(buffer, start)
         if not state & NUD_PERMANENT:
             return None
         if lladdr == _LLADDR and dst == _DST:
@@ -236,12 +238,12 @@ def read_fdb(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | No
     row = _read_any_neighbour(buffer, start, end)
     if row is None or not attributes(buffer, start + _NEIGHBOUR.size, end).keys() & _NDA_DETOURS:
         return row
-    ifindex, _, mac = row
+    ifindex, _unused, mac = row
     return ifindex, 0, mac
 
 
 def _read_any_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
-    _, ifindex, state, _, _ = _NEIGHBOUR.unpack_from(buffer, start)
+    _unused, ifindex, state, _unused, _unused = _NEIGHBOUR.unpack_from(buffer, start)
     found = attributes(buffer, start + _NEIGHBOUR.size, end)
     address, mac = found.get(_NDA_DST, b""), found.get(_NDA_LLADDR, b"")
     if not state & NUD_PERMANENT or len(address) != 4 or len(mac) != 6:
@@ -252,10 +254,12 @@ def _read_any_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, 
 def read_hop(buffer: bytes, start: int, end: int) -> HopRow:
     """Return a next hop; interface and gateway are 0 for groups and black holes."""
     if end - start == _READ_HOP.size:
-        _, _, protocol, _, one, identifier, two, ifindex, three, gateway = _READ_HOP.unpack_from(buffer, start)
+        _unused, _unused, protocol, _unused, one, identifier, two, ifindex, three, gateway = _READ_HOP.unpack_from(
+            buffer, start
+        )
         if one == _HOP_ID and two == _HOP_OIF and three == _HOP_GATEWAY:
             return HopRow(identifier, protocol, ifindex, int.from_bytes(gateway, "big"))
-    _, _, protocol, _ = _NEXT_HOP.unpack_from(buffer, start)
+    _unused, _unused, protocol, _unused = _NEXT_HOP.unpack_from(buffer, start)
     found = attributes(buffer, start + _NEXT_HOP.size, end)
     gateway = found.get(_NHA_GATEWAY, b"")
     return HopRow(
@@ -270,13 +274,15 @@ def read_route(buffer: bytes, start: int, end: int) -> RouteRow | None:
     """Return a route; None where it is not of the main table. By a next hop, interface and gateway are 0."""
     if end - start >= _READ_HOP_ROUTE.size:
         (
-            _, length, _, tos, _, protocol, _, kind, _, table, title, first, one, next_hop
+            _family, length, _source, tos, _table, protocol, _scope, kind, _flags,
+            table, title, first, one, next_hop,
         ) = _READ_HOP_ROUTE.unpack_from(buffer, start)  # fmt: skip
         if table == _ROUTE_TABLE and title == _ROUTE_DST and one == _ROUTE_NH_ID:
             return RouteRow(int.from_bytes(first, "big"), length, protocol, kind, tos, 0, next_hop, 0, 0)
     if end - start == _READ_PLAIN_ROUTE.size:
         (
-            _, length, _, tos, _, protocol, _, kind, _, table, title, first, one, gateway, two, ifindex
+            _family, length, _source, tos, _table, protocol, _scope, kind, _flags,
+            table, title, first, one, gateway, two, ifindex,
         ) = _READ_PLAIN_ROUTE.unpack_from(buffer, start)  # fmt: skip
         if table == _ROUTE_TABLE and title == _ROUTE_DST and one == _ROUTE_GATEWAY and two == _ROUTE_OIF:
             way = int.from_bytes(gateway, "big")
@@ -285,7 +291,7 @@ def read_route(buffer: bytes, start: int, end: int) -> RouteRow | None:
 
 
 def _read_any_route(buffer: bytes, start: int, end: int) -> RouteRow | None:
-    _, length, _, tos, table, protocol, _, kind, _ = ROUTE.unpack_from(buffer, start)
+    _family, length, _source, tos, table, protocol, _scope, kind, _flags = ROUTE.unpack_from(buffer, start)
     found = attributes(buffer, start + ROUTE.size, end)
     if _number(found.get(_RTA_TABLE)) not in (MAIN_TABLE, 0) or table != MAIN_TABLE:
         return None

@@ -88,7 +88,7 @@ class Response:
             raise ProtocolError("the answer is not HTTP")
         self.status = int(words[1])
         pairs = (line.partition(":") for line in lines)
-        headers = {name.strip().lower(): value.strip().lower() for name, _, value in pairs}
+        headers = {name.strip().lower(): value.strip().lower() for name, _unused, value in pairs}
         self.reusable = words[0] != "HTTP/1.0" and headers.get("connection") != "close"
         self._choose_framing(headers)
         return True
@@ -126,7 +126,7 @@ class Response:
         if line is None:
             return False
         try:
-            self._left = int(line.split(b";")[0], 16)
+            self._left = int(line.split(b";", maxsplit=1)[0], 16)
         except ValueError:
             raise ProtocolError("the answer has a bad chunk size") from None
         self._step = self._chunk if self._left else self._trailer

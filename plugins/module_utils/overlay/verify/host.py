@@ -48,7 +48,7 @@ def inspect_host(store: Store, prefix: str, subnet_file: str, bridge: str) -> Ho
         env = _read_env(subnet_file)
         report.network, report.subnet, report.mtu = str(env.network), str(env.subnet), env.mtu
         _look_at_bridge(report, env, bridge)
-        items, _ = store.snapshot(prefix)
+        items, _unused = store.snapshot(prefix)
         _look_at_kernel(report, env, prefix, items)
         report.problems += filter(None, [forwarding_problem()])
     except OverlayError as error:
@@ -89,7 +89,7 @@ def _look_at_kernel(report: HostReport, env: SubnetEnv, prefix: str, items: dict
         raise OverlayError(f"etcd does not have {what}; is --etcd-prefix right, and is overlayd running?")
     config = NetworkConfig.parse(config_item.value)
     own = parse_lease(lease_key(env.subnet), own_item.value)
-    underlay, _ = choose_underlay((), (), "", format_ipv4(own.public_ip))
+    underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
     report.backend, report.public_ip, report.underlay = own.backend_type, format_ipv4(own.public_ip), underlay.name
     backend = backend_for(config, underlay, env.subnet, _own_mac(own))
     if env.mtu != backend.mtu:

@@ -139,10 +139,10 @@ def _answered(raw: socket.socket, address: str, identifier: int, sequence: int, 
             return False
         raw.settimeout(left)
         try:
-            packet, (sender, _) = raw.recvfrom(65535)
+            packet, (sender, _unused) = raw.recvfrom(65535)
         except socket.timeout:
             return False
         start = (packet[0] & 0x0F) * 4
-        kind, _, _, its_identifier, its_sequence = _ECHO.unpack_from(packet, start)
+        kind, _unused, _unused, its_identifier, its_sequence = _ECHO.unpack_from(packet, start)
         if (sender, kind, its_identifier, its_sequence) == (address, _ECHO_REPLY, identifier, sequence):
             return True

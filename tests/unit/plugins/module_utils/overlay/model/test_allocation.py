@@ -58,10 +58,10 @@ def test_free_subnets_agree_with_trying_every_one() -> None:
     draw = random.Random(5)
     config = config_of(', "SubnetLen": 26, "SubnetMin": "10.5.2.64", "SubnetMax": "10.5.9.0"')
     every = [Subnet(config.subnet_min.first + 64 * step, 26) for step in range(config.capacity)]
-    for _ in range(200):
+    for _attempt in range(200):
         taken = [
             Subnet.of(config.network.first + draw.randrange(4096), draw.choice([20, 23, 24, 25, 26, 27, 30, 32]))
-            for _ in range(draw.randrange(12))
+            for _attempt in range(draw.randrange(12))
         ]
         expected = [subnet for subnet in every if not any(subnet.overlaps(other) for other in taken)]
         assert free_subnets(config, taken, limit=len(every)) == expected
@@ -79,7 +79,7 @@ def test_a_held_or_unfitting_previous_subnet_is_not_taken_again(previous: str) -
 
 
 def test_hosts_that_start_together_draw_different_subnets() -> None:
-    drawn = {choose_subnet(config_of(), []) for _ in range(200)}
+    drawn = {choose_subnet(config_of(), []) for _attempt in range(200)}
     assert len(drawn) > 50
     assert drawn <= set(free_subnets(config_of(), []))
 

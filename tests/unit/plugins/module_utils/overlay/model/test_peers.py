@@ -62,10 +62,10 @@ def test_of_two_leases_of_other_lengths_that_overlap_the_lower_is_kept() -> None
 
 def test_whatever_stands_in_etcd_peers_never_overlap_and_nobody_is_forgotten() -> None:
     draw = random.Random(7)
-    for _ in range(300):
+    for _attempt in range(300):
         subnets = {
             Subnet.of(CONFIG.network.first + draw.randrange(1 << 13), draw.choice([20, 22, 23, 24, 24, 24, 25, 26]))
-            for _ in range(draw.randrange(25))
+            for _attempt in range(draw.randrange(25))
         }
         leases = [SubnetLease(subnet, parse_ipv4("192.0.2.7")) for subnet in subnets]
         draw.shuffle(leases)
