@@ -59,7 +59,9 @@ def machine_id() -> str:
 
 def memory_file(state_dir: str, prefix: str) -> Path:
     """Return where the state of one overlay network is kept."""
-    return Path(state_dir) / (prefix.strip("/").replace("/", "-") + ".json")
+    # No two prefixes may share a name: /a/b and /a-b are two networks.
+    name = prefix.strip("/").replace("%", "%25").replace("-", "%2D").replace("/", "-")
+    return Path(state_dir) / f"{name}.json"
 
 
 def recall(path: Path) -> Memory | None:

@@ -108,7 +108,9 @@ class PeerTable:
         self._problems.update(twins)
         self.rows = {}
         self._macs.clear()
-        self._entangled = any("&" in name or not self._config.fits(lease.subnet) for name, lease in held.items())
+        self._entangled = any(
+            "&" in name or not self._config.fits(lease.subnet) for name, lease in self._leases.items()
+        )
         destinations: dict[bytes, int] = {}
         for subnet, lease in peers.items():
             rows = self._rows(lease)

@@ -1,0 +1,163 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lease keeper against a real etcd, over both APIs: renewal nobody hears of, races, and claims that cross."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from agent_host import until
+from agent_network import Network
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.keeper import (
+    Claim,
+    HeldLease,
+    LeaseKeeper,
+    own_leases,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import PoolExhaustedError
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import ChangedError, GoneError
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
+from etcd_server import EtcdServer
+
+HOSTS = 50
+
+
+@pytest.fixture(params=["v3", "v2"])
+def api(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def network(etcd: EtcdServer, api: str) -> Iterator[Network]:
+    network = Network(etcd.endpoints[0], api)
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def open_store(etcd: EtcdServer, api: str) -> Iterator[Callable[[], Store]]:
+    """Opens a store as another process would."""
+    opened: list[Store] = []
+
+    def open_one() -> Store:
+        opened.append(connect(EtcdConnection(etcd.endpoints, api=api, timeout=30)))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+def config(**keys: object) -> NetworkConfig:
+    """Return a network of these keys."""
+    return NetworkConfig.parse(json.dumps({"Network": "10.50.0.0/16", "Backend": {"Type": "host-gw"}, **keys}))
+
+
+def claim(number: int, previous: str = "", previous_ip: str = "") -> Claim:
+    """Return what host number says of itself."""
+    subnet = Subnet.parse(previous) if previous else None
+    return Claim(parse_ipv4(f"192.0.2.{number}"), "host-gw", None, subnet, parse_ipv4(previous_ip or "192.0.2.250"))
+
+
+def join(store: Store, network: Network, number: int, **keys: object) -> HeldLease:
+    """Join as a host that knows nothing."""
+    items, _ = store.snapshot(f"{network.prefix}/subnets")
+    return LeaseKeeper(store, network.prefix, 60).acquire(config(**keys), claim(number), items)
+
+
+def test_a_lease_outlives_its_time_by_renewals_that_no_watcher_hears_of(network: Network) -> None:
+    keeper = LeaseKeeper(network.store, network.prefix, margin=2, ttl=3)
+    held = keeper.acquire(config(), claim(1), {})
+    _, revision = network.store.snapshot(network.prefix)
+    start, renewals = time.monotonic(), 0
+    for events in network.store.watch(network.prefix, revision, 0.2):
+        assert events == []
+        if time.monotonic() > start + 6:
+            break
+        if held.renew_at is not None and time.monotonic() >= held.renew_at:
+            held, renewals = keeper.renew(held), renewals + 1
+    assert renewals >= 4
+    assert list(network.leases()) == [str(held.lease.subnet)]
+    until(lambda: network.leases() == {}, "the lease to end without renewals", 6)
+    with pytest.raises(GoneError):
+        keeper.renew(held)
+
+
+def test_a_renewal_of_what_another_took_is_refused(network: Network) -> None:
+    keeper = LeaseKeeper(network.store, network.prefix, 60)
+    held = keeper.acquire(config(), claim(1), {})
+    network.lease(str(held.lease.subnet), "192.0.2.99")
+    with pytest.raises((ChangedError, GoneError)):
+        keeper.renew(held)
+    assert [lease["PublicIP"] for lease in network.leases().values()] == ["192.0.2.99"]
+
+
+@pytest.mark.parametrize("last", ["10.50.255.0", "10.50.50.0"], ids=["room for all", "just enough"])
+def test_fifty_hosts_that_start_at_once_all_get_a_subnet_of_their_own(
+    network: Network, open_store: Callable[[], Store], last: str
+) -> None:
+    stores = [open_store() for _ in range(HOSTS)]
+    with ThreadPoolExecutor(HOSTS) as pool:
+        joined = [pool.submit(join, store, network, number, SubnetMax=last) for number, store in enumerate(stores, 1)]
+        held = [future.result(timeout=60) for future in joined]
+    assert len({one.lease.subnet for one in held}) == HOSTS
+    leases = network.leases()
+    assert {str(one.lease.subnet) for one in held} == set(leases)
+    assert {lease["PublicIP"] for lease in leases.values()} == {f"192.0.2.{number}" for number in range(1, HOSTS + 1)}
+
+
+def test_the_host_for_which_no_subnet_is_left_is_told_so(network: Network) -> None:
+    for number in (1, 2, 3):
+        join(network.store, network, number, SubnetMax="10.50.3.0")
+    with pytest.raises(PoolExhaustedError, match="out of subnets: all 3"):
+        join(network.store, network, 4, SubnetMax="10.50.3.0")
+    assert len(network.leases()) == 3
+
+
+def test_a_garbage_key_holds_its_subnet(network: Network) -> None:
+    network.put("subnets/10.50.1.0-24", "garbage")
+    held = join(network.store, network, 1, SubnetMax="10.50.2.0")
+    assert str(held.lease.subnet) == "10.50.2.0/24"
+
+
+def test_two_hosts_that_swapped_their_addresses_keep_their_subnets(network: Network) -> None:
+    network.lease("10.50.1.0/24", "192.0.2.1")
+    network.lease("10.50.2.0/24", "192.0.2.2")
+    for _ in range(2):
+        for number, subnet, old in ((1, "10.50.2.0/24", "192.0.2.2"), (2, "10.50.1.0/24", "192.0.2.1")):
+            items, _ = network.store.snapshot(f"{network.prefix}/subnets")
+            keeper = LeaseKeeper(network.store, network.prefix, 60)
+            held = keeper.acquire(config(), claim(number, subnet, old), items)
+            assert str(held.lease.subnet) == subnet
+    assert {subnet: lease["PublicIP"] for subnet, lease in network.leases().items()} == {
+        "10.50.1.0/24": "192.0.2.2",
+        "10.50.2.0/24": "192.0.2.1",
+    }
+
+
+def test_the_former_subnet_of_a_host_is_not_taken_from_one_who_holds_it_now(network: Network) -> None:
+    network.lease("10.50.9.0/24", "192.0.2.99")
+    items, _ = network.store.snapshot(f"{network.prefix}/subnets")
+    keeper = LeaseKeeper(network.store, network.prefix, 60)
+    held = keeper.acquire(config(), claim(1, "10.50.9.0/24"), items)
+    assert str(held.lease.subnet) != "10.50.9.0/24"
+    assert network.leases()["10.50.9.0/24"]["PublicIP"] == "192.0.2.99"
+
+
+def test_a_reservation_is_neither_renewed_nor_released(network: Network) -> None:
+    network.lease("10.50.9.0/24", "192.0.2.1", ttl=None)
+    items, _ = network.store.snapshot(f"{network.prefix}/subnets")
+    keeper = LeaseKeeper(network.store, network.prefix, 60)
+    held = keeper.acquire(config(), claim(1), items)
+    assert held.renew_at is None
+    assert keeper.renew(held) == held
+    assert not keeper.release(held.item)
+    assert network.lease_item("10.50.9.0/24").reservation
+    assert [lease.key for lease, _ in own_leases(claim(1), items)] == ["10.50.9.0-24"]

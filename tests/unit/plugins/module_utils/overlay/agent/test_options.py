@@ -1,0 +1,77 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""overlayd's command line reads like flannel's: dashes, values, variables, and which of them wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.options import parse_options
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--subnet-file=/a", "--iptables-resync=7", "--ip-masq"],
+        ["-subnet-file=/a", "-iptables-resync=7", "-ip-masq=true"],
+        ["--subnet-file", "/a", "--iptables-resync", "7", "--ip-masq=1"],
+        ["-subnet-file", "/a", "-iptables-resync", "7", "-ip-masq=T"],
+    ],
+)
+def test_one_dash_or_two_and_a_space_or_an_equals_sign_mean_the_same(arguments: Sequence[str]) -> None:
+    options = parse_options(arguments, {})
+    assert (options.subnet_file, options.iptables_resync, options.ip_masq) == ("/a", 7, True)
+
+
+def test_the_defaults_are_flannels() -> None:
+    options = parse_options([], {})
+    assert options.etcd_endpoints == "http://127.0.0.1:4001,http://127.0.0.1:2379"
+    assert options.etcd_prefix == "/coreos.com/network"
+    assert options.subnet_file == "/run/flannel/subnet.env"
+    assert (options.subnet_lease_renew_margin, options.iptables_resync, options.healthz_port) == (60, 5, 0)
+    assert (options.ip_masq, options.iptables_forward_rules, options.ip_masq_fully_random_disable) == (
+        False,
+        True,
+        False,
+    )
+    assert (options.iface, options.iface_regex) == ([], [])
+
+
+def test_every_flag_has_a_variable_and_the_command_line_wins() -> None:
+    environment = {"FLANNELD_ETCD_PREFIX": "/from/variable", "FLANNELD_IFACE": "eth1,eth2", "FLANNELD_IP_MASQ": "true"}
+    options = parse_options([], environment)
+    assert (options.etcd_prefix, options.iface, options.ip_masq) == ("/from/variable", ["eth1", "eth2"], True)
+    options = parse_options(["--etcd-prefix=/from/flag", "--iface=eth3", "--ip-masq=false"], environment)
+    assert (options.etcd_prefix, options.iface, options.ip_masq) == ("/from/flag", ["eth3"], False)
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    names = ("HEALTHZ_PORT", "IP_MASQ", "IFACE", "ETCD_PREFIX", "KUBE_SUBNET_MGR")
+    given = vars(parse_options([], {f"FLANNELD_{name}": "" for name in names}))
+    default = vars(parse_options([], {}))
+    assert {**given, "etcd_password": ""} == {**default, "etcd_password": ""}
+
+
+def test_repeatable_flags_keep_their_order() -> None:
+    options = parse_options(["--iface=eth1", "-iface", "192.0.2.7", "--iface-regex=^eth", "--iface-regex=bond"], {})
+    assert options.iface == ["eth1", "192.0.2.7"]
+    assert options.iface_regex == ["^eth", "bond"]
+
+
+@pytest.mark.parametrize("prefix", ["/a/b", "a/b", "/a/b/"])
+def test_a_prefix_is_taken_with_or_without_slashes_at_its_ends(prefix: str) -> None:
+    assert parse_options([f"--etcd-prefix={prefix}"], {}).etcd_prefix == "/a/b"
+
+
+def test_no_representation_shows_the_password() -> None:
+    options = parse_options([], {"FLANNELD_ETCD_PASSWORD": "secret-word"})
+    assert options.etcd_password.reveal() == "secret-word"
+    assert "secret-word" not in f"{options!r} {options.etcd_password!r} {options.etcd_password}"
+
+
+def test_a_refusal_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_options(["--frobnicate"], {})
+    assert left.value.code == 1
+    assert capsys.readouterr().err == ("overlayd: unrecognized arguments: --frobnicate; see overlayd --help\n")
