@@ -173,6 +173,13 @@ def test_the_mac_that_the_lease_tells_outlasts_the_device(host: Host, network: N
     assert route(host)(peers=[])["diff"][0].keys() == {"prepared"} and host.mac() == mac
 
 
+def test_a_host_that_was_set_up_once_knows_itself_by_its_subnet_file(host: Host, route: Module) -> None:
+    assert "there is no default route" in route(host)(fails=True, iface="")["msg"]
+    route(host)(iface="192.0.2.11")
+    again = route(host)(iface="")
+    assert not again["changed"] and (again["underlay"], again["subnet"]) == ("eth0", "10.50.1.0/24")
+
+
 def test_a_foreign_route_is_told_of_and_never_touched(host: Host, route: Module) -> None:
     host.ip("route", "add", "10.50.12.0/24", "via", "192.0.2.77")
     done = route(host)()
