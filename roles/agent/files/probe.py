@@ -28,13 +28,14 @@ def answer(command: str) -> tuple[int, str]:
 
 
 def main() -> None:
-    """Print the facts; the argument is the link to the installed release."""
+    """Print the facts; the arguments are the link to the installed release, and files that should be there."""
     link = Path(sys.argv[1])
     # A network namespace of its own leaves no trace, and has the kernel load the module where there is one.
     status, complaint = answer("unshare --net ip link add overlayd type vxlan id 1 dstport 8472")
     facts = {
         "python": list(sys.version_info[:2]),
         "release": str(link.readlink()) if link.is_symlink() else "",
+        "missing": [path for path in sys.argv[2:] if not Path(path).is_file()],
         "flanneld": answer("pgrep -x flanneld")[0] == 0,
         "vxlan_error": (complaint or f"status {status}") if status else "",
         "vxlan_is_module": answer("modinfo -n vxlan")[1].startswith("/"),
