@@ -259,8 +259,8 @@ class Container:
         self.namespace.command("ip", "route", "add", "default", "via", gateway)
 
     def reaches(self, other: Container, size: int = 56) -> bool:
-        """Whether a ping with so many bytes of payload, unfragmented, comes back within a second."""
-        command = ["ping", "-c1", "-W1", "-M", "do", "-s", str(size), other.address]
+        """Whether a ping with so many bytes of payload, unfragmented, comes back, the first one."""
+        command = ["ping", "-c1", "-W5", "-M", "do", "-s", str(size), other.address]
         return self.namespace.run(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
 
     def ping(self, address: str) -> bool:

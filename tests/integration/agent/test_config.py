@@ -47,7 +47,7 @@ def test_the_agent_waits_for_the_config_and_takes_it_up_within_a_second(host: Ho
     assert untouched(host)
     assert host.said("there is no network config") == 1
     network.configure()
-    assert until(lambda: host.subnet_file.exists(), "subnet file") < 1.6
+    assert until(host.subnet_file.exists, "subnet file") < 1.6
     host.wait_ready()
 
 

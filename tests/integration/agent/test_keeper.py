@@ -79,11 +79,11 @@ def test_a_lease_outlives_its_time_by_renewals_that_no_watcher_hears_of(network:
     start, renewals = time.monotonic(), 0
     for events in network.store.watch(network.prefix, revision, 0.2):
         assert events == []
-        if time.monotonic() > start + 6:
+        if time.monotonic() > start + 4:
             break
         if held.renew_at is not None and time.monotonic() >= held.renew_at:
             held, renewals = keeper.renew(held), renewals + 1
-    assert renewals >= 4
+    assert renewals >= 2
     assert list(network.leases()) == [str(held.lease.subnet)]
     until(lambda: network.leases() == {}, "the lease to end without renewals", 6)
     with pytest.raises(GoneError):

@@ -87,7 +87,10 @@ class Session:
         changes = self.table.change(events)
         if changes is None:
             return self.reconcile()
-        failures = self._apply(self._plan_of(changes)) if changes else []
+        try:
+            failures = self._apply(self._plan_of(changes)) if changes else []
+        except OverlayError as error:
+            failures = [str(error)]
         if failures:
             self._status.trouble("kernel", *failures)
         self._tell_leases()
