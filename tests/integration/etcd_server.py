@@ -191,7 +191,8 @@ class EtcdServer:
         if user:
             command += ["--user" if api == "3" else "-u", user]
         environment = {"ETCDCTL_API": api, "PATH": "/usr/local/bin:/usr/bin:/bin"}
-        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, input=feed)
+        command += arguments
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, input=feed, check=False)
         if done.returncode:
             raise RuntimeError(f"etcdctl {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout

@@ -33,7 +33,7 @@ class Namespace:
 
     def command(self, *words: str) -> str:
         """Return what a command prints inside; raise AssertionError with its words when it fails."""
-        done = self.run(lambda: subprocess.run(words, capture_output=True, text=True))
+        done = self.run(lambda: subprocess.run(words, capture_output=True, text=True, check=False))
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr or done.stdout}"
         return done.stdout
 

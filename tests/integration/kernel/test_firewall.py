@@ -132,7 +132,7 @@ def test_another_subnet_of_the_host_replaces_the_old_ones_rules(host: Namespace)
         ["-F FORWARD"],
         ["-F", "-X", "-t nat -F", "-t nat -X"],
     ],
-    ids=lambda commands: "; ".join(commands),
+    ids="; ".join,
 )
 def test_damage_is_noticed_and_mended(host: Namespace, damage: list[str]) -> None:
     host.run(firewall().apply)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ..backends import backend_for
 from ..kernel.dataplane import Dataplane
 from ..model.allocation import choose_subnet
@@ -32,16 +34,15 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     held = next((lease for lease, _unused in own_leases(claim, leases) if config.fits(lease.subnet)), None)
     if held is not None:
         own = held.subnet
-        print(f"# holds lease {held.key}")
+        said = f"# holds lease {held.key}"
     else:
         own = choose_subnet(config, taken_subnets(leases), claim.previous_subnet)
-        print(f"# would lease a subnet, such as {own}")
+        said = f"# would lease a subnet, such as {own}"
     backend = backend_for(config, identity.underlay, own, identity.mac_for(config))
     dataplane, former = Dataplane(), former_network(memory, config)
     leftovers = former_devices(memory, backend.device)
     session = Session(config, own, backend, dataplane, firewall_for(options, config, own), Status(), leftovers)
     session.table.reset(leases)
     lines = map(str, clearing(dataplane, former).operations if former else ())
-    for line in dict.fromkeys((*lines, *session.preview())):
-        print(line)
+    sys.stdout.writelines(f"{line}\n" for line in dict.fromkeys((said, *lines, *session.preview())))
     return 0

@@ -98,7 +98,7 @@ class Encoder:
             SetFdb: self._set_fdb,
             RemoveFdb: self._remove_fdb,
             AddRoute: lambda step, messages: self._add_route(step.route, messages),
-            ChangeRoute: lambda step, messages: self._change_route(step, messages),
+            ChangeRoute: self._change_route,
             RemoveRoute: lambda step, messages: self._remove_route(step.route, messages),
             RemoveStray: self._remove_stray,
             RemoveNextHop: lambda step, messages: messages.append(remove_hop(len(messages), step.identifier)),
