@@ -187,7 +187,7 @@ def _reasons(params: Params, plan: Plan, running: dict[str, str] | None, bridge:
             reasons.append(f"{BRIDGE} has no address")
     reasons += bridge_differences(plan.options, bridge)
     if bridge.address in plan.former - {plan.flags.get("bip") if plan.flags else None}:
-        reasons.append(f"{BRIDGE} still has the overlay's address {bridge.address}")
+        reasons.append(f"{BRIDGE} still has the address {bridge.address} of the overlay")
     return reasons
 
 

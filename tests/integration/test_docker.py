@@ -1,0 +1,250 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The role docker on a real host of a lab: real systemd, real Docker, real containers; only the agent is not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / "lab" / "lab"
+SUBNET_FILE = "/run/flannel/subnet.env"
+DROPINS = "/etc/systemd/system/docker.service.d"
+PLAYBOOK = """
+- hosts: overlay
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: clusternet.overlay.docker
+        tasks_from: "{{ entry }}"
+"""
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
+
+
+class Host:
+    """The one host of a lab, and the role as a user runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.environment = {**os.environ, "LAB_NAME": "docker-test", "ANSIBLE_INJECT_FACT_VARS": "false"}
+        self.environment.pop("LAB_DIR", None)
+        self.inventory, self.playbook = folder / "lab.yml", folder / "play.yml"
+        self.playbook.write_text(PLAYBOOK)
+
+    def lab(self, *words: str) -> str:
+        done = subprocess.run(
+            [LAB, *words], env=self.environment, capture_output=True, text=True, timeout=180, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def sh(self, script: str) -> str:
+        return self.lab("exec", "h1", "sh", "-ec", script).strip()
+
+    def play(self, *options: str, entry: str = "main", **variables: object) -> tuple[int, str]:
+        """Return how many tasks changed something, -1 where the play failed, and all that was printed."""
+        program = Path(sys.executable).parent / "ansible-playbook"
+        extra = json.dumps({"entry": entry, "docker_subnet_timeout": 2, **variables})
+        done = subprocess.run(
+            [program, "-i", self.inventory, "-e", extra, *options, self.playbook],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        recap = re.search(r"changed=(\d+) +unreachable=0 +failed=0", done.stdout)
+        return int(recap[1]) if recap else -1, " ".join((done.stdout + done.stderr).split())
+
+    def lease(self, number: int) -> None:
+        """Write the subnet file as an agent does whose host has the subnet of that number."""
+        text = (
+            f"FLANNEL_NETWORK=10.50.0.0/16\nFLANNEL_SUBNET=10.50.{number}.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
+        )
+        folder = Path(SUBNET_FILE).parent
+        self.sh(f"mkdir -p {folder}; printf %s '{text}' > {SUBNET_FILE}.new; mv {SUBNET_FILE}.new {SUBNET_FILE}")
+
+    def bridge(self) -> str:
+        """The address of docker0."""
+        links = json.loads(self.sh("ip -4 -json address show dev docker0"))
+        return f"{links[0]['addr_info'][0]['local']}/{links[0]['addr_info'][0]['prefixlen']}"
+
+    def arguments(self) -> list[str]:
+        """What dockerd runs with."""
+        return self.sh("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value docker)/cmdline").splitlines()
+
+    def container(self, name: str) -> str:
+        """The first line that `ip` has to say of a container's address, None of a container that does not run."""
+        return self.sh(f"docker inspect -f '{{{{.State.Running}}}} {{{{.NetworkSettings.IPAddress}}}}' {name}")
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A host as it is after its installation."""
+    host = Host(tmp_path_factory.mktemp("docker"))
+    try:
+        host.lab("up", "-n", "1")
+        host.lab("wait")
+        host.inventory.write_text(host.lab("inventory"))
+        yield host
+    finally:
+        host.lab("down")
+
+
+@pytest.fixture
+def host(fresh: Host) -> Iterator[Host]:
+    """A host with Docker on the subnet of number 7, and an image to make containers from."""
+    fresh.lease(7)
+    changed, output = fresh.play(docker_restart="needed")
+    assert changed >= 0, output
+    fresh.sh(
+        "docker image inspect busybox >/dev/null 2>&1 || { apt-get install -qq busybox-static >/dev/null;"
+        " tar -cC / bin/busybox | docker import - busybox; }"
+    )
+    yield fresh
+    fresh.sh(
+        f"docker ps -aq | xargs -r docker rm -f; rm -f /etc/docker/daemon.json {DROPINS}/override.conf;"
+        " : > /etc/default/docker; systemctl daemon-reload"
+    )
+
+
+def run_container(host: Host, name: str) -> None:
+    host.sh(f"docker run -d --init --name {name} busybox /bin/busybox sleep 3600")
+
+
+def test_a_fresh_host_gets_docker_on_its_subnet_and_a_second_run_changes_nothing(fresh: Host) -> None:
+    assert fresh.play("--check")[0] == 1
+    changed, output = fresh.play()
+    assert changed == -1
+    assert f"{SUBNET_FILE} (docker_subnet_file) was not there after 2 seconds" in output
+    fresh.lease(7)
+    assert fresh.play()[0] == 2  # the options, and the start
+    assert fresh.bridge() == "10.50.7.1/24"
+    assert fresh.arguments()[-3:] == ["--bip=10.50.7.1/24", "--ip-masq=false", "--mtu=1450"]
+    assert fresh.play()[0] == 0
+    assert fresh.play("--check")[0] == 0
+
+
+def test_running_containers_are_left_alone_till_a_restart_is_allowed_and_run_again_after_it(host: Host) -> None:
+    run_container(host, "worker")
+    host.lease(8)
+    for arguments in ({}, {"docker_restart": "never"}):
+        changed, output = host.play(**arguments)
+        assert changed >= 0, output
+        assert "docker0 has the address 10.50.7.1/24, not 10.50.8.1/24" in output
+        assert host.container("worker") == "true 10.50.7.2"
+    assert host.play(docker_restart="needed")[0] > 0
+    assert (host.bridge(), host.container("worker")) == ("10.50.8.1/24", "true 10.50.8.2")
+    assert host.play()[0] == 0
+
+
+def test_containers_that_outlive_docker_do_not_keep_the_old_bridge(host: Host) -> None:
+    host.sh("""echo '{"live-restore": true}' > /etc/docker/daemon.json; systemctl restart docker""")
+    run_container(host, "survivor")
+    host.lease(9)
+    assert host.play(docker_restart="needed")[0] > 0
+    assert (host.bridge(), host.container("survivor")) == ("10.50.9.1/24", "true 10.50.9.2")
+
+
+def test_after_a_boot_docker_waits_for_the_subnet_file_and_takes_the_subnet_it_names(host: Host) -> None:
+    host.lab("stop", "h1")
+    host.lab("start", "h1")
+    host.lab("wait")
+    assert host.sh("ls /run/docker_opts.env 2>&1 || true").endswith("No such file or directory")
+    wait_for(host, "journalctl -b -u docker -o cat | grep -q 'subnet.env is missing: look at overlayd.service'")
+    assert host.sh("systemctl is-active docker || true") != "active"
+    host.lease(11)
+    wait_for(host, "systemctl is-active docker")
+    assert host.bridge() == "10.50.11.1/24"
+    assert host.play()[0] == 0
+
+
+def test_options_of_others_are_kept(host: Host) -> None:
+    host.sh("echo 'DOCKER_OPTS=\"--debug --dns 192.0.2.53\"' > /etc/default/docker")
+    assert host.play()[0] > 0
+    host.sh("systemctl restart docker")
+    assert host.arguments()[4:] == [
+        "--debug",
+        "--dns",
+        "192.0.2.53",
+        "--bip=10.50.7.1/24",
+        "--ip-masq=false",
+        "--mtu=1450",
+    ]
+    assert host.play()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("/etc/docker/daemon.json", '{"bip": "192.0.2.1/24"}', "/etc/docker/daemon.json has the key bip"),
+        ("/etc/docker/daemon.json", "{", "/etc/docker/daemon.json is not JSON"),
+        (
+            f"{DROPINS}/override.conf",
+            "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --mtu 1400",
+            f"dockerd already gets --mtu=1400 from {DROPINS}/override.conf",
+        ),
+        ("/etc/default/docker", "DOCKER_OPTS=--bridge=none", "--bridge=none from DOCKER_OPTS in /etc/default/docker"),
+    ],
+)
+def test_an_option_that_is_set_elsewhere_is_refused_with_its_file_and_nothing_changes(
+    host: Host, file: str, text: str, message: str
+) -> None:
+    before = host.sh(f"cat {DROPINS}/zz-overlay.conf /run/docker_opts.env")
+    host.sh(f"printf %s '{text}' > {file}; systemctl daemon-reload")
+    host.lease(12)
+    changed, output = host.play(docker_restart="needed")
+    assert (changed, message in output) == (-1, True), output
+    assert host.sh(f"cat {DROPINS}/zz-overlay.conf /run/docker_opts.env") == before
+    assert host.bridge() == "10.50.7.1/24"
+
+
+def test_daemon_json_carries_the_options_instead_and_gives_them_back(host: Host) -> None:
+    host.sh("""echo '{"debug": true}' > /etc/docker/daemon.json""")
+    asked = {"docker_target": "daemon_json", "docker_restart": "needed"}
+    assert host.play(**asked)[0] > 0
+    assert json.loads(host.sh("cat /etc/docker/daemon.json")) == {
+        "debug": True,
+        "bip": "10.50.7.1/24",
+        "ip-masq": False,
+        "mtu": 1450,
+    }
+    assert host.sh(f"ls {DROPINS} 2>&1 || true").endswith("No such file or directory")
+    assert (host.bridge(), host.arguments()[4:]) == ("10.50.7.1/24", [])
+    assert host.play(**asked)[0] == 0
+    assert host.play(entry="remove", **asked)[0] > 0
+    assert json.loads(host.sh("cat /etc/docker/daemon.json")) == {"debug": True}
+    assert not host.bridge().startswith("10.50.")
+
+
+def test_removal_gives_docker_a_bridge_of_its_own_and_keeps_what_users_made(host: Host) -> None:
+    host.sh("docker network create mine >/dev/null")
+    run_container(host, "worker")
+    changed, output = host.play(entry="remove")
+    assert changed == 1, output
+    assert "docker0 still has the address 10.50.7.1/24 of the overlay" in output
+    assert host.play(entry="remove", docker_restart="needed")[0] > 0
+    assert not host.bridge().startswith("10.50.")
+    assert host.container("worker").startswith("true 172.17.")
+    assert (
+        host.sh(f"ls -d {DROPINS} /run/systemd/system/docker.service.d /run/docker_opts.env 2>/dev/null || true") == ""
+    )
+    assert host.sh("docker network ls -q -f name=mine; docker network rm mine >/dev/null") != ""
+    assert host.play(entry="remove")[0] == 0
+
+
+def wait_for(host: Host, condition: str) -> None:
+    limit = time.monotonic() + 30
+    while host.sh(f"if {condition} >/dev/null; then echo yes; fi") != "yes":
+        assert time.monotonic() < limit, f"not within 30 seconds: {condition}"
+        time.sleep(0.2)
