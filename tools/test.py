@@ -152,9 +152,9 @@ def main(names: list[str]) -> int:
     for name, (result, seconds) in results.items():
         skipped = f", {result.skipped} skipped" if result.skipped else ""
         print(f"{name:12} {result.passed:5} passed, {result.failed} failed{skipped} in {seconds:.0f} s")
-    failed = sum(result.failed for result, _unused in results.values())
-    print(f"{sum(result.passed for result, _ in results.values())} passed, {failed} failed")
-    return int(failed > 0)
+    total = Tally(*map(sum, zip(*(result for result, _seconds in results.values()))))
+    print(f"{total.passed} passed, {total.failed} failed")
+    return int(total.failed > 0)
 
 
 if __name__ == "__main__":
