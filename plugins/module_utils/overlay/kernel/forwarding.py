@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..model.errors import KernelError
-
 _SWITCH = Path("/proc/sys/net/ipv4/ip_forward")
 _OFF = (
     "net.ipv4.ip_forward is 0, so no packet passes between containers and other hosts; "
@@ -21,14 +19,3 @@ def forwarding_problem() -> str | None:
         return _OFF if _SWITCH.read_text().strip() == "0" else None
     except OSError as error:
         return f"{_SWITCH} cannot be read ({error.strerror}), so nobody can tell whether packets are forwarded"
-
-
-def enable_forwarding() -> bool:
-    """Switch forwarding on; return whether it was off; raise KernelError with the way out where that is refused."""
-    if forwarding_problem() is None:
-        return False
-    try:
-        _SWITCH.write_text("1")
-    except OSError as error:
-        raise KernelError(f"{_OFF} (setting it from here: {error.strerror})") from error
-    return True
