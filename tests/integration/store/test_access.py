@@ -66,6 +66,14 @@ def test_a_server_is_known_by_its_name_as_well(secured: EtcdServer, tls: EtcdTls
     use(EtcdConnection((named,), api=api, ca_file=tls.ca_file), folder)
 
 
+def test_a_server_is_not_known_by_a_name_its_certificate_lacks(
+    secured: EtcdServer, tls: EtcdTls, api: str, folder: str
+) -> None:
+    unnamed = secured.endpoint.replace("127.0.0.1", "127.1")  # which leads to the same place
+    with pytest.raises(UnreachableError, match=r"127\.1\b.*(mismatch|doesn't match)"):
+        use(EtcdConnection((unnamed,), api=api, ca_file=tls.ca_file), folder)
+
+
 def test_closing_the_store_ends_a_watch_over_tls_in_another_thread(
     secured: EtcdServer, tls: EtcdTls, folder: str
 ) -> None:

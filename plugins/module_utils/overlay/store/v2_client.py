@@ -35,6 +35,9 @@ class V2Client:
         self.failover = Failover(connection.parsed_endpoints)
         self._connection = connection
         context = connection.tls_context()
+        if context is not None:
+            # urllib3 then compares the names itself; before 2.0 it fails on an address where the context is to do it.
+            context.check_hostname = False
         self._clients = {endpoint: self._client(endpoint, context) for endpoint in connection.parsed_endpoints}
 
     def run(self, request: Request, repeatable: bool = True) -> Any:
