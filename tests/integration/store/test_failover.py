@@ -83,6 +83,32 @@ def test_a_watch_goes_on_at_another_member_and_misses_nothing(healthy: EtcdServe
     other.close()
 
 
+def test_a_watch_leaves_a_member_that_is_frozen_and_misses_nothing(
+    healthy: EtcdServer, store: Store, folder: str
+) -> None:
+    _unused, revision = store.snapshot(folder)
+    watch = store.watch(folder, revision, 0.2)
+    assert next(watch) == []
+    healthy.pause(0)
+    healthy.wait_healthy(1)
+    other = connect(EtcdConnection(healthy.endpoints[1:], api=store.api, timeout=LIMIT))
+    other.create(f"{folder}/while-frozen", "1", None)
+    assert brief(collect(watch, 1, 2 * LIMIT)) == ["while-frozen=1"]
+    other.close()
+
+
+def test_a_quiet_watch_makes_sure_of_its_server_and_goes_on(healthy: EtcdServer, api: str, folder: str) -> None:
+    store = connect(EtcdConnection(healthy.endpoints, api=api, timeout=0.3))
+    _unused, revision = store.snapshot(folder)
+    watch = store.watch(folder, revision, 0.2)
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        assert next(watch) == []
+    store.create(f"{folder}/after", "1", None)
+    assert brief(collect(watch, 1)) == ["after=1"]
+    store.close()
+
+
 def test_without_a_quorum_every_endpoint_is_named_with_its_reason(
     healthy: EtcdServer, store: Store, folder: str
 ) -> None:

@@ -11,6 +11,7 @@ from .connection import Endpoint
 from .errors import UnreachableError
 from .wire import EndpointError
 
+LONGEST_SILENCE = 5  # times the timeout of an operation; a watch that hears nothing for longer makes sure of its server
 T = TypeVar("T")
 
 

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..model.errors import StoreError
 from .connection import EtcdConnection
 from .errors import ChangedError, CompactedError, GoneError, KeyExistsError
+from .failover import LONGEST_SILENCE
 from .protocol import Deleted, Event, Item, Put
 from .v2_client import V2Client
 
@@ -47,11 +49,8 @@ class V2Store:
         return {leaf.key: _item(leaf) for leaf in result.leaves if not leaf.dir}, int(result.etcd_index)
 
     def watch(self, folder: str, revision: int, timeout: float) -> Iterator[list[Event]]:
-        """Yield what changed below folder + "/" after the index; see Store.watch.
-
-        A member that has lost its leader stays silent with this API: callers compare with a snapshot now and then.
-        """
-        index = revision
+        """Yield what changed below folder + "/" after the index; see Store.watch."""
+        index, heard = revision, time.monotonic()
         checked: Any = None
 
         def poll(client: Any) -> Any:
@@ -72,9 +71,12 @@ class V2Store:
             except self._etcd.EtcdEventIndexCleared as error:
                 raise CompactedError(f"etcd no longer has the events since index {index}: {error}") from None
             if result is None:
+                # A server that is frozen, or has lost its leader, is as silent as a quiet one.
+                if time.monotonic() - heard > LONGEST_SILENCE * self.connection.timeout:
+                    checked, heard = None, time.monotonic()
                 yield []
                 continue
-            index = int(result.modifiedIndex)
+            index, heard = int(result.modifiedIndex), time.monotonic()
             yield _events(result, folder)
         raise StoreError("the watch was closed")
 
@@ -129,7 +131,7 @@ class V2Store:
         # A server whose data was lost would stay silent until its index has caught up with ours. What this reads is
         # never there; the answer carries the index.
         try:
-            present = int(client.read(f"{folder}/-").etcd_index)
+            present = int(client.read(f"{folder}/-", quorum=True).etcd_index)
         except self._etcd.EtcdKeyNotFound as error:
             present = _index(error)
         if present < index:

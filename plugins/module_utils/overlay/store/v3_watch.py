@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..model.errors import StoreError
 from .connection import Endpoint, EtcdConnection
 from .errors import AuthenticationError, CompactedError, UnreachableError
+from .failover import LONGEST_SILENCE
 from .gateway import Gateway, Stream
 from .protocol import Event
 from .refusal import UNAVAILABLE, Refusal
@@ -29,6 +31,7 @@ class Watch:
         self._waiting: list[Event] = []  # what came together with the confirmation
         self._losses: list[tuple[str, str]] = []  # streams lost since one last proved to work
         self._closed = False
+        self._heard = 0.0  # when the server last said something, on the monotonic clock
 
     def wait(self, timeout: float) -> list[Event]:
         """Return the next events as soon as they arrive, [] when none did for ``timeout`` seconds; see Store.watch."""
@@ -42,6 +45,7 @@ class Watch:
                 continue
             self._waiting = []
             self._losses.clear()
+            self._listen_closely(bool(arrived))
             return arrived
         raise StoreError("the watch was closed")
 
@@ -56,6 +60,14 @@ class Watch:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+    def _listen_closely(self, heard: bool) -> None:
+        """After a long silence begin anew behind the last event: a frozen server is as silent as a quiet one."""
+        now = time.monotonic()
+        if heard:
+            self._heard = now
+        elif now - self._heard > LONGEST_SILENCE * self._connection.timeout:
+            self.close()
 
     def _lose(self, stream: Stream, reason: str) -> None:
         self.close()
@@ -86,6 +98,7 @@ class Watch:
                 raise EndpointError(f"no answer within {self._connection.timeout:g} seconds", sent=False)
             self._check_history(endpoint, int(results[0]["header"]["revision"]))
             self._waiting = self._events(endpoint, results)
+            self._heard = time.monotonic()
         except StoreError:
             stream.close()
             raise
