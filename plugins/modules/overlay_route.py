@@ -132,21 +132,25 @@ EXAMPLES = r"""
     - name: Tell Docker its subnet and MTU
       clusternet.overlay.docker_opts:
 
-- name: Show what a host lacks
-  clusternet.overlay.overlay_route:
-  check_mode: true
-  diff: true
+- name: Single steps
+  hosts: overlay
   become: true
+  module_defaults:
+    group/clusternet.overlay.etcd:
+      endpoints: ["http://192.0.2.11:2379"]
+  tasks:
+    - name: Show what a host lacks
+      clusternet.overlay.overlay_route:
+      check_mode: true
+      diff: true
 
-- name: Mend the way to one peer
-  clusternet.overlay.overlay_route:
-    peers: ["192.0.2.12"]
-  become: true
+    - name: Mend the way to one peer
+      clusternet.overlay.overlay_route:
+        peers: ["192.0.2.12"]
 
-- name: Remove all that the module made on a host
-  clusternet.overlay.overlay_route:
-    state: absent
-  become: true
+    - name: Remove all that the module made on a host
+      clusternet.overlay.overlay_route:
+        state: absent
 """
 
 RETURN = r"""
