@@ -100,8 +100,8 @@ def pytest(suite: str) -> Tally:
 def run(command: list[str], output: Path | None = None, environment: dict[str, str] | None = None) -> int:
     """The command's exit code; what it prints is seen at once, and kept in `output` too."""
     print(f"\n$ {' '.join(command)}", flush=True)
-    path = f"{BIN}:{os.environ['PATH']}"
-    merged = {**os.environ, **(environment or {}), "PATH": path}
+    path = os.environ["PATH"]
+    merged = {**os.environ, **(environment or {}), "PATH": path if str(BIN) in path.split(":") else f"{BIN}:{path}"}
     with subprocess.Popen(
         command,
         cwd=ROOT,
