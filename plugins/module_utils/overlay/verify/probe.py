@@ -126,7 +126,7 @@ def _echo_request(identifier: int, sequence: int, length: int) -> bytes:
 def _checksum(data: bytes) -> int:
     """Return the internet checksum (RFC 1071)."""
     padded = data + bytes(len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
