@@ -89,7 +89,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode:
         _apply(module, engine, changes)
     running, bridge = engine.running_flags(), engine.bridge()
-    reasons = _reasons(module.params, plan, running, bridge)
+    reasons = _reasons(plan, running, bridge)
     if running is not None and module.params["target"] == "daemon_json":
         reasons += [f"{change.path} {'would be ' if module.check_mode else ''}changed" for change in changes]
     return {
@@ -177,7 +177,7 @@ def _removal(params: Params, engine: Engine) -> Plan:
     return Plan(changes, {}, {}, former=frozenset(former - {""}))
 
 
-def _reasons(params: Params, plan: Plan, running: dict[str, str] | None, bridge: Bridge) -> list[str]:
+def _reasons(plan: Plan, running: dict[str, str] | None, bridge: Bridge) -> list[str]:
     """Return why dockerd must be restarted for the plan to be in effect; nothing if it need not be."""
     reasons = []
     if running is not None:

@@ -155,10 +155,6 @@ class EtcdServer:
         """Freeze a member: its connections stay open, and it answers nothing."""
         self._running(number).send_signal(signal.SIGSTOP)
 
-    def resume(self, number: int = 0) -> None:
-        """Let a frozen member go on."""
-        self._running(number).send_signal(signal.SIGCONT)
-
     def heal(self) -> None:
         """Let every member run that was killed or frozen, and return once the cluster is healthy."""
         for member in self._members:

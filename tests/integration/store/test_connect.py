@@ -19,7 +19,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     ConfigMissingError,
     UnreachableError,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.leases import read_config, read_leases
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.leases import read_config
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
 from etcd_server import EtcdServer
 
@@ -100,18 +100,6 @@ def test_the_config_is_read_and_a_bad_one_names_its_key(store: Store, folder: st
     store.replace(item, '{"Network": "nonsense"}', None)
     with pytest.raises(ConfigError, match=rf"{folder}/config: .*nonsense"):
         read_config(store, folder)
-
-
-def test_leases_are_read_and_garbage_among_them_stops_nothing(store: Store, folder: str) -> None:
-    good = store.create(f"{folder}/subnets/10.5.7.0-24", '{"PublicIP":"192.0.2.1","BackendType":"vxlan"}', None)
-    store.create(f"{folder}/subnets/10.5.8.0-24", "{not json", None)
-    store.create(f"{folder}/subnets/10.5.9.7-24", '{"PublicIP":"192.0.2.2"}', None)
-    store.create(f"{folder}/subnets/deeper/10.5.10.0-24", '{"PublicIP":"192.0.2.2"}', None)
-    leases, problems, revision = read_leases(store, folder)
-    assert [(str(lease.subnet), item) for lease, item in leases] == [("10.5.7.0/24", good)]
-    assert len(problems) == 3
-    assert any("10.5.8.0-24" in problem for problem in problems)
-    assert revision >= good.revision
 
 
 def test_more_keys_than_one_page_holds_come_as_of_one_moment(v3_only: EtcdServer, folder: str) -> None:

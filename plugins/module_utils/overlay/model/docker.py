@@ -11,9 +11,6 @@ from typing import NamedTuple
 from .errors import OverlayError
 from .subnet_env import SubnetEnv
 
-DEFAULT_OPTIONS_FILE = "/run/docker_opts.env"
-DEFAULT_KEY = "DOCKER_OPTS"
-MODES = ("both", "individual", "combined")
 BRIDGE = "docker0"
 DIRECT_ROUTING = "allow-direct-routing"
 DIRECT_ROUTING_SINCE = (28, 2)  # 28.0 and 28.1 drop routed traffic too, but have no flag against it

@@ -11,7 +11,6 @@ from typing import Any
 from .docker import DIRECT_ROUTING, OPTIONS
 from .errors import OverlayError
 
-DEFAULT_DAEMON_FILE = "/etc/docker/daemon.json"
 MANAGED = (*OPTIONS, DIRECT_ROUTING)
 
 

@@ -56,7 +56,7 @@ class V2Client:
         except (etcd.EtcdKeyError, etcd.EtcdCompareFailed, etcd.EtcdEventIndexCleared, etcd.EtcdWatchTimedOut):
             raise
         except etcd.EtcdConnectionFailed as error:
-            raise self._unreachable(endpoint, error.cause) from None
+            raise self._unreachable(error.cause) from None
         except etcd.EtcdInsufficientPermissions:
             raise AuthenticationError(self._permission(endpoint)) from None
         except (etcd.EtcdClusterIdChanged, etcd.EtcdWatcherCleared) as error:
@@ -92,7 +92,7 @@ class V2Client:
             f"user's role lacks readwrite on the prefix (as <prefix>/*)"
         )
 
-    def _unreachable(self, endpoint: Endpoint, cause: Exception | None) -> EndpointError:
+    def _unreachable(self, cause: Exception | None) -> EndpointError:
         exceptions = self._urllib3.exceptions
         if isinstance(cause, exceptions.SSLError):
             advice = "is the endpoint http instead of https, the CA file wrong, or a client certificate wanted?"

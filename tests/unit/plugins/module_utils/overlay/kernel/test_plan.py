@@ -46,7 +46,6 @@ CREATION = [
     "ip address add 10.50.1.0/32 dev flannel.1",
     "ip link set flannel.1 up",
 ]
-TUNNEL = "ip link set flannel.1 type vxlan id 1 dev eth0 local 192.0.2.11 dstport 8472 nolearning"
 ADDITION = [
     "ip neighbour replace 10.50.2.0 lladdr 0e:00:00:00:00:02 dev flannel.1 nud permanent",
     "bridge fdb replace 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.12 self permanent",
