@@ -37,7 +37,7 @@ def lint() -> Tally:
         ["yamllint", "--strict", "."],
         ["ansible-lint"],
         ["antsibull-changelog", "lint"],
-        ["shellcheck", *scripts],
+        ["shellcheck", "--exclude=SC2016", *scripts],  # single quotes are for the shell of another host
     ]
     return tally([run(tool) for tool in tools])
 

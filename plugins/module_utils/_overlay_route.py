@@ -92,7 +92,7 @@ def request_of(options: Mapping[str, Any], check: bool) -> Request:
 
 def program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     """Make the host route to the peers; return the module's result."""
-    return persist(lambda _: _program(store, prefix, request))
+    return persist(lambda _unused: _program(store, prefix, request))
 
 
 def clear(store: Store, prefix: str, request: Request) -> dict[str, Any]:

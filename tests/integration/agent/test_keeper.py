@@ -68,14 +68,14 @@ def claim(number: int, previous: str = "", previous_ip: str = "") -> Claim:
 
 def join(store: Store, network: Network, number: int, **keys: object) -> HeldLease:
     """Join as a host that knows nothing."""
-    items, _ = store.snapshot(f"{network.prefix}/subnets")
+    items, _unused = store.snapshot(f"{network.prefix}/subnets")
     return LeaseKeeper(store, network.prefix, 60).acquire(config(**keys), claim(number), items)
 
 
 def test_a_lease_outlives_its_time_by_renewals_that_no_watcher_hears_of(network: Network) -> None:
     keeper = LeaseKeeper(network.store, network.prefix, margin=2, ttl=3)
     held = keeper.acquire(config(), claim(1), {})
-    _, revision = network.store.snapshot(network.prefix)
+    _unused, revision = network.store.snapshot(network.prefix)
     start, renewals = time.monotonic(), 0
     for events in network.store.watch(network.prefix, revision, 0.2):
         assert events == []
@@ -103,7 +103,7 @@ def test_a_renewal_of_what_another_took_is_refused(network: Network) -> None:
 def test_fifty_hosts_that_start_at_once_all_get_a_subnet_of_their_own(
     network: Network, open_store: Callable[[], Store], last: str
 ) -> None:
-    stores = [open_store() for _ in range(HOSTS)]
+    stores = [open_store() for _attempt in range(HOSTS)]
     with ThreadPoolExecutor(HOSTS) as pool:
         joined = [pool.submit(join, store, network, number, SubnetMax=last) for number, store in enumerate(stores, 1)]
         held = [future.result(timeout=60) for future in joined]
@@ -130,9 +130,9 @@ def test_a_garbage_key_holds_its_subnet(network: Network) -> None:
 def test_two_hosts_that_swapped_their_addresses_keep_their_subnets(network: Network) -> None:
     network.lease("10.50.1.0/24", "192.0.2.1")
     network.lease("10.50.2.0/24", "192.0.2.2")
-    for _ in range(2):
+    for _attempt in range(2):
         for number, subnet, old in ((1, "10.50.2.0/24", "192.0.2.2"), (2, "10.50.1.0/24", "192.0.2.1")):
-            items, _ = network.store.snapshot(f"{network.prefix}/subnets")
+            items, _unused = network.store.snapshot(f"{network.prefix}/subnets")
             keeper = LeaseKeeper(network.store, network.prefix, 60)
             held = keeper.acquire(config(), claim(number, subnet, old), items)
             assert str(held.lease.subnet) == subnet
@@ -144,7 +144,7 @@ def test_two_hosts_that_swapped_their_addresses_keep_their_subnets(network: Netw
 
 def test_the_former_subnet_of_a_host_is_not_taken_from_one_who_holds_it_now(network: Network) -> None:
     network.lease("10.50.9.0/24", "192.0.2.99")
-    items, _ = network.store.snapshot(f"{network.prefix}/subnets")
+    items, _unused = network.store.snapshot(f"{network.prefix}/subnets")
     keeper = LeaseKeeper(network.store, network.prefix, 60)
     held = keeper.acquire(config(), claim(1, "10.50.9.0/24"), items)
     assert str(held.lease.subnet) != "10.50.9.0/24"
@@ -153,11 +153,11 @@ def test_the_former_subnet_of_a_host_is_not_taken_from_one_who_holds_it_now(netw
 
 def test_a_reservation_is_neither_renewed_nor_released(network: Network) -> None:
     network.lease("10.50.9.0/24", "192.0.2.1", ttl=None)
-    items, _ = network.store.snapshot(f"{network.prefix}/subnets")
+    items, _unused = network.store.snapshot(f"{network.prefix}/subnets")
     keeper = LeaseKeeper(network.store, network.prefix, 60)
     held = keeper.acquire(config(), claim(1), items)
     assert held.renew_at is None
     assert keeper.renew(held) == held
     assert not keeper.release(held.item)
     assert network.lease_item("10.50.9.0/24").reservation
-    assert [lease.key for lease, _ in own_leases(claim(1), items)] == ["10.50.9.0-24"]
+    assert [lease.key for lease, _unused in own_leases(claim(1), items)] == ["10.50.9.0-24"]

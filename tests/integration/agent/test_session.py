@@ -32,7 +32,7 @@ def namespace() -> Iterator[Namespace]:
 
 
 def test_a_lost_netlink_socket_is_a_trouble_and_no_end(namespace: Namespace) -> None:
-    underlay, _ = namespace.run(lambda: choose_underlay(["eth0"], [], "", ""))
+    underlay, _unused = namespace.run(lambda: choose_underlay(["eth0"], [], "", ""))
     dataplane, status = namespace.run(Dataplane), Status()
     firewall = Firewall(CONFIG.network, OWN, ip_masq=False, forward_rules=False)
     session = Session(CONFIG, OWN, backend_for(CONFIG, underlay, OWN, None), dataplane, firewall, status)
