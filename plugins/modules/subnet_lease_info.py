@@ -49,11 +49,10 @@ EXAMPLES = r"""
     fail_msg: "{{ overlay.problems | join('; ') }}"
 
 - name: Set where etcd is once for all modules
-  hosts: localhost
   module_defaults:
     group/clusternet.overlay.etcd:
       endpoints: ["http://192.0.2.11:2379"]
-  tasks:
+  block:
     - name: Read all leases
       clusternet.overlay.subnet_lease_info:
 """
