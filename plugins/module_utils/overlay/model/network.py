@@ -100,10 +100,12 @@ def _subnet_len(network: Subnet, value: Any) -> int:
         return 24 if network.length <= 22 else network.length + 2
     if length > MAXIMUM_SUBNET_LEN:
         raise ConfigError(f"SubnetLen must be less than /31; it is {length}, use {MAXIMUM_SUBNET_LEN} at the most")
-    if length < network.length + 2:
+    shortest = network.length + 2
+    if length < shortest:
+        way_out = f"use {shortest} or more" if shortest <= MAXIMUM_SUBNET_LEN else "use a Network of /28 or larger"
         raise ConfigError(
             f"network must be able to accommodate at least four subnets: SubnetLen {length} in Network {network}; "
-            f"use {network.length + 2} or more"
+            f"{way_out}"
         )
     return length
 
