@@ -10,7 +10,7 @@ from .overlay.model.addresses import Subnet, format_ipv4
 from .overlay.model.errors import LeaseError
 from .overlay.model.lease import SubnetLease, lease_problem, overlapping, parse_lease, parse_lease_key
 from .overlay.model.network import NetworkConfig
-from .overlay.store.leases import subnets_folder
+from .overlay.store.keys import subnets_folder
 from .overlay.store.protocol import Item, Store
 
 

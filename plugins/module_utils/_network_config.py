@@ -19,7 +19,7 @@ from .overlay.model.errors import ConfigError
 from .overlay.model.lease import SubnetLease, lease_problem
 from .overlay.model.network import NetworkConfig
 from .overlay.store.connect import other_api_hint
-from .overlay.store.leases import config_key
+from .overlay.store.keys import config_key
 from .overlay.store.protocol import Item, Store
 
 OPTIONS = {"network": "Network", "subnet_len": "SubnetLen", "subnet_min": "SubnetMin", "subnet_max": "SubnetMax"}

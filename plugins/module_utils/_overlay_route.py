@@ -26,8 +26,9 @@ from .overlay.model.errors import ConfigError, KernelError, LeaseError, OverlayE
 from .overlay.model.lease import LEASE_TTL, lease_key
 from .overlay.model.network import NetworkConfig
 from .overlay.model.subnet_env import SubnetEnv
+from .overlay.store.config import read_config
 from .overlay.store.errors import ConfigMissingError
-from .overlay.store.leases import read_config, subnets_folder
+from .overlay.store.keys import subnets_folder
 from .overlay.store.protocol import Store
 
 T = TypeVar("T")

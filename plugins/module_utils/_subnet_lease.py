@@ -15,7 +15,8 @@ from .overlay.model.allocation import candidates
 from .overlay.model.errors import ConfigError, LeaseError
 from .overlay.model.lease import SubnetLease, lease_problem
 from .overlay.model.network import NetworkConfig
-from .overlay.store.leases import read_config, subnets_folder
+from .overlay.store.config import read_config
+from .overlay.store.keys import subnets_folder
 from .overlay.store.protocol import Item, Store
 
 T = TypeVar("T")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError, StoreError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.config import read_config
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import (
     EtcdConnection,
     connect,
@@ -19,7 +20,6 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     ConfigMissingError,
     UnreachableError,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.leases import read_config
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
 from etcd_server import EtcdServer
 

@@ -9,9 +9,9 @@ import sys
 from ..backends import backend_for
 from ..kernel.dataplane import Dataplane
 from ..model.allocation import choose_subnet
+from ..store.config import read_config
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
-from ..store.leases import read_config
 from .identity import Identity
 from .keeper import own_leases, taken_subnets
 from .memory import memory_file, recall

@@ -8,10 +8,8 @@ from ..model.errors import ConfigError
 from ..model.network import NetworkConfig
 from .connect import other_api_hint
 from .errors import ConfigMissingError
-from .keys import config_key, subnets_folder
+from .keys import config_key
 from .protocol import Store
-
-__all__ = ["config_key", "read_config", "subnets_folder"]
 
 
 def read_config(store: Store, prefix: str) -> NetworkConfig:
