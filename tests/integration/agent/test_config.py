@@ -163,4 +163,4 @@ def test_a_backend_changed_there_and_back_leaves_nothing_of_either(fleet: Fleet,
         until(fleet.know_each_other, "routes on both")
     assert (one.subnet, one.routes()) == (subnet, before)
     containers = fleet.containers()
-    assert containers[0].reaches(containers[1])
+    until(lambda: containers[0].reaches(containers[1]), "the new MACs of both on the other")

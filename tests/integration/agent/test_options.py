@@ -91,4 +91,4 @@ def test_a_second_agent_for_the_same_network_is_refused(host: Host, network: Net
     host.join()
     done = host.run()
     assert done.returncode == 1
-    assert "another overlayd already runs for this network" in done.stderr
+    assert "another overlayd already runs on this host" in done.stderr

@@ -132,7 +132,7 @@ def test_removal_beside_a_running_agent_is_refused(host: Host, network: Network)
     before = host.dataplane()
     done = host.run("--remove", "--release")
     assert done.returncode == 1
-    assert "another overlayd already runs for this network" in done.stderr
+    assert "another overlayd already runs on this host" in done.stderr
     assert host.dataplane() == before
     assert list(network.leases()) == [host.subnet]
 

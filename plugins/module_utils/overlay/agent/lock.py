@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One overlayd at a time for each network on a host: a lock beside the memory file."""
+"""One overlayd at a time on a host, as all share the firewall chains and the subnet file: a lock beside the memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..model.errors import OverlayError
 
 def lock_file(memory_file: Path) -> Path:
     """Return the file that is locked."""
-    return memory_file.with_suffix(".lock")
+    return memory_file.parent / "overlayd.lock"
 
 
 def hold_lock(memory_file: Path) -> None:
-    """Hold the right to run for this network on this host, for as long as the process lives; raise OverlayError."""
+    """Hold the right to run on this host, for as long as the process lives; raise OverlayError."""
     path = lock_file(memory_file)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,15 +25,15 @@ def hold_lock(memory_file: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise OverlayError(
-            f"another overlayd already runs for this network ({path} is held); stop it, or give this one its own "
-            f"--etcd-prefix"
+            f"another overlayd already runs on this host ({path} is held); "
+            f"stop it first: a host takes part in one network"
         ) from None
     except OSError as error:
         raise OverlayError(f"--state-dir {path.parent} cannot be used: {error.strerror}") from error
 
 
 def is_held(memory_file: Path) -> bool:
-    """Return whether an overlayd runs for this network on this host; raise OverlayError where that cannot be told."""
+    """Return whether an overlayd runs on this host; raise OverlayError where that cannot be told."""
     path = lock_file(memory_file)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
