@@ -71,6 +71,10 @@ one: setup ## one test: make one T=tests/unit/...::name
 bench: setup ## how fast overlayd is, and how much memory it takes; BENCH="--daemon ..." for another
 	@$(PYTHON) tests/bench/bench.py $(BENCH)
 
+.PHONY: bench-site
+bench-site: setup ## how long site.yml takes on three fresh hosts, and again
+	@$(PYTHON) tests/bench/site.py $(BENCH)
+
 .PHONY: build
 build: setup ## the collection as an archive, in .cache/build
 	@tools/stage .cache/build

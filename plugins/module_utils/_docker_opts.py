@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -110,13 +111,19 @@ def _plan(module: AnsibleModule, engine: Engine) -> Plan:
     target, present = params["target"], params["state"] == "present"
     if not present:
         return _removal(params, engine)
-    env = _subnet_env(params)
+    env = _subnet_env(params) if module.check_mode else _await_subnet_env(params)
     if target == "options_file":
         options = options_of(env, params["ip_masq"]) if env else {}
         inherited = check_inherited(os.environ.get(params["key"], ""), params["key"])
         return Plan([_options_file(params, options, inherited)], options, None)
     if env is None:
-        raise OverlayError(f"{params['subnet_file']} is missing; is {params['agent_unit']} running? It writes the file")
+        waited = (
+            f" after {params['subnet_timeout']} seconds" if params["subnet_timeout"] and not module.check_mode else ""
+        )
+        raise OverlayError(
+            f"{params['subnet_file']} is missing{waited}; {params['agent_unit']} writes it, and"
+            f" `journalctl -u {params['agent_unit']}` tells why it has not"
+        )
     options = options_of(env, params["ip_masq"])
     unit = _unit(params, engine)
     content = parse_daemon_json(_read(params["daemon_file"]), params["daemon_file"])
@@ -220,6 +227,14 @@ def _direct_routing(params: Params, engine: Engine, unit: Unit, content: Content
 def _subnet_env(params: Params) -> SubnetEnv | None:
     text = _read(params["subnet_file"])
     return None if text is None else parse_subnet_env(text, params["subnet_file"])
+
+
+def _await_subnet_env(params: Params) -> SubnetEnv | None:
+    """Return what the subnet file says, as soon as it is there; None where it is not after the time to wait."""
+    end = time.monotonic() + params["subnet_timeout"]
+    while not Path(params["subnet_file"]).exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    return _subnet_env(params)
 
 
 def _former_options(params: Params) -> Iterable[str]:

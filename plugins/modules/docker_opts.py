@@ -45,6 +45,12 @@ options:
     description: The subnet file. (Option C(-f) of C(mk-docker-opts).)
     type: path
     default: /run/flannel/subnet.env
+  subnet_timeout:
+    description:
+      - Seconds to wait for O(subnet_file), such as on a host where the agent was started just before.
+      - In check mode there is nothing to wait for.
+    type: int
+    default: 0
   path:
     description: The options file. (Option C(-d).)
     type: path
@@ -206,6 +212,7 @@ def main() -> None:
                 "default": "options_file",
             },
             "subnet_file": {"type": "path", "default": "/run/flannel/subnet.env"},
+            "subnet_timeout": {"type": "int", "default": 0},
             "path": {"type": "path", "default": "/run/docker_opts.env"},
             "mode": {"type": "str", "choices": ["both", "individual", "combined"], "default": "both"},
             "key": {"type": "str", "default": "DOCKER_OPTS", "no_log": False},

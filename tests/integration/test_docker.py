@@ -126,7 +126,7 @@ def test_a_fresh_host_gets_docker_on_its_subnet_and_a_second_run_changes_nothing
     assert fresh.play("--check")[0] == 1
     changed, output = fresh.play()
     assert changed == -1
-    assert f"{SUBNET_FILE} (docker_subnet_file) was not there after 2 seconds" in output
+    assert f"{SUBNET_FILE} is missing after 2 seconds" in output
     fresh.lease(7)
     assert fresh.play()[0] == 2  # the options, and the start
     assert fresh.bridge() == "10.50.7.1/24"

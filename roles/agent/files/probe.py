@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 
@@ -27,15 +28,42 @@ def answer(command: str) -> tuple[int, str]:
     return done.returncode, done.stdout.strip()
 
 
+def not_installed(packages: list[str]) -> list[str]:
+    """Return those of Debian's packages that are not there; all where nobody can tell."""
+    shown = answer("dpkg-query --show --showformat=${Package}:${db:Status-Status}\\n " + " ".join(packages))[
+        1
+    ].splitlines()
+    return [name for name in packages if f"{name}:installed" not in shown]
+
+
+def unit() -> dict[str, str]:
+    """Return what systemd says of overlayd.service; nothing where there is no systemd."""
+    names = "ActiveState,UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic"
+    lines = answer(f"systemctl show --property={names} overlayd.service")[1].splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def unread(files: list[str], started: int) -> list[str]:
+    """Return the files changed since the process started (microseconds after boot); none if it never did."""
+    since = time.time() - time.monotonic() + started / 1e6
+    return [file for file in files if started and os.path.lexists(file) and os.lstat(file).st_ctime > since]
+
+
 def main() -> None:
-    """Print the facts; the arguments are the link to the installed release, and files that should be there."""
-    link = Path(sys.argv[1])
+    """Print the facts; the one argument is a JSON object that names the role's files and packages."""
+    asked = json.loads(sys.argv[1])
+    link = Path(asked["link"])
+    service = unit()
+    wanted = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
     # A network namespace of its own leaves no trace, and has the kernel load the module where there is one.
     status, complaint = answer("unshare --net ip link add overlayd type vxlan id 1 dstport 8472")
     facts = {
         "python": list(sys.version_info[:2]),
         "release": str(link.readlink()) if link.is_symlink() else "",
-        "missing": [path for path in sys.argv[2:] if not Path(path).is_file()],
+        "missing": [path for path in asked["expected"] if not Path(path).is_file()],
+        "not_installed": not_installed(asked["packages"]),
+        "runs": wanted.items() <= service.items(),
+        "unread": unread(asked["files"], int(service.get("ExecMainStartTimestampMonotonic", "0"))),
         "flanneld": answer("pgrep -x flanneld")[0] == 0,
         "vxlan_error": (complaint or f"status {status}") if status else "",
         "vxlan_is_module": answer("modinfo -n vxlan")[1].startswith("/"),

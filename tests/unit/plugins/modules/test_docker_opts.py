@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,4 +126,23 @@ def test_a_host_without_docker_is_refused_by_the_units_name(module: Module, tmp_
 
 def test_a_drop_in_needs_the_subnet_file(module: Module, tmp_path: Path) -> None:
     (tmp_path / "subnet.env").unlink()
-    assert "subnet.env is missing; is overlayd.service running?" in module(target="dropin")["msg"]
+    message = module(target="dropin")["msg"]
+    assert (
+        "subnet.env is missing; overlayd.service writes it, and `journalctl -u overlayd.service` tells why" in message
+    )
+
+
+def test_a_subnet_file_that_comes_late_is_waited_for(module: Module, tmp_path: Path) -> None:
+    file = (tmp_path / "subnet.env").rename(tmp_path / "draft")
+    late = threading.Timer(1, file.rename, [tmp_path / "subnet.env"])
+    late.start()
+    result = module(subnet_timeout=30)
+    late.join()
+    assert result["options"] == {"bip": "10.50.7.1/24", "ip-masq": "false", "mtu": "1450"}
+
+
+def test_a_subnet_file_that_does_not_come_is_an_error_that_tells_how_long_was_waited(
+    module: Module, tmp_path: Path
+) -> None:
+    (tmp_path / "subnet.env").unlink()
+    assert "subnet.env is missing after 1 seconds; " in module(target="dropin", subnet_timeout=1)["msg"]

@@ -1,0 +1,162 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""config_files as a process on files of its own: what is stated comes about, and nothing where one entry cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+Module = Callable[..., dict[str, Any]]
+
+
+def raw(files: list[dict[str, Any]], check: bool = False) -> str:
+    """All that the module prints for these entries."""
+    arguments = {"files": files, "_ansible_check_mode": check, "_ansible_diff": True}
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible_collections.clusternet.overlay.plugins.modules.config_files"],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def module(*files: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    """The module's result for these entries."""
+    result: dict[str, Any] = json.loads(raw(list(files), check))
+    return result
+
+
+def mode(path: Path) -> str:
+    """The permissions of a file or folder, four octal digits."""
+    return f"{path.stat().st_mode & 0o7777:04o}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> dict[str, Any]:
+    """A folder that is to be."""
+    return {"path": str(tmp_path / "etc" / "example"), "state": "directory", "mode": "0750"}
+
+
+@pytest.fixture
+def file(folder: dict[str, Any]) -> dict[str, Any]:
+    """A file that is to be in it."""
+    return {"path": f"{folder['path']}/settings.env", "content": "A=1\n", "mode": "0640"}
+
+
+def test_what_is_stated_is_announced_then_made_then_left_alone(
+    folder: dict[str, Any], file: dict[str, Any], tmp_path: Path
+) -> None:
+    announced = module(folder, file, check=True)
+    assert list(tmp_path.iterdir()) == []
+    done = module(folder, file)
+    assert announced["changed_paths"] == done["changed_paths"] == [folder["path"], file["path"]]
+    assert Path(file["path"]).read_text() == "A=1\n"
+    assert (mode(tmp_path / "etc"), mode(Path(folder["path"])), mode(Path(file["path"]))) == ("0755", "0750", "0640")
+    again = module(folder, file)
+    assert (again["changed"], again["changed_paths"], again["diff"]) == (False, [], [])
+    assert not module(folder, file, check=True)["changed"]
+
+
+def test_a_changed_content_is_shown_and_the_file_replaced_as_a_whole(
+    folder: dict[str, Any], file: dict[str, Any]
+) -> None:
+    module(folder, file)
+    path = Path(file["path"])
+    reader = path.open()
+    result = module(folder, {**file, "content": "A=2\n"})
+    assert result["changed_paths"] == [file["path"]]
+    assert [(part["before"], part["after"]) for part in result["diff"]] == [("A=1\n", "A=2\n")]
+    assert (reader.read(), path.read_text(), mode(path)) == ("A=1\n", "A=2\n", "0640")
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_a_changed_mode_alone_is_a_change(folder: dict[str, Any], file: dict[str, Any]) -> None:
+    module(folder, file)
+    Path(file["path"]).chmod(0o666)
+    assert module(folder, file, check=True)["changed_paths"] == [file["path"]]
+    assert mode(Path(file["path"])) == "0666"
+    (diff,) = module(folder, file)["diff"]
+    assert (diff["before"]["mode"], diff["after"]["mode"], mode(Path(file["path"]))) == ("0666", "0640", "0640")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
+def test_owner_and_group_are_given_by_name_or_number(folder: dict[str, Any], file: dict[str, Any]) -> None:
+    module(folder, {**file, "owner": "daemon", "group": "1"})
+    status = Path(file["path"]).stat()
+    assert (Path(file["path"]).owner(), status.st_gid) == ("daemon", 1)
+    assert not module(folder, {**file, "owner": "daemon", "group": "1"})["changed"]
+
+
+def test_a_secret_is_in_its_file_and_nowhere_else(folder: dict[str, Any], file: dict[str, Any]) -> None:
+    secret = {**file, "content": "PASSWORD=hunter2\n", "mode": "0600", "secret": True}
+    assert "hunter2" not in raw([folder, secret])
+    assert "hunter2" not in raw([folder, {**secret, "content": "PASSWORD=hunter2, and more\n"}])
+    assert "hunter2" not in raw([folder, {**secret, "mode": "600"}])  # an error
+    assert Path(file["path"]).read_text() == "PASSWORD=hunter2, and more\n"
+    assert mode(Path(file["path"])) == "0600"
+
+
+def test_a_file_takes_the_place_of_a_link_and_what_it_led_to_stays(
+    folder: dict[str, Any], file: dict[str, Any], tmp_path: Path
+) -> None:
+    module(folder)
+    (tmp_path / "elsewhere").write_text("A=1\n")
+    Path(file["path"]).symlink_to(tmp_path / "elsewhere")
+    assert module(file)["changed"]
+    assert not Path(file["path"]).is_symlink()
+    assert (tmp_path / "elsewhere").read_text() == "A=1\n"
+    assert not module(file)["changed"]
+
+
+def test_a_link_to_a_folder_serves_as_the_folder(folder: dict[str, Any], file: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o750)
+    (tmp_path / "etc").mkdir()
+    Path(folder["path"]).symlink_to(tmp_path / "elsewhere")
+    assert module(folder, file)["changed_paths"] == [file["path"]]
+    assert not module(folder, file)["changed"]
+    assert (tmp_path / "elsewhere" / "settings.env").exists()
+
+
+@pytest.mark.parametrize(
+    ("bad", "complaint"),
+    [
+        ({"path": "etc/settings.env"}, "etc/settings.env: name the whole path, from / on"),
+        ({"mode": "420"}, 'mode 420 is not four octal digits in quotes, such as "0644"'),
+        ({"mode": "u=rw"}, "mode u=rw is not four octal digits"),
+        ({"owner": "nobody-of-this-name"}, "owner nobody-of-this-name is not known on this host; create it first"),
+        ({"group": "nobody-of-this-name"}, "group nobody-of-this-name is not known on this host; create it first"),
+        ({"path": "{tmp}/missing/file"}, "there is no folder {tmp}/missing; state it before the file"),
+        ({"path": "{tmp}"}, "{tmp} is a folder, where a file is to be; move it away"),
+        ({"path": "{tmp}/taken", "state": "directory"}, "{tmp}/taken is a file, where a folder is to be"),
+        ({"path": "{tmp}/etc/example", "state": "directory"}, "{tmp}/etc/example is given twice; state it once"),
+        ({"content": None}, "content is missing; give what the file is to hold"),
+    ],
+)
+def test_one_entry_that_cannot_be_is_named_and_nothing_is_done(
+    folder: dict[str, Any], file: dict[str, Any], tmp_path: Path, bad: dict[str, Any], complaint: str
+) -> None:
+    (tmp_path / "taken").write_text("theirs")
+    here = {name: value.format(tmp=tmp_path) if name == "path" else value for name, value in bad.items()}
+    result = module(folder, {**file, **here})
+    assert result["failed"]
+    assert complaint.format(tmp=tmp_path) in result["msg"]
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_check_mode_takes_for_granted_what_was_not_made(file: dict[str, Any]) -> None:
+    result = module({**file, "owner": "nobody-of-this-name"}, check=True)
+    assert (result["changed"], result["changed_paths"]) == (True, [file["path"]])
