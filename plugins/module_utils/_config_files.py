@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import re
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,20 @@ def invocation(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters as they may be shown: without the content of files that hold secrets."""
     files = [{**entry, "content": _HIDDEN} if entry.get("secret") else entry for entry in params.get("files") or []]
     return {"module_args": {**params, "files": files}}
+
+
+def replace(module: AnsibleModule, path: Path, content: bytes) -> None:
+    """Write a file as a whole, by way of a draft beside it: a reader finds the old content or the new.
+
+    One that is there keeps owner and mode; a new one gets those of the umask.
+    """
+    handle, draft = tempfile.mkstemp(prefix=".", suffix=".draft", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        module.atomic_move(draft, str(path))
+    finally:
+        Path(draft).unlink(missing_ok=True)
 
 
 def _check(entries: Iterable[Entry], check_mode: bool) -> None:
@@ -99,7 +114,7 @@ def _bring(module: AnsibleModule, entry: Entry) -> list[dict[str, Any]]:
         if before != after:
             diffs.append(_diff(entry, (before or b"").decode(errors="replace"), entry["content"]))
             if not module.check_mode:
-                _write(module, path, after)
+                replace(module, path, after)
     if diffs and not module.check_mode:
         _bring_attributes(module, entry)  # of what was made just now
     return diffs
@@ -125,12 +140,6 @@ def _make_folder(path: Path) -> None:
         if not folder.exists():
             folder.mkdir()
             folder.chmod(0o755)
-
-
-def _write(module: AnsibleModule, path: Path, content: bytes) -> None:
-    draft = Path(module.tmpdir) / path.name
-    draft.write_bytes(content)
-    module.atomic_move(str(draft), str(path))
 
 
 def _diff(entry: Entry, before: str, after: str) -> dict[str, Any]:

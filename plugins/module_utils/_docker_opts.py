@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ._config_files import replace
 from ._docker_engine import VALIDATE_SINCE, Engine, environment
 from .overlay.model.docker import (
     BRIDGE,
@@ -293,9 +294,7 @@ def _apply(module: AnsibleModule, engine: Engine, changes: Iterable[Change]) -> 
             file.unlink()
         else:
             file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            draft = Path(module.tmpdir) / file.name
-            draft.write_text(change.after, encoding="utf-8")
-            module.atomic_move(str(draft), change.path)
+            replace(module, file, change.after.encode())
         if file.parent.name.endswith(".d"):
             if change.after is None:
                 with suppress(OSError):  # others' drop-ins keep the folder
