@@ -16,7 +16,7 @@ from pathlib import Path
 from . import probe, supply
 from .process import LabError, contained, only_one, run
 from .settings import PREFIX
-from .sources import release, write_sources
+from .sources import suite, write_sources
 
 _HERE = Path(__file__).resolve().parent
 _LISTS = _HERE.parent
@@ -108,7 +108,7 @@ def _unused(cache: Path) -> Iterator[Path]:
 
 def _stamp() -> str:
     """A short digest of all that decides what an image contains: release, lists, and the code that builds it."""
-    digest = hashlib.sha256(release().encode())
+    digest = hashlib.sha256(suite().encode())
     for path in (*sorted(_LISTS.glob("*.txt")), *(_HERE / f"{name}.py" for name in ("image", "supply", "probe"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
@@ -134,10 +134,14 @@ def _fill(image: Path) -> None:
 
 def _bootstrap(base: Path, debs: Path) -> None:
     """Make the base system, and leave in `debs` the packages of the pool with all they depend on."""
-    pool = " ".join(_listed("pool-packages.txt"))
-    into_root = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -oDPkg::Chroot-Directory="$1"'
+    pool = _listed("pool-packages.txt")
+    asked = " ".join(name for name in pool if not name.endswith("?"))
+    maybe = " ".join(name.rstrip("?") for name in pool if name.endswith("?"))
+    config = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"'
+    known = f'$(for name in {maybe}; do {config} apt-cache show "$name" >/dev/null 2>&1 && echo "$name"; done)'
+    into_root = f'{config} apt-get -oDPkg::Chroot-Directory="$1"'
     hooks = (
-        f'rm -f "$1"/var/cache/apt/archives/*.deb; {into_root} -qq -y --download-only install {pool}',
+        f'rm -f "$1"/var/cache/apt/archives/*.deb; {into_root} -qq -y --download-only install {asked} {known}',
         f'mv "$1"/var/cache/apt/archives/*.deb {debs}/',
         'rm -rf "$1"/etc/apt/sources.list.d/* "$1"/etc/apt/apt.conf.d/99mmdebstrap',
         'echo "deb [trusted=yes] file:/srv/debs ./" >"$1"/etc/apt/sources.list',
@@ -146,13 +150,13 @@ def _bootstrap(base: Path, debs: Path) -> None:
         'rm -f "$1"/etc/hostname "$1"/etc/ssh/ssh_host_*; : >"$1"/etc/machine-id; : >"$1"/etc/resolv.conf',
     )
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}-") as scratch:
-        mirrors = write_sources(Path(scratch), release())
+        mirrors = write_sources(Path(scratch))
         run(
             *contained("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--format=directory"),
             *("--aptopt=APT::Install-Recommends false", *_proxies()),
             f"--include={','.join(_listed('base-packages.txt'))}",
             *(f"--customize-hook={hook}" for hook in hooks),
-            *(release(), str(base), *map(str, mirrors)),
+            *(suite(), str(base), *map(str, mirrors)),
         )
 
 

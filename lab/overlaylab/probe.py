@@ -58,7 +58,7 @@ def _layer(base: Path, debs: Path) -> bytes:
         for name, text in _FILES.items():
             _add(tar, name, text.encode())
         unpack(debs, "busybox-static", Path(scratch))
-        busybox = Path(scratch) / "bin" / "busybox"
+        (busybox,) = Path(scratch).rglob("bin/busybox")  # in /bin up to Debian 12, then in /usr/bin
         _add(tar, "usr/bin/busybox", busybox.read_bytes(), 0o755)
         for applet in sorted(set(run(str(busybox), "--list").stdout.split())):
             if applet not in ("busybox", "sh") and f"/usr/bin/{applet}" not in _PROGRAMS:

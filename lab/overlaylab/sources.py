@@ -1,13 +1,22 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Find the machine's own package sources for its release, in both formats of sources.list(5)."""
+"""Find the package sources of the hosts' release among the machine's own, in both formats of sources.list(5)."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from .process import LabError
+
+
+def suite() -> str:
+    """The code name of the release the hosts have: LAB_SUITE, or else the machine's own."""
+    name = os.environ.get("LAB_SUITE") or release()
+    if not re.fullmatch("[a-z]+", name):
+        raise LabError(f"LAB_SUITE {name!r} is no code name of a release, such as bookworm or trixie")
+    return name
 
 
 def release() -> str:
@@ -19,17 +28,21 @@ def release() -> str:
     raise LabError("/etc/os-release names no VERSION_CODENAME; the lab builds its hosts from such a release")
 
 
-def write_sources(directory: Path, suite: str, configuration: Path = Path("/etc/apt")) -> list[Path]:
-    """Write the enabled sources of the suite (and its updates) into files of one format each; gives the files."""
+def write_sources(directory: Path, configuration: Path = Path("/etc/apt")) -> list[Path]:
+    """Write the enabled sources of the suite (and its updates) into files of one format each; gives the files.
+
+    A suite that is not the machine's is looked for where the machine's own is.
+    """
+    own = release()
     lines = [configuration / "sources.list", *sorted((configuration / "sources.list.d").glob("*.list"))]
     stanzas = sorted((configuration / "sources.list.d").glob("*.sources"))
     texts = {
-        directory / "lab.list": "\n".join(_lines(_text_of(lines, "\n"), suite)),
-        directory / "lab.sources": "\n\n".join(_stanzas(_text_of(stanzas, "\n\n"), suite)),
+        directory / "lab.list": "\n".join(_lines(_text_of(lines, "\n"), own, suite())),
+        directory / "lab.sources": "\n\n".join(_stanzas(_text_of(stanzas, "\n\n"), own, suite())),
     }
     found = [path for path, text in texts.items() if text]
     if not found:
-        raise LabError(f"no enabled source for {suite} in {configuration}/sources.list and sources.list.d")
+        raise LabError(f"no enabled source for {own} in {configuration}/sources.list and sources.list.d")
     for path in found:
         path.write_text(texts[path] + "\n", encoding="utf-8")
     return found
@@ -39,25 +52,26 @@ def _text_of(paths: list[Path], separator: str) -> str:
     return separator.join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
 
 
-def _belongs(candidate: str, suite: str) -> bool:
-    """Whether it is the suite or a part of it: bookworm, bookworm-updates, bookworm/updates."""
-    return re.fullmatch(rf"{re.escape(suite)}([-/].*)?", candidate) is not None
+def _part(candidate: str, own: str, wanted: str) -> str:
+    """The wanted suite's part of that kind, where it is of the own one: own, own-updates, own/updates; else nothing."""
+    part = re.fullmatch(rf"{re.escape(own)}([-/].*)?", candidate)
+    return f"{wanted}{part.group(1) or ''}" if part else ""
 
 
-def _lines(text: str, suite: str) -> list[str]:
+def _lines(text: str, own: str, wanted: str) -> list[str]:
     found = []
     for line in text.splitlines():
-        entry = re.fullmatch(r"\s*deb\s+(\[[^]]*\]\s+)?(\S+)\s+(\S+)\s+.*", line)
-        if entry and _belongs(entry.group(3), suite):
-            found.append(line.strip())
+        entry = re.fullmatch(r"\s*(deb\s+(?:\[[^]]*\]\s+)?\S+)\s+(\S+)\s+(.*)", line)
+        if entry and (part := _part(entry.group(2), own, wanted)):
+            found.append(f"{entry.group(1)} {part} {entry.group(3).strip()}")
     return found
 
 
-def _stanzas(text: str, suite: str) -> list[str]:
+def _stanzas(text: str, own: str, wanted: str) -> list[str]:
     found = []
     for stanza in re.split(r"\n\s*\n", re.sub(r"(?m)^#.*\n?", "", text)):
         fields = dict(re.findall(r"(?m)^([A-Za-z-]+):[ \t]*(.*(?:\n[ \t]+.*)*)", stanza))
-        suites = " ".join(name for name in fields.get("Suites", "").split() if _belongs(name, suite))
+        suites = " ".join(filter(None, (_part(name, own, wanted) for name in fields.get("Suites", "").split())))
         enabled = fields.pop("Enabled", "yes").strip().lower() not in ("no", "false", "off", "0")
         if enabled and suites and "deb" in fields.get("Types", "").split():
             fields.update(Types="deb", Suites=suites)
