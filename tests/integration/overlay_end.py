@@ -112,3 +112,19 @@ def _bound(address: str) -> socket.socket:
     bound.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, IP_PMTUDISC_DO: never in pieces
     bound.bind((address, 0))
     return bound
+
+
+def joined(ends: list[End]) -> list[End]:
+    """Return the ends, each knowing all others."""
+    for end in ends:
+        end.converge(*(peer for peer in ends if peer is not end))
+    return ends
+
+
+def settle(one: End, *peers: End) -> None:
+    """Look again as often as something is heard, as the agent does; two or three rounds must be enough."""
+    for _attempt in range(3):
+        if not one.monitor.drain():
+            return
+        one.converge(*peers)
+    assert not one.monitor.drain(), "the own changes are heard as if they were somebody else's"

@@ -179,6 +179,22 @@ def test_user_and_password_let_in_where_they_are_demanded(guarded: EtcdServer, a
     use(EtcdConnection(guarded.endpoints, api, username="root", password=PASSWORD), folder)
 
 
+def test_a_certificate_that_the_gateway_would_take_for_a_user_is_told(tls: EtcdTls, folder: str) -> None:
+    with EtcdServer(tls=tls, client_cert_auth=True) as server:
+        server.enable_auth(PASSWORD)
+        connection = EtcdConnection(
+            server.endpoints,
+            "v3",
+            tls.ca_file,
+            tls.client_cert_file,
+            tls.client_key_file,
+            username="root",
+            password=PASSWORD,
+        )
+        with pytest.raises(StoreError, match=r"CommonName .*; give a client certificate without a common name"):
+            use(connection, folder)
+
+
 def test_a_user_given_to_an_etcd_without_users_does_no_harm(etcd: EtcdServer, api: str, folder: str) -> None:
     use(EtcdConnection(etcd.endpoints, api, username="root", password=PASSWORD), folder)
 

@@ -159,7 +159,8 @@ class Gateway:
         refusal = Refusal.of(_decoded(body)) if body.startswith(b"{") else None
         if refusal is None:
             text = " ".join(body[:120].decode("ascii", "replace").split())
-            raise EndpointError(f"it answered HTTP {response.status} {text}", sent=False)
+            hint = "; give a client certificate without a common name" if text.startswith("CommonName") else ""
+            raise EndpointError(f"it answered HTTP {response.status} {text}{hint}", sent=False)
         return refusal
 
     def _rest(self, wire: Wire, response: Response) -> bytearray:
