@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from ._etcd import persist
@@ -16,6 +17,7 @@ from .overlay.model.errors import ConfigError, LeaseError
 from .overlay.model.lease import SubnetLease, lease_problem
 from .overlay.model.network import NetworkConfig
 from .overlay.store.config import read_config
+from .overlay.store.errors import GoneError
 from .overlay.store.keys import subnets_folder
 from .overlay.store.protocol import Item, Store
 
@@ -135,7 +137,8 @@ def _carry_out(store: Store, prefix: str, request: Request, plan: Plan) -> dict[
         elif plan.write:
             final = row_of(store.create(plan.write.key, plan.write.value, None))
         for row in plan.drop:
-            store.delete(row.item)
+            with suppress(GoneError):  # an agent gives its lease back as soon as it sees its reservation
+                store.delete(row.item)
     before = [row for row in (plan.old, *plan.drop) if row]
     after = [final] if plan.write and final else []
     return {

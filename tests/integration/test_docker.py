@@ -135,6 +135,16 @@ def test_a_fresh_host_gets_docker_on_its_subnet_and_a_second_run_changes_nothing
     assert fresh.play("--check")[0] == 0
 
 
+def test_a_docker_without_its_command_is_refused_with_the_package_to_install(host: Host) -> None:
+    host.sh("mv /usr/bin/docker /usr/bin/docker.away")
+    try:
+        changed, output = host.play()
+    finally:
+        host.sh("mv /usr/bin/docker.away /usr/bin/docker")
+    assert changed == -1
+    assert "h1 has the unit docker.service (docker_unit), but no command docker; install the package" in output
+
+
 def test_running_containers_are_left_alone_till_a_restart_is_allowed_and_run_again_after_it(host: Host) -> None:
     run_container(host, "worker")
     host.lease(8)

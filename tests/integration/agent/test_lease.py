@@ -51,6 +51,19 @@ def test_a_reservation_wins_over_a_lease_and_stays_without_ttl_over_a_restart(ho
     assert network.lease_item("10.50.9.0/24").reservation
 
 
+def test_a_reservation_made_while_the_host_runs_moves_it_at_once(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    before = host.subnet
+    network.lease("10.50.222.0/24", "192.0.2.99", MAC, ttl=None)  # another host's
+    network.lease("10.50.223.0/24", host.address, MAC, ttl=None)
+    host.wait_started_again()
+    assert host.subnet == "10.50.223.0/24"
+    assert network.lease_item("10.50.223.0/24").reservation
+    assert before not in network.leases()
+    assert host.said("is reserved for this host") == 1
+
+
 def test_a_reservation_outside_of_the_config_is_told_of_and_left_alone(host: Host, network: Network) -> None:
     network.configure(SubnetMin="10.50.20.0")
     network.lease("10.50.7.0/24", host.address, MAC, ttl=None)

@@ -99,7 +99,7 @@ class EtcdSide(threading.Thread):
             log.info("comparing everything again: %s", error)
 
     def _concerns_me(self, events: list[Event], held: HeldLease, config: Item | None) -> bool:
-        """Whether the config or the own lease is no longer what it was when this host joined."""
+        """Whether config or own lease are no longer what they were when this host joined, or it is to have another."""
         for event in events:
             key = _key(event)
             if key == f"{self._prefix}/config":
@@ -108,6 +108,9 @@ class EtcdSide(threading.Thread):
                     return True
             elif key == held.item.key and not (isinstance(event, Put) and event.item.value == held.item.value):
                 _report_loss(event, held)
+                return True
+            elif isinstance(event, Put) and _reserves_another(event.item, held):
+                log.info("the subnet of %s is reserved for this host", key.rpartition("/")[2])
                 return True
         return False
 
@@ -145,6 +148,16 @@ class EtcdSide(threading.Thread):
 
 def _key(event: Event) -> str:
     return event.item.key if isinstance(event, Put) else event.key
+
+
+def _reserves_another(item: Item, held: HeldLease) -> bool:
+    """Whether an operator gives this host, which has an ordinary lease, a subnet of its own."""
+    if not item.reservation or held.item.reservation or item.key == held.item.key:
+        return False
+    try:
+        return parse_lease(item.key.rpartition("/")[2], item.value).public_ip == held.lease.public_ip
+    except LeaseError:
+        return False
 
 
 def _report_loss(event: Event, held: HeldLease) -> None:
