@@ -214,7 +214,8 @@ def test_the_device_is_as_other_hosts_expect_it_and_has_no_address_but_ours(flee
     one.converge()
     shown = one.ip("-d", "link", "show", "flannel.7")
     assert "vxlan id 7 local 192.0.2.11 dev eth0" in shown
-    assert "dstport 4789 nolearning" in shown
+    assert " dstport 4789 " in shown
+    assert " nolearning " in shown
     assert "link/ether 0e:00:00:00:00:01" in shown
     held = [line.split()[2:4] for line in one.ip("-o", "address", "show", "dev", "flannel.7").splitlines()]
     assert held == [["inet", "10.50.1.0/32"]]
