@@ -80,9 +80,13 @@ def power_off(host: Host) -> None:
 
 
 def forget_connection(host: Host) -> None:
-    """End ssh's shared connection to the host: over a dead one ssh would wait instead of connecting anew."""
+    """End ssh's shared connection to the host: over a dead one ssh would wait instead of connecting anew.
+
+    Where the connection ends by itself at that moment, ssh would look for the host in the machine's own network.
+    """
     if host.socket.exists():
-        run("ssh", "-o", f"ControlPath={host.socket}", "-O", "exit", host.address, check=False)
+        nowhere = ("-o", "ProxyCommand=false")
+        run("ssh", *nowhere, "-o", f"ControlPath={host.socket}", "-O", "exit", host.address, check=False)
         host.socket.unlink(missing_ok=True)
 
 
