@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from .overlay.model.errors import OverlayError
 
 Entry = Mapping[str, Any]
 _MODE = re.compile("0[0-7]{3}")
-_HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+_OTHERS_READ = 0o004
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
@@ -27,22 +28,20 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
     OverlayError names the first entry that cannot be, before anything was changed.
     """
-    entries = module.params["files"]
-    _check(entries, module.check_mode)
+    secrets = module.params["secrets"]
+    entries = [_with_content(entry, secrets) for entry in module.params["files"]]
+    _check(entries, secrets, module.check_mode)
     os.umask(0o077)  # no content is readable by others before its mode is set
-    diffs = {entry["path"]: _bring(module, entry) for entry in entries}
+    try:
+        diffs = {entry["path"]: _bring(module, entry, entry["path"] in secrets) for entry in entries}
+    except OSError as error:
+        raise OverlayError(f"{error.filename}: {error.strerror}") from None
     changed = [path for path, diff in diffs.items() if diff]
     return {
         "changed": bool(changed),
         "changed_paths": changed,
         "diff": [part for diff in diffs.values() for part in diff],
     }
-
-
-def invocation(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters as they may be shown: without the content of files that hold secrets."""
-    files = [{**entry, "content": _HIDDEN} if entry.get("secret") else entry for entry in params.get("files") or []]
-    return {"module_args": {**params, "files": files}}
 
 
 def replace(module: AnsibleModule, path: Path, content: bytes) -> None:
@@ -59,64 +58,104 @@ def replace(module: AnsibleModule, path: Path, content: bytes) -> None:
         Path(draft).unlink(missing_ok=True)
 
 
-def _check(entries: Iterable[Entry], check_mode: bool) -> None:
+def _with_content(entry: Entry, secrets: Mapping[str, Any]) -> Entry:
+    content = entry["content"]
+    return {**entry, "content": secrets.get(entry["path"]) if content is None else content}
+
+
+def _check(entries: Iterable[Entry], secrets: Mapping[str, Any], check_mode: bool) -> None:
     folders: set[str] = set()  # those that are there once this is done
     seen: set[str] = set()
     for entry in entries:
         path = Path(entry["path"])
         if not path.is_absolute():
             raise OverlayError(f"{path}: name the whole path, from / on")
-        if entry["path"] in seen:
+        if str(path) in seen:
             raise OverlayError(f"{path} is given twice; state it once")
-        seen.add(entry["path"])
+        seen.add(str(path))
         if not _MODE.fullmatch(entry["mode"]):
             raise OverlayError(f'{path}: mode {entry["mode"]} is not four octal digits in quotes, such as "0644"')
         _check_kind(path, entry["state"])
-        if entry["state"] == "file" and entry["content"] is None:
-            raise OverlayError(f"{path}: content is missing; give what the file is to hold, or state directory")
+        if entry["state"] == "file":
+            _check_content(path, entry["content"])
         if entry["state"] == "directory":
             folders |= {str(path), *map(str, path.parents)}
         elif not check_mode and not path.parent.is_dir() and str(path.parent) not in folders:
             raise OverlayError(f"{path}: there is no folder {path.parent}; state it before the file")
         if not check_mode:  # where a package that makes the user would be installed
             _check_names(path, entry)
+    for name in secrets.keys() - {entry["path"] for entry in entries}:
+        raise OverlayError(f"{name} is in secrets and not in files; state its mode there")
 
 
 def _check_kind(path: Path, state: str) -> None:
     if state == "file" and path.is_dir():
         raise OverlayError(f"{path} is a folder, where a file is to be; move it away")
-    if state == "directory" and (path.is_symlink() or path.exists()) and not path.is_dir():
-        raise OverlayError(f"{path} is a file, where a folder is to be; move it away")
+    if state == "file" and path.exists() and not path.is_file():
+        raise OverlayError(f"{path} is a device, socket or pipe, where a file is to be; move it away")
+    folders = [path, *path.parents] if state == "directory" else path.parents
+    there = next(folder for folder in folders if os.path.lexists(folder))
+    if not there.is_dir():
+        raise OverlayError(f"{there} is a file, where a folder is to be; move it away")
+
+
+def _check_content(path: Path, content: object) -> None:
+    if content is None:
+        raise OverlayError(f"{path}: content is missing; give what the file is to hold, or state directory")
+    if not isinstance(content, str):
+        raise OverlayError(
+            f"{path}: content is no text but a {type(content).__name__}; pass it through to_json | string"
+        )
 
 
 def _check_names(path: Path, entry: Entry) -> None:
-    for option, known in (("owner", pwd.getpwnam), ("group", grp.getgrnam)):
-        name = entry[option]
-        if name is None or name.isdigit():
-            continue
-        try:
-            known(name)
-        except KeyError:
-            raise OverlayError(f"{path}: {option} {name} is not known on this host; create it first") from None
+    for option, number in (("owner", _uid(entry["owner"])), ("group", _gid(entry["group"]))):
+        if entry[option] is not None and number is None:
+            raise OverlayError(f"{path}: {option} {entry[option]} is not known on this host; create it first")
 
 
-def _bring(module: AnsibleModule, entry: Entry) -> list[dict[str, Any]]:
+def _uid(name: str | None) -> int | None:
+    """Return the number of a user given by name or number; None for one that is not known."""
+    if name is None or name.isdigit():
+        return None if name is None else int(name)
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def _gid(name: str | None) -> int | None:
+    if name is None or name.isdigit():
+        return None if name is None else int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def _bring(module: AnsibleModule, entry: Entry, secret: bool) -> list[dict[str, Any]]:
     """Bring one entry to what is stated, unless in check mode; return what differed, as Ansible shows it."""
     path = Path(entry["path"])
-    diffs = _bring_attributes(module, entry) if _is_there(path, entry["state"]) else []
+    there = _is_there(path, entry["state"])
+    diffs = _attributes(entry, path.stat()) if there else []
     if entry["state"] == "directory":
-        if not path.is_dir():
+        if not there:
             diffs.append(_diff(entry, "absent\n", "directory\n"))
             if not module.check_mode:
                 _make_folder(path)
     else:
-        before, after = _content(path), entry["content"].encode()
-        if before != after:
-            diffs.append(_diff(entry, (before or b"").decode(errors="replace"), entry["content"]))
+        before, after = path.read_bytes() if there else b"", entry["content"].encode()
+        if not there or before != after:
+            hidden = secret or (there and not path.stat().st_mode & _OTHERS_READ)
+            shown = ("hidden\n", "hidden, and other than before\n")
+            diffs.append(_diff(entry, *(shown if hidden else (before.decode(errors="replace"), entry["content"]))))
             if not module.check_mode:
+                if there:  # neither the old content nor the new is readable for a moment by whom it is not meant for
+                    path.chmod(path.stat().st_mode & int(entry["mode"], 8))
                 replace(module, path, after)
     if diffs and not module.check_mode:
-        _bring_attributes(module, entry)  # of what was made just now
+        wanted = module.load_file_common_arguments({**entry, "follow": True}, path=entry["path"])
+        module.set_fs_attributes_if_different(wanted, False)
     return diffs
 
 
@@ -125,14 +164,19 @@ def _is_there(path: Path, state: str) -> bool:
     return path.is_dir() if state == "directory" else path.is_file() and not path.is_symlink()
 
 
-def _bring_attributes(module: AnsibleModule, entry: Entry) -> list[dict[str, Any]]:
-    diff: dict[str, Any] = {"before_header": entry["path"], "after_header": entry["path"]}
-    wanted = module.load_file_common_arguments({**entry, "follow": True}, path=entry["path"])
-    return [diff] if module.set_fs_attributes_if_different(wanted, False, diff=diff) else []
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if _is_there(path, "file") else None
+def _attributes(entry: Entry, found: os.stat_result) -> list[dict[str, Any]]:
+    """Return which of mode, owner and group are to be others, as Ansible shows it; nothing where none is."""
+    before: dict[str, Any] = {"mode": f"{stat.S_IMODE(found.st_mode):04o}"}
+    after: dict[str, Any] = {"mode": entry["mode"]}
+    for option, now, wanted in (
+        ("owner", found.st_uid, _uid(entry["owner"])),
+        ("group", found.st_gid, _gid(entry["group"])),
+    ):
+        if entry[option] is not None and now != wanted:
+            before[option], after[option] = now, entry[option]
+    if before == after:
+        return []
+    return [{"before_header": entry["path"], "after_header": entry["path"], "before": before, "after": after}]
 
 
 def _make_folder(path: Path) -> None:
@@ -143,5 +187,4 @@ def _make_folder(path: Path) -> None:
 
 
 def _diff(entry: Entry, before: str, after: str) -> dict[str, Any]:
-    shown = (before, after) if not entry["secret"] else ("hidden\n", "hidden, and other than before\n")
-    return {"before_header": entry["path"], "after_header": entry["path"], "before": shown[0], "after": shown[1]}
+    return {"before_header": entry["path"], "after_header": entry["path"], "before": before, "after": after}

@@ -35,8 +35,8 @@ options:
         choices: [file, directory]
         default: file
       content:
-        description: What the file holds, to the letter. Needed for files.
-        type: str
+        description: What the file holds, to the letter. Files need it, here or in O(secrets).
+        type: raw
       mode:
         description: The permissions, as four octal digits in quotes.
         type: str
@@ -47,11 +47,13 @@ options:
       group:
         description: The name or number of the owning group. Left as it is where it is not given.
         type: str
-      secret:
-        description:
-          - Whether O(files[].content) must not be seen. Then neither the diff nor the module's invocation shows it.
-        type: bool
-        default: false
+  secrets:
+    description:
+      - The contents that must not be seen, by the path of the file in O(files), which has no O(files[].content) then.
+      - Neither the diff nor a log nor the module's invocation shows them. The diff does not show either what a file
+        holds that others may not read.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - clusternet.overlay.attributes
 attributes:
@@ -77,12 +79,12 @@ EXAMPLES = r"""
         state: directory
         mode: "0755"
       - path: /etc/example/settings.env
-        content: "{{ lookup('ansible.builtin.template', 'settings.env.j2') }}"
         mode: "0600"
-        secret: true
       - path: /etc/systemd/system/example.service
         content: "{{ lookup('ansible.builtin.template', 'example.service.j2') }}"
         mode: "0644"
+    secrets:
+      /etc/example/settings.env: "{{ lookup('ansible.builtin.template', 'settings.env.j2') }}"
   register: example
 
 - name: Restart the service where its unit is another
@@ -103,7 +105,7 @@ changed_paths:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._config_files import invocation, run
+from ansible_collections.clusternet.overlay.plugins.module_utils._config_files import run
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 
@@ -118,22 +120,20 @@ def main() -> None:
                 "options": {
                     "path": {"type": "str", "required": True},
                     "state": {"type": "str", "choices": ["file", "directory"], "default": "file"},
-                    "content": {"type": "str"},
+                    "content": {"type": "raw"},
                     "mode": {"type": "str", "required": True},
                     "owner": {"type": "str"},
                     "group": {"type": "str"},
-                    "secret": {"type": "bool", "default": False, "no_log": False},
                 },
             },
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
         },
-        no_log=True,  # the system's log is no place for the content of files
         supports_check_mode=True,
     )
-    shown = invocation(module.params)
     try:
-        module.exit_json(**run(module), invocation=shown)
+        module.exit_json(**run(module))
     except OverlayError as error:
-        module.fail_json(msg=str(error), invocation=shown)
+        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":

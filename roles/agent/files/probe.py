@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 
@@ -38,15 +37,18 @@ def not_installed(packages: list[str]) -> list[str]:
 
 def unit() -> dict[str, str]:
     """Return what systemd says of overlayd.service; nothing where there is no systemd."""
-    names = "ActiveState,UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic"
+    names = "ActiveState,UnitFileState,NeedDaemonReload"
     lines = answer(f"systemctl show --property={names} overlayd.service")[1].splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def unread(files: list[str], started: int) -> list[str]:
-    """Return the files changed since the process started (microseconds after boot); none if it never did."""
-    since = time.time() - time.monotonic() + started / 1e6
-    return [file for file in files if started and os.path.lexists(file) and os.lstat(file).st_ctime > since]
+def unread(files: list[str]) -> list[str]:
+    """Return the files changed since the service was started, which systemd makes this link for; none if it was not."""
+    try:
+        started = os.lstat("/run/systemd/units/invocation:overlayd.service").st_ctime_ns
+    except FileNotFoundError:
+        return []
+    return [file for file in files if os.path.lexists(file) and os.lstat(file).st_ctime_ns > started]
 
 
 def main() -> None:
@@ -63,7 +65,7 @@ def main() -> None:
         "missing": [path for path in asked["expected"] if not Path(path).is_file()],
         "not_installed": not_installed(asked["packages"]),
         "runs": wanted.items() <= service.items(),
-        "unread": unread(asked["files"], int(service.get("ExecMainStartTimestampMonotonic", "0"))),
+        "unread": unread(asked["files"]),
         "flanneld": answer("pgrep -x flanneld")[0] == 0,
         "vxlan_error": (complaint or f"status {status}") if status else "",
         "vxlan_is_module": answer("modinfo -n vxlan")[1].startswith("/"),

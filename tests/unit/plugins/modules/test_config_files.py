@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[4]
 Module = Callable[..., dict[str, Any]]
 
 
-def raw(files: list[dict[str, Any]], check: bool = False) -> str:
+def raw(files: list[dict[str, Any]], check: bool = False, secrets: dict[str, str] | None = None) -> str:
     """All that the module prints for these entries."""
-    arguments = {"files": files, "_ansible_check_mode": check, "_ansible_diff": True}
+    arguments = {"files": files, "secrets": secrets or {}, "_ansible_check_mode": check, "_ansible_diff": True}
     done = subprocess.run(
         [sys.executable, "-m", "ansible_collections.clusternet.overlay.plugins.modules.config_files"],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> dict[str, Any]:
 @pytest.fixture
 def file(folder: dict[str, Any]) -> dict[str, Any]:
     """A file that is to be in it."""
-    return {"path": f"{folder['path']}/settings.env", "content": "A=1\n", "mode": "0640"}
+    return {"path": f"{folder['path']}/settings.env", "content": "A=1\n", "mode": "0644"}
 
 
 def test_what_is_stated_is_announced_then_made_then_left_alone(
@@ -65,7 +65,7 @@ def test_what_is_stated_is_announced_then_made_then_left_alone(
     done = module(folder, file)
     assert announced["changed_paths"] == done["changed_paths"] == [folder["path"], file["path"]]
     assert Path(file["path"]).read_text() == "A=1\n"
-    assert (mode(tmp_path / "etc"), mode(Path(folder["path"])), mode(Path(file["path"]))) == ("0755", "0750", "0640")
+    assert (mode(tmp_path / "etc"), mode(Path(folder["path"])), mode(Path(file["path"]))) == ("0755", "0750", "0644")
     again = module(folder, file)
     assert (again["changed"], again["changed_paths"], again["diff"]) == (False, [], [])
     assert not module(folder, file, check=True)["changed"]
@@ -80,7 +80,7 @@ def test_a_changed_content_is_shown_and_the_file_replaced_as_a_whole(
     result = module(folder, {**file, "content": "A=2\n"})
     assert result["changed_paths"] == [file["path"]]
     assert [(part["before"], part["after"]) for part in result["diff"]] == [("A=1\n", "A=2\n")]
-    assert (reader.read(), path.read_text(), mode(path)) == ("A=1\n", "A=2\n", "0640")
+    assert (reader.read(), path.read_text(), mode(path)) == ("A=1\n", "A=2\n", "0644")
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
@@ -90,7 +90,7 @@ def test_a_changed_mode_alone_is_a_change(folder: dict[str, Any], file: dict[str
     assert module(folder, file, check=True)["changed_paths"] == [file["path"]]
     assert mode(Path(file["path"])) == "0666"
     (diff,) = module(folder, file)["diff"]
-    assert (diff["before"]["mode"], diff["after"]["mode"], mode(Path(file["path"]))) == ("0666", "0640", "0640")
+    assert (diff["before"]["mode"], diff["after"]["mode"], mode(Path(file["path"]))) == ("0666", "0644", "0644")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
@@ -102,12 +102,49 @@ def test_owner_and_group_are_given_by_name_or_number(folder: dict[str, Any], fil
 
 
 def test_a_secret_is_in_its_file_and_nowhere_else(folder: dict[str, Any], file: dict[str, Any]) -> None:
-    secret = {**file, "content": "PASSWORD=hunter2\n", "mode": "0600", "secret": True}
-    assert "hunter2" not in raw([folder, secret])
-    assert "hunter2" not in raw([folder, {**secret, "content": "PASSWORD=hunter2, and more\n"}])
-    assert "hunter2" not in raw([folder, {**secret, "mode": "600"}])  # an error
-    assert Path(file["path"]).read_text() == "PASSWORD=hunter2, and more\n"
-    assert mode(Path(file["path"])) == "0600"
+    path = Path(file["path"])
+    bare = {"path": file["path"], "mode": "0600"}
+    assert "hunter2" not in raw([folder, bare], secrets={file["path"]: "PASSWORD=hunter2\n"})
+    assert (path.read_text(), mode(path)) == ("PASSWORD=hunter2\n", "0600")
+    assert "hunter2" not in raw([folder, bare], secrets={file["path"]: "PASSWORD=hunter2, and more\n"})
+    for bad in ({**bare, "mode": "600"}, {**bare, "owner": "nobody-of-this-name"}, {"path": file["path"]}):
+        assert "hunter2" not in raw([folder, bad], secrets={file["path"]: "PASSWORD=hunter2\n"})
+    assert path.read_text() == "PASSWORD=hunter2, and more\n"
+
+
+def test_a_secret_is_not_in_the_systems_log_where_all_else_is(folder: dict[str, Any], file: dict[str, Any]) -> None:
+    module_name = "ansible_collections.clusternet.overlay.plugins.modules.config_files"
+    script = (
+        "import runpy, sys, syslog; syslog.syslog = lambda *words: print(words[-1], file=sys.stderr);"
+        f" runpy.run_module({module_name!r}, run_name='__main__')"
+    )
+    bare = {"path": f"{folder['path']}/secret.env", "mode": "0600"}
+    arguments = {"files": [folder, file, bare], "secrets": {bare["path"]: "PASSWORD=hunter2\nUSER=1\n"}}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_no_log": False}}),
+        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert bare["path"] in done.stderr
+    assert "A=1" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_what_only_the_owner_could_read_is_not_shown_when_it_goes(folder: dict[str, Any], file: dict[str, Any]) -> None:
+    raw([folder, {"path": file["path"], "mode": "0600"}], secrets={file["path"]: "PASSWORD=hunter2\n"})
+    for check in (True, False):
+        assert "hunter2" not in raw([folder, {**file, "mode": "0644"}], check=check)
+    assert (Path(file["path"]).read_text(), mode(Path(file["path"]))) == ("A=1\n", "0644")
+
+
+def test_a_secret_of_no_file_is_refused(folder: dict[str, Any], file: dict[str, Any]) -> None:
+    result = json.loads(raw([folder, file], secrets={"/etc/other": "hunter2"}))
+    assert result["msg"] == "/etc/other is in secrets and not in files; state its mode there"
+    assert not Path(file["path"]).exists()
 
 
 def test_a_file_takes_the_place_of_a_link_and_what_it_led_to_stays(
@@ -143,6 +180,11 @@ def test_a_link_to_a_folder_serves_as_the_folder(folder: dict[str, Any], file: d
         ({"path": "{tmp}"}, "{tmp} is a folder, where a file is to be; move it away"),
         ({"path": "{tmp}/taken", "state": "directory"}, "{tmp}/taken is a file, where a folder is to be"),
         ({"path": "{tmp}/etc/example", "state": "directory"}, "{tmp}/etc/example is given twice; state it once"),
+        ({"path": "{tmp}/pipe"}, "{tmp}/pipe is a device, socket or pipe, where a file is to be"),
+        ({"path": "{tmp}/taken/below", "state": "directory"}, "{tmp}/taken is a file, where a folder is to be"),
+        ({"path": "{tmp}/taken/below/file"}, "{tmp}/taken is a file, where a folder is to be"),
+        ({"path": "{tmp}/etc/example/", "state": "directory"}, "{tmp}/etc/example is given twice; state it once"),
+        ({"content": {"a": 1}}, "content is no text but a dict; pass it through to_json | string"),
         ({"content": None}, "content is missing; give what the file is to hold"),
     ],
 )
@@ -150,13 +192,26 @@ def test_one_entry_that_cannot_be_is_named_and_nothing_is_done(
     folder: dict[str, Any], file: dict[str, Any], tmp_path: Path, bad: dict[str, Any], complaint: str
 ) -> None:
     (tmp_path / "taken").write_text("theirs")
+    os.mkfifo(tmp_path / "pipe")
     here = {name: value.format(tmp=tmp_path) if name == "path" else value for name, value in bad.items()}
     result = module(folder, {**file, **here})
     assert result["failed"]
     assert complaint.format(tmp=tmp_path) in result["msg"]
-    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pipe", "taken"]
 
 
 def test_check_mode_takes_for_granted_what_was_not_made(file: dict[str, Any]) -> None:
     result = module({**file, "owner": "nobody-of-this-name"}, check=True)
     assert (result["changed"], result["changed_paths"]) == (True, [file["path"]])
+
+
+def test_check_mode_announces_an_owner_that_is_to_come(folder: dict[str, Any]) -> None:
+    module(folder)
+    result = module({**folder, "owner": "nobody-of-this-name"}, check=True)
+    assert result["changed_paths"] == [folder["path"]]
+
+
+@pytest.mark.parametrize("content", ['{"a": true}', "[1, 2]", "yes", "0644", "  x \n\n"])
+def test_content_is_kept_to_the_letter(folder: dict[str, Any], file: dict[str, Any], content: str) -> None:
+    module(folder, {**file, "content": content})
+    assert Path(file["path"]).read_text() == content
