@@ -10,7 +10,7 @@ import pwd
 import re
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,26 +109,19 @@ def _check_content(path: Path, content: object) -> None:
 
 
 def _check_names(path: Path, entry: Entry) -> None:
-    for option, number in (("owner", _uid(entry["owner"])), ("group", _gid(entry["group"]))):
-        if entry[option] is not None and number is None:
+    for option, known in (("owner", pwd.getpwnam), ("group", grp.getgrnam)):
+        if entry[option] is not None and _number(entry[option], known) is None:
             raise OverlayError(f"{path}: {option} {entry[option]} is not known on this host; create it first")
 
 
-def _uid(name: str | None) -> int | None:
-    """Return the number of a user given by name or number; None for one that is not known."""
-    if name is None or name.isdigit():
-        return None if name is None else int(name)
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
+def _number(name: str | None, known: Callable[[str], Sequence[Any]]) -> int | None:
+    """Return the number of a user or group given by name or number; None where there is none of that name."""
+    if name is None:
         return None
-
-
-def _gid(name: str | None) -> int | None:
-    if name is None or name.isdigit():
-        return None if name is None else int(name)
+    if name.isdigit():
+        return int(name)
     try:
-        return grp.getgrnam(name).gr_gid
+        return int(known(name)[2])
     except KeyError:
         return None
 
@@ -169,8 +162,8 @@ def _attributes(entry: Entry, found: os.stat_result) -> list[dict[str, Any]]:
     before: dict[str, Any] = {"mode": f"{stat.S_IMODE(found.st_mode):04o}"}
     after: dict[str, Any] = {"mode": entry["mode"]}
     for option, now, wanted in (
-        ("owner", found.st_uid, _uid(entry["owner"])),
-        ("group", found.st_gid, _gid(entry["group"])),
+        ("owner", found.st_uid, _number(entry["owner"], pwd.getpwnam)),
+        ("group", found.st_gid, _number(entry["group"], grp.getgrnam)),
     ):
         if entry[option] is not None and now != wanted:
             before[option], after[option] = now, entry[option]
