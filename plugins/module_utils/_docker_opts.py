@@ -14,8 +14,15 @@ from typing import Any, NamedTuple
 from ansible.module_utils.basic import AnsibleModule
 
 from ._config_files import replace
-from ._docker_engine import VALIDATE_SINCE, Engine, environment
-from .overlay.model.docker import (
+from ._docker.daemon_json import (
+    managed_part,
+    parse_daemon_json,
+    render_daemon_json,
+    with_options,
+    without_options,
+)
+from ._docker.engine import VALIDATE_SINCE, Engine, environment
+from ._docker.options import (
     BRIDGE,
     DIRECT_ROUTING,
     OPTIONS,
@@ -28,14 +35,7 @@ from .overlay.model.docker import (
     render_options,
     wants_direct_routing,
 )
-from .overlay.model.docker_json import (
-    managed_part,
-    parse_daemon_json,
-    render_daemon_json,
-    with_options,
-    without_options,
-)
-from .overlay.model.docker_unit import (
+from ._docker.unit import (
     DaemonStart,
     DropIn,
     check_names,

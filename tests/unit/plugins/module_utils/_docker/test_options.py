@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.docker import (
+from ansible_collections.clusternet.overlay.plugins.module_utils._docker.options import (
     Bridge,
     bridge_differences,
     check_inherited,

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from .docker import OPTIONS, option_lines, read_flags
-from .errors import OverlayError
+from ..overlay.model.errors import OverlayError
+from .options import OPTIONS, option_lines, read_flags
 
 _HEADER = re.compile(r"# (/\S+\.(?:service|conf))")
 _PLAIN_PATH = re.compile(r"/[\w./@:+-]+", re.ASCII)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .overlay.model.docker import BRIDGE, Bridge, docker_version, read_flags
-from .overlay.model.docker_unit import (
+from ..overlay.model.errors import OverlayError
+from .options import BRIDGE, Bridge, docker_version, read_flags
+from .unit import (
     DaemonStart,
     UnitFile,
     parse_environment_file,
     parse_environment_line,
     parse_unit,
 )
-from .overlay.model.errors import OverlayError
 
 _MTU = "com.docker.network.driver.mtu"
 _MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"

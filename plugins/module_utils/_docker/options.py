@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from .errors import OverlayError
-from .subnet_env import SubnetEnv
+from ..overlay.model.errors import OverlayError
+from ..overlay.model.subnet_env import SubnetEnv
 
 BRIDGE = "docker0"
 DIRECT_ROUTING = "allow-direct-routing"

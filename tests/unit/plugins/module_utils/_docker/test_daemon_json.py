@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.docker_json import (
+from ansible_collections.clusternet.overlay.plugins.module_utils._docker.daemon_json import (
     managed_part,
     parse_daemon_json,
     render_daemon_json,

@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.docker import options_of, render_options
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.docker_unit import (
+from ansible_collections.clusternet.overlay.plugins.module_utils._docker.options import options_of, render_options
+from ansible_collections.clusternet.overlay.plugins.module_utils._docker.unit import (
     DropIn,
     check_names,
     daemon_start,
