@@ -13,6 +13,10 @@ from ansible_collections.clusternet.overlay.plugins.module_utils._network_config
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.setting_names import (
+    SettingNames,
+    option_names,
+)
 
 try:
     from netaddr import AddrFormatError, IPAddress, IPNetwork
@@ -25,35 +29,40 @@ CONFIG_OPTIONS = ("network", "subnet_len", "subnet_min", "subnet_max", "backend"
 
 
 def overlay_problems(
-    config: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]], ranges: Mapping[str, str] | None = None
+    config: Mapping[str, Any],
+    hosts: Iterable[Mapping[str, Any]],
+    ranges: Mapping[str, str] | None = None,
+    prefix: str = "",
 ) -> list[str]:
     """Return a sentence for each reason why the hosts cannot share a network of this config; see the documentation."""
     if not HAS_NETADDR:
         raise AnsibleFilterError(missing_required_lib("netaddr", reason="on the controller, for overlay_problems"))
     if not isinstance(config, Mapping):
         raise AnsibleFilterError(f"overlay_problems wants the options of network_config, not {config!r}")
+    names = option_names(prefix)
     try:
-        parsed = NetworkConfig.from_mapping(wanted_config({name: config.get(name) for name in CONFIG_OPTIONS}))
+        parsed = NetworkConfig.from_mapping(wanted_config({name: config.get(name) for name in CONFIG_OPTIONS}, names))
     except ConfigError as error:
         return [str(error)]
     members = list(hosts)
     return [
-        *_capacity_problems(parsed, members),
-        *_address_problems(parsed, members),
-        *_subnet_problems(parsed, members),
-        *_range_problems(parsed, _named_ranges(members, ranges or {})),
+        *_capacity_problems(parsed, members, names),
+        *_address_problems(parsed, members, names),
+        *_subnet_problems(parsed, members, names, f"{prefix}subnet"),
+        *_range_problems(parsed, _named_ranges(members, ranges or {}), names),
     ]
 
 
-def _capacity_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> Iterator[str]:
+def _capacity_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]], names: SettingNames) -> Iterator[str]:
     if config.capacity < len(hosts):
         yield (
-            f"Network {config.network} has {config.capacity} subnets of SubnetLen {config.subnet_len} from SubnetMin "
-            f"to SubnetMax, but there are {len(hosts)} hosts; use a larger Network, a larger SubnetLen or a wider range"
+            f"{names.network} {config.network} has {config.capacity} subnets of {names.subnet_len} {config.subnet_len} "
+            f"from {names.subnet_min} to {names.subnet_max}, but there are {len(hosts)} hosts; "
+            f"use a larger {names.network}, a larger {names.subnet_len} or a wider range"
         )
 
 
-def _address_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> Iterator[str]:
+def _address_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]], names: SettingNames) -> Iterator[str]:
     overlay = IPNetwork(str(config.network))
     holders: dict[IPAddress, str] = {}
     for host in hosts:
@@ -67,13 +76,15 @@ def _address_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> 
         if address.version != 4:
             yield f"host {host['name']}: address {address} is not IPv4, which the hosts of an overlay need"
         elif address in overlay:
-            yield f"host {host['name']}: address {address} lies inside Network {overlay}; choose another Network"
+            yield f"host {host['name']}: address {address} lies inside {names.network} {overlay}; choose another range"
         if address in holders:
             yield f"hosts {holders[address]} and {host['name']} have the same address {address}"
         holders.setdefault(address, host["name"])
 
 
-def _subnet_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> Iterator[str]:
+def _subnet_problems(
+    config: NetworkConfig, hosts: list[Mapping[str, Any]], names: SettingNames, option: str
+) -> Iterator[str]:
     holders: dict[Subnet, str] = {}
     for host in hosts:
         if not host.get("subnet"):
@@ -81,15 +92,15 @@ def _subnet_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> I
         try:
             subnet = Subnet.parse(host["subnet"])
         except ValueError as error:
-            yield f"host {host['name']}: subnet {error}"
+            yield f"host {host['name']}: {option} {error}"
             continue
         if not config.fits(subnet):
             yield (
-                f"host {host['name']}: subnet {subnet} is not a /{config.subnet_len} "
-                f"from SubnetMin {config.subnet_min} to SubnetMax {config.subnet_max}"
+                f"host {host['name']}: {option} {subnet} is not a /{config.subnet_len} "
+                f"from {names.subnet_min} {config.subnet_min} to {names.subnet_max} {config.subnet_max}"
             )
         if subnet in holders:
-            yield f"hosts {holders[subnet]} and {host['name']} have the same subnet {subnet}"
+            yield f"hosts {holders[subnet]} and {host['name']} have the same {option} {subnet}"
         holders.setdefault(subnet, host["name"])
 
 
@@ -99,7 +110,7 @@ def _named_ranges(hosts: list[Mapping[str, Any]], ranges: Mapping[str, str]) -> 
         yield from ((f"host {host['name']}", text) for text in host.get("ranges") or ())
 
 
-def _range_problems(config: NetworkConfig, ranges: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _range_problems(config: NetworkConfig, ranges: Iterable[tuple[str, str]], names: SettingNames) -> Iterator[str]:
     overlay = IPNetwork(str(config.network))
     for name, text in ranges:
         try:
@@ -108,7 +119,7 @@ def _range_problems(config: NetworkConfig, ranges: Iterable[tuple[str, str]]) ->
             yield f"{name}: range {text!r} is not a network such as 172.17.0.0/16"
             continue
         if other in overlay or overlay in other:
-            yield f"{name}: range {other.cidr} overlaps Network {overlay}; choose another Network, or move the range"
+            yield f"{name}: range {other.cidr} overlaps {names.network} {overlay}; choose another range for one of them"
 
 
 class FilterModule:

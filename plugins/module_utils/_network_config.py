@@ -18,6 +18,7 @@ from .overlay.model.backend import BackendOptions, VxlanOptions
 from .overlay.model.errors import ConfigError
 from .overlay.model.lease import SubnetLease, lease_problem
 from .overlay.model.network import NetworkConfig
+from .overlay.model.setting_names import SettingNames, option_names
 from .overlay.store.connect import other_api_hint
 from .overlay.store.keys import config_key
 from .overlay.store.protocol import Item, Store
@@ -36,14 +37,21 @@ BACKEND_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
 NAMED = 5  # leases an error names before it only counts
 
 
-def wanted_config(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config that the options state, in flannel's names and order; raise ConfigError if it is unusable."""
+def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None) -> dict[str, Any]:
+    """Return the config that the options state, in flannel's names and order.
+
+    Raise ConfigError if it is unusable; the message speaks of the settings by these names, else as options.
+    """
+    names = names or option_names()
     wanted = {name: options[option] for option, name in OPTIONS.items() if options[option]}
-    if options["backend"] is not None:
-        wanted["Backend"] = dict(_backend_item(key, value) for key, value in options["backend"].items())
+    backend = options["backend"]
+    if isinstance(backend, Mapping):
+        backend = dict(_backend_item(key, value, names) for key, value in backend.items())
+    if backend is not None:
+        wanted["Backend"] = backend
     if "SubnetLen" in wanted:
         wanted["SubnetLen"] = _converted(wanted["SubnetLen"], check_type_int)
-    NetworkConfig.from_mapping(wanted)
+    NetworkConfig.from_mapping(wanted, names)
     return wanted
 
 
@@ -140,7 +148,7 @@ def _harms(lease: SubnetLease, config: NetworkConfig) -> dict[str, str]:
         harms["range"] = unsound
     elif not config.fits(lease.subnet):
         harms["fit"] = (
-            f"{name}: it is not a /{config.subnet_len} from SubnetMin {config.subnet_min} to SubnetMax "
+            f"{name}: it is not a /{config.subnet_len} from subnet_min {config.subnet_min} to subnet_max "
             f"{config.subnet_max}, so its host would change its subnet"
         )
     kind = config.backend.type
@@ -163,11 +171,11 @@ def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -
     ]
 
 
-def _backend_item(key: str, value: Any) -> tuple[str, Any]:
+def _backend_item(key: str, value: Any, names: SettingNames) -> tuple[str, Any]:
     """Return a Backend key as flannel spells it, and its value in JSON's type."""
     if str(key).lower() not in BACKEND_KEYS:
         known = ", ".join(spelling for spelling, convert in BACKEND_KEYS.values())
-        raise ConfigError(f"backend key {key!r} is not known; the known ones are {known}")
+        raise ConfigError(f"{names.backend_key(key)} is not a known key; the known ones are {known}")
     name, convert = BACKEND_KEYS[str(key).lower()]
     return name, _converted(value, convert)
 

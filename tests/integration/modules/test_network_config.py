@@ -104,7 +104,7 @@ def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Any)
     [
         ({"network": "10.6.0.0/16"}, "subnet 10.5.7.0/24 is not a part of Network 10.6.0.0/16"),
         ({"subnet_len": 25}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /25"),
-        ({"subnet_min": "10.5.8.0"}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /24 from SubnetMin 10.5.8.0/24"),
+        ({"subnet_min": "10.5.8.0"}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /24 from subnet_min 10.5.8.0/24"),
         ({"backend": {"Type": "host-gw"}}, "lease 10.5.7.0-24 of 192.0.2.7: its backend is vxlan"),
         ({"backend": {"Type": "vxlan", "VNI": 9}}, "lease 10.5.7.0-24 of 192.0.2.7: its host keeps to VNI 1"),
         ({"backend": {"Type": "vxlan", "Port": 4789}}, "cannot talk to VNI 1 and Port 4789"),
@@ -180,12 +180,12 @@ def test_a_config_in_the_other_apis_store_is_pointed_out(overlay: Any) -> None:
     "options, message",
     [
         ({"network": "10.5.0.0/16"}, "state is present but all of the following are missing: backend"),
-        ({**VXLAN, "backend": {"Type": "udp"}}, "Backend Type 'udp' is a backend of flannel that is not provided here"),
-        ({**VXLAN, "backend": {"Type": "vxlan", "Vnid": 1}}, "backend key 'Vnid' is not known"),
+        ({**VXLAN, "backend": {"Type": "udp"}}, "backend.Type 'udp' is a backend of flannel that is not provided here"),
+        ({**VXLAN, "backend": {"Type": "vxlan", "Vnid": 1}}, "backend.Vnid is not a known key"),
         ({**VXLAN, "network": "10.5.0.0/29"}, "network is too small"),
         (
             {**VXLAN, "subnet_min": "10.5.9.0", "subnet_max": "10.5.8.0"},
-            "SubnetMin 10.5.9.0 is above SubnetMax 10.5.8.0",
+            "subnet_min 10.5.9.0 is above subnet_max 10.5.8.0",
         ),
         ({**VXLAN, "endpoints": ["127.0.0.1"]}, "etcd endpoint '127.0.0.1' is not of the form"),
         ({**VXLAN, "endpoints": ["http://127.0.0.1:1"]}, "no etcd endpoint can be used: http://127.0.0.1:1"),

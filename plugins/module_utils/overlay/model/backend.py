@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from .errors import ConfigError
+from .setting_names import JSON_KEYS, SettingNames
 
 VXLAN_OVERHEAD = 50  # bytes: outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8 (RFC 7348, section 5)
 KERNEL_VXLAN_PORT = 8472  # the Linux default that flannel keeps, not IANA's 4789
@@ -61,24 +62,24 @@ class HostGwOptions:
 BackendOptions = Union[VxlanOptions, HostGwOptions]
 
 
-def parse_backend(raw: Any) -> BackendOptions:
+def parse_backend(raw: Any, names: SettingNames = JSON_KEYS) -> BackendOptions:
     """Return the options of a Backend object (keys in any case, unknown ones ignored); raise ConfigError otherwise."""
     if raw is None:
         raise ConfigError(
-            "Backend is missing, which means the udp backend in flannel, not provided here; "
-            'write "Backend": {"Type": "vxlan"} or {"Type": "host-gw"}'
+            f"{names.backend} is missing, which means the udp backend in flannel, not provided here; "
+            f"write {names.backend_examples}"
         )
     if not isinstance(raw, Mapping):
-        raise ConfigError(f'Backend {raw!r} is not an object; write {{"Type": "vxlan"}} or {{"Type": "host-gw"}}')
+        raise ConfigError(f"{names.backend} {raw!r} is not a mapping; write {names.backend_examples}")
     given = present_keys(raw)
     kind = given.get("type")
     name = kind.lower() if isinstance(kind, str) else kind
     if name == "vxlan":
-        return _parse_vxlan(given)
+        return _parse_vxlan(given, names)
     if name == "host-gw":
         return HostGwOptions()
     known = "is a backend of flannel that is not provided here" if name in FLANNEL_ONLY else "is not a known backend"
-    raise ConfigError(f"Backend Type {kind!r} {known}; use vxlan or host-gw")
+    raise ConfigError(f"{names.backend_key('Type')} {kind!r} {known}; use vxlan or host-gw")
 
 
 def present_keys(raw: Mapping[Any, Any]) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def whole_number(name: str, value: Any, lowest: int, highest: int) -> int:
     """Return a JSON number that is whole and within bounds; raise ConfigError naming the key otherwise."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigError(
-            f"{name} {value!r} is not a whole number; write it as a JSON number from {lowest} to {highest}"
+            f"{name} {value!r} is not a whole number; write a number without quotes, from {lowest} to {highest}"
         )
     if not lowest <= value <= highest:
         raise ConfigError(f"{name} {value} is out of range; it must be from {lowest} to {highest}")
@@ -104,22 +105,25 @@ def truth(name: str, value: Any) -> bool:
     return value
 
 
-def _parse_vxlan(given: Mapping[str, Any]) -> VxlanOptions:
+def _parse_vxlan(given: Mapping[str, Any], names: SettingNames) -> VxlanOptions:
+    def switch(key: str) -> bool:
+        return truth(names.backend_key(key), given.get(key.lower(), False))
+
     return VxlanOptions(
-        vni=whole_number("Backend VNI", given.get("vni", 1), 1, MAXIMUM_VNI),
+        vni=whole_number(names.backend_key("VNI"), given.get("vni", 1), 1, MAXIMUM_VNI),
         # Port 0 is how flannel writes "the kernel's default".
-        port=whole_number("Backend Port", given.get("port", 0), 0, 65535) or KERNEL_VXLAN_PORT,
-        mtu=_path_mtu(given.get("mtu", 0)),
-        gbp=truth("Backend GBP", given.get("gbp", False)),
-        learning=truth("Backend Learning", given.get("learning", False)),
-        direct_routing=truth("Backend DirectRouting", given.get("directrouting", False)),
+        port=whole_number(names.backend_key("Port"), given.get("port", 0), 0, 65535) or KERNEL_VXLAN_PORT,
+        mtu=_path_mtu(names.backend_key("MTU"), given.get("mtu", 0)),
+        gbp=switch("GBP"),
+        learning=switch("Learning"),
+        direct_routing=switch("DirectRouting"),
     )
 
 
-def _path_mtu(value: Any) -> int | None:
-    if whole_number("Backend MTU", value, 0, MAXIMUM_MTU) == 0:
+def _path_mtu(name: str, value: Any) -> int | None:
+    if whole_number(name, value, 0, MAXIMUM_MTU) == 0:
         return None  # 0 is what flannel's own config structure writes for "not set"
-    return whole_number("Backend MTU", value, MINIMUM_MTU + VXLAN_OVERHEAD, MAXIMUM_MTU)
+    return whole_number(name, value, MINIMUM_MTU + VXLAN_OVERHEAD, MAXIMUM_MTU)
 
 
 def _usable_mtu(mtu: int) -> int:

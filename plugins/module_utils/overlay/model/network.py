@@ -12,6 +12,7 @@ from typing import Any
 from .addresses import Subnet, format_ipv4, parse_ipv4
 from .backend import BackendOptions, parse_backend, present_keys, truth, whole_number
 from .errors import ConfigError
+from .setting_names import JSON_KEYS, SettingNames
 
 DEFAULT_PREFIX = "/coreos.com/network"
 MAXIMUM_SUBNET_LEN = 30
@@ -46,11 +47,12 @@ class NetworkConfig:
         return cls.from_mapping(raw)
 
     @classmethod
-    def from_mapping(cls, raw: Any) -> NetworkConfig:
+    def from_mapping(cls, raw: Any, names: SettingNames = JSON_KEYS) -> NetworkConfig:
         """Return the config of a JSON object; key names match in any case, unknown ones are ignored (as in flannel).
 
-        The checks and their order are flannel's; its texts open each message. Flannel's silent cases (no object, no
-        Network, SubnetMin above SubnetMax, values out of range) are errors here.
+        Raise ConfigError, which calls the settings by ``names``, if it cannot be used. The checks and their order are
+        flannel's, and so is the beginning of each message. Flannel's silent cases (no object, no Network, SubnetMin
+        above SubnetMax, values out of range) are errors here.
         """
         if not isinstance(raw, Mapping):
             raise ConfigError(
@@ -58,18 +60,18 @@ class NetworkConfig:
             )
         given = present_keys(raw)
         _refuse_ipv6(given)
-        network = _network(given.get("network"))
-        length = _subnet_len(network, given.get("subnetlen"))
+        network = _network(given.get("network"), names)
+        length = _subnet_len(network, given.get("subnetlen"), names)
         second = Subnet(network.first + (1 << (32 - length)), length)
         last = Subnet.of(network.last, length)
-        low = _bound("SubnetMin", given.get("subnetmin"), network, second)
-        high = _bound("SubnetMax", given.get("subnetmax"), network, last)
+        low = _bound(names.subnet_min, given.get("subnetmin"), network, second, names)
+        high = _bound(names.subnet_max, given.get("subnetmax"), network, last, names)
         if low > high:
             raise ConfigError(
-                f"SubnetMin {format_ipv4(low.first)} is above SubnetMax {format_ipv4(high.first)}; "
+                f"{names.subnet_min} {format_ipv4(low.first)} is above {names.subnet_max} {format_ipv4(high.first)}; "
                 f"swap them or widen the range"
             )
-        return cls(network, length, low, high, parse_backend(given.get("backend")))
+        return cls(network, length, low, high, parse_backend(given.get("backend"), names))
 
 
 def _refuse_ipv6(given: Mapping[str, Any]) -> None:
@@ -79,38 +81,43 @@ def _refuse_ipv6(given: Mapping[str, Any]) -> None:
         raise ConfigError("EnableIPv4 false: only IPv4 overlays are provided; remove EnableIPv4")
 
 
-def _network(value: Any) -> Subnet:
-    hint = "please define a correct Network parameter in the flannel config"
+def _network(value: Any, names: SettingNames) -> Subnet:
+    hint, name = names.network_hint, names.network
+    if value is None or value == "":
+        raise ConfigError(f"{hint}{name} is not set; write an unused private range such as 10.5.0.0/16 (RFC 1918)")
     if not isinstance(value, str):
-        raise ConfigError(f"{hint}: Network is {value!r}; write it as text such as 10.5.0.0/16")
+        raise ConfigError(f"{hint}{name} is {value!r}; write it as text such as 10.5.0.0/16")
     try:
         network = Subnet.parse_interface(value)[0]
     except ValueError as error:
-        raise ConfigError(f"{hint}: {error}") from None
+        raise ConfigError(f"{hint}{name} {error}") from None
     if network.length < 8 or network.first >> 24 in (0, 127) or network.first >> 28 >= 0xE:
-        raise ConfigError(f"{hint}: {value} cannot hold hosts; use a private range such as 10.5.0.0/16 (RFC 1918)")
+        raise ConfigError(f"{hint}{name} {value} cannot hold hosts; use a private range such as 10.5.0.0/16 (RFC 1918)")
     return network
 
 
-def _subnet_len(network: Subnet, value: Any) -> int:
-    length = 0 if value is None else whole_number("SubnetLen", value, 0, 32)
+def _subnet_len(network: Subnet, value: Any, names: SettingNames) -> int:
+    name = names.subnet_len
+    length = 0 if value is None else whole_number(name, value, 0, 32)
     if length == 0:  # absent, and the 0 that flannel's own structure writes for "not set"
         if network.length > 28:
-            raise ConfigError(f"network is too small. Minimum useful network prefix is /28; Network is {network}")
+            raise ConfigError(
+                f"network is too small. Minimum useful network prefix is /28; {names.network} is {network}"
+            )
         return 24 if network.length <= 22 else network.length + 2
     if length > MAXIMUM_SUBNET_LEN:
-        raise ConfigError(f"SubnetLen must be less than /31; it is {length}, use {MAXIMUM_SUBNET_LEN} at the most")
+        raise ConfigError(f"{name} must be less than /31; it is {length}, use {MAXIMUM_SUBNET_LEN} at the most")
     shortest = network.length + 2
     if length < shortest:
-        way_out = f"use {shortest} or more" if shortest <= MAXIMUM_SUBNET_LEN else "use a Network of /28 or larger"
+        way_out = f"use {shortest} or more" if shortest <= MAXIMUM_SUBNET_LEN else "use a network of /28 or larger"
         raise ConfigError(
-            f"network must be able to accommodate at least four subnets: SubnetLen {length} in Network {network}; "
+            f"network must be able to accommodate at least four subnets: {name} {length} in {names.network} {network}; "
             f"{way_out}"
         )
     return length
 
 
-def _bound(name: str, value: Any, network: Subnet, default: Subnet) -> Subnet:
+def _bound(name: str, value: Any, network: Subnet, default: Subnet, names: SettingNames) -> Subnet:
     if value in (None, "", "0.0.0.0"):  # 0.0.0.0 is what flannel's own structure writes for "not set"
         return default
     try:
@@ -118,11 +125,12 @@ def _bound(name: str, value: Any, network: Subnet, default: Subnet) -> Subnet:
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from None
     if not network.has(address):
-        raise ConfigError(f"{name} is not in the range of the Network: {value} in {network}")
+        raise ConfigError(f"{name} is not in the range of the {names.network}: {value} in {network}")
     subnet = Subnet.of(address, default.length)
     if subnet.first != address:
         nearest = " and ".join(format_ipv4(first) for first in (subnet.first, subnet.last + 1) if network.has(first))
         raise ConfigError(
-            f"{name} is not on a SubnetLen boundary: {value} with SubnetLen {default.length}; the nearest are {nearest}"
+            f"{name} is not on a {names.subnet_len} boundary: {value} with {names.subnet_len} {default.length}; "
+            f"the nearest are {nearest}"
         )
     return subnet

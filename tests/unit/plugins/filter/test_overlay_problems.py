@@ -46,31 +46,31 @@ def test_numbers_that_a_template_made_text_are_numbers_still() -> None:
     "config, hosts, ranges, problem",
     [
         ({"network": "10.5.0.0/29", "backend": {"Type": "vxlan"}}, [], {}, "network is too small"),
-        ({"network": "10.5.0.0/16"}, [], {}, "Backend is missing"),
+        ({"network": "10.5.0.0/16"}, [], {}, "backend is missing"),
         ({"network": "10.5.0.0/16", "backend": {"Type": "vlan"}}, [], {}, "'vlan' is not a known backend"),
-        ({"network": "10.5.0.0/16", "backend": {"Typ": "vxlan"}}, [], {}, "backend key 'Typ' is not known"),
+        ({"network": "10.5.0.0/16", "backend": {"Typ": "vxlan"}}, [], {}, "backend.Typ is not a known key"),
         (
             {"network": "10.5.0.0/28", "backend": {"Type": "vxlan"}},
             [host(f"h{n}", f"192.0.2.{n}") for n in range(1, 5)],
             {},
-            "Network 10.5.0.0/28 has 3 subnets of SubnetLen 30 .* but there are 4 hosts",
+            "network 10.5.0.0/28 has 3 subnets of subnet_len 30 .* but there are 4 hosts",
         ),
-        (CONFIG, [host(address="10.5.3.4")], {}, "host h1: address 10.5.3.4 lies inside Network 10.5.0.0/16"),
+        (CONFIG, [host(address="10.5.3.4")], {}, "host h1: address 10.5.3.4 lies inside network 10.5.0.0/16"),
         (CONFIG, [host(address="h1.example")], {}, "host h1: address 'h1.example' is not an IP address"),
         (CONFIG, [host(address="fd00::1")], {}, "host h1: address fd00::1 is not IPv4"),
         (CONFIG, [host(), host("h2")], {}, "hosts h1 and h2 have the same address 192.0.2.11"),
         (CONFIG, [host(subnet="10.5.7.0")], {}, "host h1: subnet '10.5.7.0' is not an IPv4 network"),
-        (CONFIG, [host(subnet="10.6.7.0/24")], {}, "host h1: subnet 10.6.7.0/24 is not a /24 from SubnetMin"),
-        (CONFIG, [host(subnet="10.5.7.0/25")], {}, "host h1: subnet 10.5.7.0/25 is not a /24 from SubnetMin"),
+        (CONFIG, [host(subnet="10.6.7.0/24")], {}, "host h1: subnet 10.6.7.0/24 is not a /24 from subnet_min"),
+        (CONFIG, [host(subnet="10.5.7.0/25")], {}, "host h1: subnet 10.5.7.0/25 is not a /24 from subnet_min"),
         (
             CONFIG,
             [host(subnet="10.5.7.0/24"), host("h2", "192.0.2.12", subnet="10.5.7.0/24")],
             {},
             "hosts h1 and h2 have the same subnet 10.5.7.0/24",
         ),
-        (CONFIG, [host(ranges=["10.5.9.1/24"])], {}, "host h1: range 10.5.9.0/24 overlaps Network 10.5.0.0/16"),
+        (CONFIG, [host(ranges=["10.5.9.1/24"])], {}, "host h1: range 10.5.9.0/24 overlaps network 10.5.0.0/16"),
         (CONFIG, [host(ranges=["docker0"])], {}, "host h1: range 'docker0' is not a network"),
-        (CONFIG, [], {"office": "10.0.0.0/8"}, "office: range 10.0.0.0/8 overlaps Network 10.5.0.0/16"),
+        (CONFIG, [], {"office": "10.0.0.0/8"}, "office: range 10.0.0.0/8 overlaps network 10.5.0.0/16"),
     ],
 )
 def test_each_problem_is_one_sentence_that_names_the_host_and_the_value(
@@ -79,6 +79,50 @@ def test_each_problem_is_one_sentence_that_names_the_host_and_the_value(
     problems = overlay_problems(config, hosts, ranges)
     assert len(problems) == 1
     assert re.search(problem, problems[0])
+
+
+@pytest.mark.parametrize(
+    "config, hosts, problem",
+    [
+        (
+            {"network": "10.5.0.0/16", "backend": "host-gw"},
+            [],
+            "overlay_backend 'host-gw' is not a mapping; "
+            "write overlay_backend: {Type: vxlan} or overlay_backend: {Type: host-gw}",
+        ),
+        (
+            {**CONFIG, "backend": {"Type": "vxlan", "VNI": 0}},
+            [],
+            "overlay_backend.VNI 0 is out of range; it must be from 1 to 16777215",
+        ),
+        (
+            {**CONFIG, "subnet_len": 17},
+            [],
+            "network must be able to accommodate at least four subnets: overlay_subnet_len 17 in "
+            "overlay_network 10.5.0.0/16; use 18 or more",
+        ),
+        (
+            {**CONFIG, "subnet_min": "10.5.9.0", "subnet_max": "10.5.8.0"},
+            [],
+            "overlay_subnet_min 10.5.9.0 is above overlay_subnet_max 10.5.8.0; swap them or widen the range",
+        ),
+        (
+            {"network": "", "backend": {"Type": "vxlan"}},
+            [],
+            "overlay_network is not set; write an unused private range such as 10.5.0.0/16 (RFC 1918)",
+        ),
+        (
+            CONFIG,
+            [host(subnet="10.6.7.0/24")],
+            "host h1: overlay_subnet 10.6.7.0/24 is not a /24 "
+            "from overlay_subnet_min 10.5.1.0/24 to overlay_subnet_max 10.5.255.0/24",
+        ),
+    ],
+)
+def test_a_problem_names_the_variables_of_the_caller(
+    config: dict[str, Any], hosts: list[dict[str, Any]], problem: str
+) -> None:
+    assert overlay_problems(config, hosts, prefix="overlay_") == [problem]
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -40,8 +40,8 @@ def test_zero_port_zero_mtu_and_null_mean_not_set() -> None:
     "raw, message",
     [
         (None, "Backend is missing, which means the udp backend"),
-        ("vxlan", "Backend 'vxlan' is not an object"),
-        ([], r"Backend \[\] is not an object"),
+        ("vxlan", "Backend 'vxlan' is not a mapping"),
+        ([], r"Backend \[\] is not a mapping"),
         ({}, "Backend Type None is not a known backend; use vxlan or host-gw"),
         ({"Type": "vlxan"}, "Backend Type 'vlxan' is not a known backend; use vxlan or host-gw"),
         ({"Type": 7}, "Backend Type 7 is not a known backend"),

@@ -69,8 +69,8 @@ def test_the_default_subnet_len_follows_the_networks(network: str, length: int, 
 @pytest.mark.parametrize(
     "keys, message",
     [
-        ({"Network": None}, "please define a correct Network parameter in the flannel config: Network is None"),
-        ({"Network": ""}, "please define a correct Network parameter .*'' is not an IPv4 network"),
+        ({"Network": None}, "please define a correct Network parameter in the flannel config: Network is not set"),
+        ({"Network": ""}, "please define a correct Network parameter .*: Network is not set"),
         ({"Network": 10}, "please define a correct Network parameter .*Network is 10"),
         ({"Network": "10.5.0.0"}, "'10.5.0.0' is not an IPv4 network such as 10.5.0.0/16"),
         ({"Network": "fd00::/48"}, "'fd00::/48' is not an IPv4 network"),
