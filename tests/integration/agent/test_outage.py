@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,27 @@ def test_while_etcd_is_away_all_stays_and_afterwards_the_changes_are_caught_up_w
     one.wait_said("etcd: mended")
     assert (one.subnet, one.notified.count("READY=1")) == (subnet, 1)
     assert other.notified.count("READY=1") == 1
+
+
+@pytest.mark.parametrize("api", ["v2", "v3"])
+@pytest.mark.parametrize("seconds", [0.5, 5.0, 32.0])
+def test_the_watch_goes_on_soon_after_etcd_answers_again(
+    fleet: Fleet, own_etcd: EtcdServer, api: str, seconds: float
+) -> None:
+    changed = Network(own_etcd.endpoint, api)
+    changed.configure()
+    (host,) = fleet(1)
+    host.prefix = changed.prefix
+    host.join(f"--etcd-api={api}", *HEALTH)
+    own_etcd.kill()
+    time.sleep(seconds)
+    own_etcd.restart()
+    changed.lease("10.50.203.0/24", "192.0.2.203", "0e:00:00:00:00:03")
+    until(lambda: "10.50.203.0/24" in host.routes(), "the new peer", 2.5)
+    until(lambda: host.http("/healthz") == (200, "ok\n"), "the outage to be over")
+    assert host.said("ERROR no etcd endpoint can be used") == 1
+    assert host.said("etcd: mended") == 1
+    changed.close()
 
 
 def test_a_history_compacted_while_the_connection_was_lost_is_compared_as_a_whole(

@@ -16,16 +16,19 @@ from ..model.errors import ConfigError, LeaseError, OverlayError
 from ..model.lease import parse_lease
 from ..model.network import NetworkConfig
 from ..store.connect import EtcdConnection, connect, other_api_hint
-from ..store.errors import ChangedError, CompactedError, ConfigMissingError, GoneError
-from ..store.protocol import Deleted, Event, Item, Put, Store
+from ..store.errors import ChangedError, CompactedError, ConfigMissingError, GoneError, UnreachableError
+from ..store.failover import Failover
+from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
 from .identity import Identity
 from .keeper import HeldLease, LeaseKeeper
 from .messages import Joined, LeaseRenewed, LeasesChanged, Message, StoreTrouble
+from .outage import Outage
 
 WATCH_TICK = 5.0  # seconds without an event after which the thread looks at its clock
 FULL_COMPARISON = 600.0  # seconds between two whole comparisons, should a watch have gone deaf unnoticed
 RETRY = 1.0  # seconds between attempts while the config is missing or wrong, as in flannel
-LONGEST_RETRY = 10.0  # seconds between attempts while etcd is out of reach
+LONGEST_RETRY = 10.0  # seconds between attempts to join while etcd accepts connections but refuses or does not answer
+PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an outage
 log = logging.getLogger("overlayd")
 
 
@@ -44,9 +47,10 @@ class EtcdSide(threading.Thread):
         self._out = out
         self._store: Store | None = None
         self._config_text: str | None = None  # the last good network config
+        self._hosts = 0  # leases at the last whole comparison
 
     def run(self) -> None:
-        """Never return; whatever fails is told and tried again, more slowly while etcd is away."""
+        """Never return; each failure is reported and tried again, less often the longer etcd is out of reach."""
         wait = RETRY
         while True:
             started = time.monotonic()
@@ -62,41 +66,77 @@ class EtcdSide(threading.Thread):
                 self._out.put(StoreTrouble(str(error) or repr(error)))
                 self._drop_connection()
                 wait = min(wait * 2, LONGEST_RETRY)
-                time.sleep(wait * random.uniform(0.5, 1.0))
+                if not (isinstance(error, UnreachableError) and self._waited_for_endpoint()):
+                    time.sleep(wait * random.uniform(0.5, 1.0))
                 continue
             wait = RETRY
             # What ended soon after it began would end again: two hosts that claim one lease must not spin.
             if time.monotonic() - started < RETRY:
                 time.sleep(RETRY * random.uniform(0.5, 1.0))
 
+    def _waited_for_endpoint(self) -> bool:
+        """Return once an endpoint accepts connections: False where one did at once, so that etcd itself is at fault."""
+        endpoints, outage = Failover(self._connection.parsed_endpoints), Outage(self._hosts)
+        if endpoints.find(PROBE_TIMEOUT):
+            return False
+        while not endpoints.find(PROBE_TIMEOUT):
+            time.sleep(outage.pause())
+        return True
+
     def _join_and_follow(self) -> None:
         """Make one whole comparison and follow the changes; return when another whole comparison is due."""
         store = self._connected()
         keeper = LeaseKeeper(store, self._prefix, self._margin)
         items, revision = store.snapshot(self._prefix)
-        text, trouble = self._usable_config(items.get(f"{self._prefix}/config"))
+        config_item = items.get(f"{self._prefix}/config")
+        text, trouble = self._usable_config(config_item)
         config = NetworkConfig.parse(text)
         leases = {key: item for key, item in items.items() if key.startswith(f"{self._prefix}/subnets/")}
         held = keeper.acquire(config, self._identity.claim(config), leases)
+        self._hosts = len(leases)
         self._identity.known_as(held.lease)
         self._connection = replace(self._connection, api=store.api)  # an emptied etcd must not send us to the other
         self._out.put(Joined(config, text, held, leases, trouble))
-        end = time.monotonic() + FULL_COMPARISON * random.uniform(0.5, 1.0)
+        watch = store.watch(self._prefix, revision, WATCH_TICK)
         try:
-            for events in store.watch(self._prefix, revision, WATCH_TICK):
-                if self._concerns_me(events, held, items.get(f"{self._prefix}/config")):
+            self._follow(store, watch, keeper, held, config_item, trouble)
+        except (CompactedError, GoneError, ChangedError) as error:
+            log.info("comparing everything again: %s", error)
+        finally:
+            watch.close()
+
+    def _follow(
+        self, store: Store, watch: Watch, keeper: LeaseKeeper, held: HeldLease, config: Item | None, trouble: str
+    ) -> None:
+        """Pass changes on and renew the lease, also after an outage; return when a whole comparison is due."""
+        end = time.monotonic() + FULL_COMPARISON * random.uniform(0.5, 1.0)
+        outage: Outage | None = None
+        while time.monotonic() < end:
+            try:
+                events = next(watch)
+                if outage is not None:
+                    end = min(end, time.monotonic() + outage.comparison_pause())
+                    outage = None
+                    self._out.put(StoreTrouble(trouble))
+                if self._concerns_me(events, held, config):
                     return
                 changes = [event for event in events if _key(event).startswith(f"{self._prefix}/subnets/")]
                 if changes:
                     self._out.put(LeasesChanged(changes))
-                now = time.monotonic()
-                if held.renew_at is not None and now >= held.renew_at:
+                if held.renew_at is not None and time.monotonic() >= held.renew_at:
                     held = keeper.renew(held)
                     self._out.put(LeaseRenewed(held))
-                if now >= end:
-                    return
-        except (CompactedError, GoneError, ChangedError) as error:
-            log.info("comparing everything again: %s", error)
+            except UnreachableError as error:
+                if outage is None:
+                    outage = Outage(self._hosts)
+                    self._out.put(StoreTrouble(str(error)))
+                self._pause(store, outage)
+
+    def _pause(self, store: Store, outage: Outage) -> None:
+        """Wait before the next attempt; while no endpoint accepts connections that is all there is to do."""
+        time.sleep(outage.pause())
+        while not store.find_endpoint(PROBE_TIMEOUT):
+            time.sleep(outage.pause())
 
     def _concerns_me(self, events: list[Event], held: HeldLease, config: Item | None) -> bool:
         """Whether config or own lease are no longer what they were when this host joined, or it is to have another."""

@@ -110,7 +110,7 @@ class Loop:
         elif isinstance(message, LeaseRenewed):
             self._status.lease_renew_at = message.held.renew_at
         elif isinstance(message, StoreTrouble):
-            self._status.trouble("etcd", message.reason)
+            self._status.trouble("etcd", *filter(None, [message.reason]))
 
     def _join(self, joined: Joined) -> None:
         """Take a whole comparison with etcd: the first begins the session, later ones must agree with it."""

@@ -38,7 +38,7 @@ class LeaseRenewed(NamedTuple):
 
 
 class StoreTrouble(NamedTuple):
-    """etcd cannot be used right now, and why; the data plane stays as it is."""
+    """Why etcd cannot be used right now, "" where it can again; the data plane stays as it is."""
 
     reason: str
 

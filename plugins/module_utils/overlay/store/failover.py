@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from .connection import Endpoint
 from .errors import UnreachableError
+from .reachable import first_accepting
 from .wire import EndpointError
 
 LONGEST_SILENCE = 5  # times the timeout of an operation; a watch that hears nothing for longer makes sure of its server
@@ -44,3 +45,10 @@ class Failover:
     def avoid(self, endpoint: Endpoint) -> None:
         """Let the next operation begin at another endpoint."""
         self._preferred = (self._endpoints.index(endpoint) + 1) % len(self._endpoints)
+
+    def find(self, timeout: float) -> bool:
+        """Return whether an endpoint accepts connections within ``timeout`` seconds, and begin at it from now on."""
+        found = first_accepting(self._endpoints, timeout)
+        if found is not None:
+            self._preferred = self._endpoints.index(found)
+        return found is not None

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol, Union
 
 from .connection import EtcdConnection
@@ -41,6 +41,19 @@ class Deleted(NamedTuple):
 Event = Union[Put, Deleted]
 
 
+class Watch(Protocol):
+    """The changes below a folder, batch by batch; see Store.watch."""
+
+    def __iter__(self) -> Watch:
+        """Return the watch itself."""
+
+    def __next__(self) -> list[Event]:
+        """Return the next events; after an UnreachableError the next call tries again after the last event."""
+
+    def close(self) -> None:
+        """Close the connection of the watch."""
+
+
 class Store(Protocol):
     """etcd, over either API; every operation raises a StoreError that names what failed and never a secret.
 
@@ -61,13 +74,17 @@ class Store(Protocol):
     def snapshot(self, folder: str) -> tuple[dict[str, Item], int]:
         """Return all items below folder + "/", by key, as of one moment, and the revision to watch from."""
 
-    def watch(self, folder: str, revision: int, timeout: float) -> Iterator[list[Event]]:
-        """Yield what changed below folder + "/" after the revision: every change once, in order, as soon as it arrives.
+    def watch(self, folder: str, revision: int, timeout: float) -> Watch:
+        """Return what changes below folder + "/" after the revision: each change once, in order, as soon as it comes.
 
-        Yield [] when nothing came for ``timeout`` seconds, so that the caller can stop. A lost connection is resumed at
-        another endpoint without the caller noticing. Raise CompactedError when changes may have been missed, and
-        UnreachableError when no endpoint can be used; after either, take a new snapshot.
+        The watch gives [] when nothing came for ``timeout`` seconds, so that the caller can stop. A lost connection is
+        resumed at another endpoint without the caller noticing. It raises UnreachableError when no endpoint can be
+        used, after which it may be asked again, and CompactedError when changes may have been missed: then take a new
+        snapshot.
         """
+
+    def find_endpoint(self, timeout: float) -> bool:
+        """Return whether an endpoint accepts connections within ``timeout`` seconds; operations then begin at it."""
 
     def create(self, key: str, value: str, ttl: int | None) -> Item:
         """Create the key, to expire after ``ttl`` seconds (None: never); raise KeyExistsError if it is there.

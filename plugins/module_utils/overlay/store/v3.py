@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 from ..model.errors import StoreError
 from .connection import EtcdConnection
 from .errors import ChangedError, GoneError, KeyExistsError
 from .gateway import Gateway
-from .protocol import Event, Item
+from .protocol import Item
 from .v3_codec import encode, folder_range, items
-from .v3_watch import Watch
+from .v3_watch import V3Watch
 
 # Keys in one reply: with leases of usual size it stays below the 4 MiB that gateways of old releases can carry.
 PAGE = 10_000
@@ -28,7 +29,7 @@ class V3Store:
     def __init__(self, connection: EtcdConnection) -> None:
         self.connection = connection
         self._gateway = Gateway(connection)
-        self._watches: set[Watch] = set()
+        self._watches: WeakSet[V3Watch] = WeakSet()
 
     def check(self) -> None:
         """Return if an endpoint serves this API; raise UnreachableError or AuthenticationError."""
@@ -52,16 +53,15 @@ class V3Store:
             found += items(reply)
         return {item.key: item for item in found}, int(request["revision"])
 
-    def watch(self, folder: str, revision: int, timeout: float) -> Iterator[list[Event]]:
-        """Yield what changed below folder + "/" after the revision; see Store.watch."""
-        watch = Watch(self._gateway, self.connection, folder, revision)
+    def watch(self, folder: str, revision: int, timeout: float) -> V3Watch:
+        """Return what changes below folder + "/" after the revision; see Store.watch."""
+        watch = V3Watch(self._gateway, self.connection, folder, revision, timeout)
         self._watches.add(watch)
-        try:
-            while True:
-                yield watch.wait(timeout)
-        finally:
-            self._watches.discard(watch)
-            watch.close()
+        return watch
+
+    def find_endpoint(self, timeout: float) -> bool:
+        """Return whether an endpoint accepts connections in time; operations then begin at it."""
+        return self._gateway.failover.find(timeout)
 
     def create(self, key: str, value: str, ttl: int | None) -> Item:
         """Create the key, with an etcd lease of its own if it is to expire; raise KeyExistsError if it is there."""

@@ -19,30 +19,40 @@ from .v3_codec import events, folder_range
 from .wire import EndpointError
 
 
-class Watch:
-    """All changes below a folder after a revision."""
+class V3Watch:
+    """All changes below a folder after a revision; see Store.watch."""
 
-    def __init__(self, gateway: Gateway, connection: EtcdConnection, folder: str, revision: int) -> None:
+    def __init__(
+        self, gateway: Gateway, connection: EtcdConnection, folder: str, revision: int, timeout: float
+    ) -> None:
         self._gateway = gateway
         self._connection = connection
         self._range = folder_range(folder)
         self._revision = revision
+        self._timeout = timeout
         self._stream: Stream | None = None
         self._waiting: list[Event] = []  # what came together with the confirmation
         self._losses: list[tuple[str, str]] = []  # streams lost since one last proved to work
         self._closed = False
         self._heard = 0.0  # when the server last said something, on the monotonic clock
 
-    def wait(self, timeout: float) -> list[Event]:
-        """Return the next events as soon as they arrive, [] when none did for ``timeout`` seconds; see Store.watch."""
+    def __iter__(self) -> V3Watch:
+        """Return the watch itself."""
+        return self
+
+    def __next__(self) -> list[Event]:
+        """Return the next events as soon as they arrive, [] when none did in time; see Store.watch."""
         while not self._closed:
             if self._stream is None:
                 self._stream = self._gateway.failover.run(self._open)
             try:
-                arrived = self._waiting or self._events(self._stream.endpoint, self._stream.results(timeout))
+                arrived = self._waiting or self._events(self._stream.endpoint, self._stream.results(self._timeout))
             except EndpointError as error:
                 self._lose(self._stream, str(error))
                 continue
+            except StoreError:
+                self.close()
+                raise
             self._waiting = []
             self._losses.clear()
             self._listen_closely(bool(arrived))
@@ -77,7 +87,8 @@ class Watch:
         self._losses.append((str(stream.endpoint), reason))
         # Each endpoint gets one more try; a cluster that grants watches and drops them at once is of no use.
         if len(self._losses) > len(self._connection.parsed_endpoints):
-            raise UnreachableError(dict(self._losses))
+            losses, self._losses = self._losses, []
+            raise UnreachableError(dict(losses))
 
     def _open(self, endpoint: Endpoint) -> Stream:
         try:
