@@ -54,15 +54,24 @@ def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) 
 
     What the work returns as ``warnings`` is shown as such.
     """
+
+    def use_store(connection: EtcdConnection, prefix: str) -> dict[str, Any]:
+        store = connect(connection, prefix)
+        try:
+            return work(store, prefix)
+        finally:
+            store.close()
+
+    finish_connection(module, use_store)
+
+
+def finish_connection(module: AnsibleModule, work: Callable[[EtcdConnection, str], dict[str, Any]]) -> None:
+    """End the module as ``finish`` does, with work that is given the connection settings instead of a store."""
     try:
         settings = complete(module.params, AGENT_FILE)
         module.no_log_values.update({settings["password"]} - {""})
         prefix = settings.pop("prefix")
-        store = connect(EtcdConnection(**settings), prefix)
-        try:
-            result = work(store, prefix)
-        finally:
-            store.close()
+        result = work(EtcdConnection(**settings), prefix)
     except OverlayError as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings", ()):

@@ -4,14 +4,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,43 +14,9 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.c
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import EtcdConnection
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item, Store
 from etcd_server import EtcdServer
-from netns import Namespace
+from module_runner import Runner
 
-ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 30.0  # seconds; a busy disk can keep etcd waiting for longer than users should be
-
-
-class Runner:
-    """One module, to be run against one prefix, in this network namespace or in another."""
-
-    def __init__(self, module: str, defaults: dict[str, Any], inside: Namespace | None = None) -> None:
-        self._module = module
-        self._defaults = defaults
-        self._inside = inside
-
-    def __call__(self, fails: bool = False, check: bool = False, **options: Any) -> dict[str, Any]:
-        """Return the module's result, which must be a failure or none as foretold."""
-        result: dict[str, Any] = json.loads(self.raw(check, **options))
-        assert bool(result.get("failed")) is fails, result
-        return result
-
-    def raw(self, check: bool = False, **options: Any) -> str:
-        """Return all that the module prints."""
-        arguments = {**self._defaults, **options, "_ansible_check_mode": check, "_ansible_diff": True}
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("ETCDCTL_")}
-        run = partial(
-            subprocess.run,
-            [sys.executable, "-m", f"ansible_collections.clusternet.overlay.plugins.modules.{self._module}"],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            env={**clean, "PYTHONPATH": str(ROOT / "collections")},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        done = self._inside.run(run) if self._inside else run()
-        assert not done.stderr, done.stderr
-        return done.stdout
 
 
 class Overlay:

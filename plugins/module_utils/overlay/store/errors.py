@@ -29,6 +29,10 @@ class AuthenticationError(StoreError):
     """etcd refused the user, the password, or what the user may do."""
 
 
+class AuthenticationDisabledError(StoreError):
+    """A password was to be checked, but the cluster has no authentication enabled."""
+
+
 class ConfigMissingError(ConfigError):
     """There is no network config under the prefix (yet)."""
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..model.errors import StoreError
 from .connection import Endpoint
-from .errors import AuthenticationError, CompactedError, GoneError
+from .errors import AuthenticationDisabledError, AuthenticationError, CompactedError, GoneError
 from .wire import EndpointError
 
 # gRPC's status codes (https://grpc.io/docs/guides/status-codes), as the error objects carry them.
@@ -40,6 +40,8 @@ class Refusal(NamedTuple):
         """Return the error to raise: an EndpointError where another endpoint may do better."""
         if self.says("user name is empty"):
             return AuthenticationError(f"etcd at {endpoint} asks for a user: give a username and a password")
+        if self.says(NO_AUTHENTICATION):
+            return AuthenticationDisabledError(f"etcd at {endpoint} has no authentication enabled")
         if self.says("authentication failed", *STALE_TOKEN):
             return AuthenticationError(f"etcd at {endpoint} refused user {username!r}: wrong username or password")
         if self.code == PERMISSION_DENIED or self.says("permission denied"):

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module etcd_auth: authentication in etcd, with a user that is limited to the keys of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .._etcd_admin import auth_v2, auth_v3
+from .._etcd_admin.auth import ROOT, Account, Step
+from ..overlay.model.errors import StoreError
+from ..overlay.store.connection import EtcdConnection
+from ..overlay.store.gateway import Gateway
+
+
+def set_up(connection: EtcdConnection, prefix: str, params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Return the module's result after making users, roles and permissions as wanted; raise StoreError."""
+    account = _account(connection, prefix, params)
+    done = _set_up_v3(connection, account, check_mode)
+    if params["v2"]:
+        done += _set_up_v2(connection, account, check_mode)
+    commands = [step.text for step in done]
+    after = "".join(f"{command}\n" for command in commands)
+    return {"changed": bool(done), "commands": commands, "diff": {"before": "", "after": after}}
+
+
+def _account(connection: EtcdConnection, prefix: str, params: Mapping[str, Any]) -> Account:
+    """Return the overlay's user; raise StoreError where the names or passwords cannot work."""
+    if connection.username != ROOT or not connection.password:
+        raise StoreError(
+            f"username {connection.username!r} cannot set up authentication: etcd demands a user root first; "
+            f"set username to root, and password to the password that root has or shall have"
+        )
+    if params["user"] in ("", ROOT):
+        raise StoreError(
+            f"user {params['user']!r} cannot be the user of one network; use another name, such as overlay"
+        )
+    if not params["user_password"]:
+        raise StoreError(f"user {params['user']} has no password; set user_password")
+    return Account(params["user"], params["user_password"], prefix)
+
+
+def _set_up_v3(connection: EtcdConnection, account: Account, check_mode: bool) -> list[Step]:
+    as_root = Gateway(connection)
+    anonymous = Gateway(replace(connection, username="", password=""))
+    try:
+        todo = auth_v3.steps(auth_v3.read(as_root.call, anonymous.call, account), account, connection.password)
+        for step in todo if not check_mode else ():
+            try:
+                as_root.call(step.path, dict(step.body), repeatable=False)
+            except StoreError as error:
+                raise StoreError(f"{step.text} failed: {error}") from None
+        return todo
+    finally:
+        as_root.close()
+        anonymous.close()
+
+
+def _set_up_v2(connection: EtcdConnection, account: Account, check_mode: bool) -> list[Step]:
+    auth = auth_v2.V2Auth(connection)
+    found = auth_v2.read(auth, account, connection.password)
+    todo = auth_v2.steps(found, account, connection.password)
+    if not check_mode:
+        auth_v2.apply(auth, todo, found.enabled, connection.password)
+    return todo

@@ -1,0 +1,101 @@
+#!/usr/bin/python
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Enable authentication in etcd, with a user that is limited to the keys of one overlay network."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: etcd_auth
+short_description: Enable authentication in etcd with a user for one overlay network
+version_added: 1.1.0
+author: clusternet.overlay contributors (@clusternet)
+description:
+  - Creates the user C(root), the role and the user of the overlay network, and enables authentication.
+  - The role may read and write the keys that begin with O(prefix) and a slash, and nothing else.
+  - Authentication is enabled last, so that a run that was interrupted locks nobody out. Run it again to complete it.
+  - A changed O(user_password) is set in etcd. The password of C(root) is changed with C(etcdctl user passwd root).
+options:
+  username:
+    description:
+      - The user to act as. It must be V(root), which etcd demands before authentication can be enabled.
+  password:
+    description:
+      - The password of C(root). While authentication is disabled, C(root) gets this password.
+  prefix:
+    description:
+      - The etcd key below which the network lives.
+  user:
+    description:
+      - The user of the overlay network. Its role has the same name.
+    type: str
+    required: true
+  user_password:
+    description:
+      - The password of O(user). It is never shown.
+    type: str
+    required: true
+  v2:
+    description:
+      - Set up the users of the v2 API as well, which has its own. Permissions of its role C(guest) are revoked.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - clusternet.overlay.attributes
+  - clusternet.overlay.attributes.etcd
+  - clusternet.overlay.etcd
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - The diff lists the commands of C(etcdctl) that would do the same, without any password.
+  idempotent:
+    support: full
+    details:
+      - While authentication is disabled no password can be checked, so the passwords of existing users are set again.
+seealso:
+  - module: clusternet.overlay.etcd_member
+"""
+
+EXAMPLES = r"""
+- name: Enable authentication with a user for the overlay network
+  clusternet.overlay.etcd_auth:
+    endpoints: ["http://127.0.0.1:2379"]
+    username: root
+    password: "{{ vault_etcd_root_password }}"
+    user: overlay
+    user_password: "{{ vault_etcd_overlay_password }}"
+  run_once: true
+"""
+
+RETURN = r"""
+commands:
+  description: The commands of C(etcdctl) that make the same changes, without any password.
+  returned: success
+  type: list
+  elements: str
+  sample: [etcdctl user add overlay, etcdctl auth enable]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec, finish_connection
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_auth import set_up
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(
+            user={"type": "str", "required": True},
+            user_password={"type": "str", "required": True, "no_log": True},
+            v2={"type": "bool", "default": False},
+        ),
+        supports_check_mode=True,
+    )
+    finish_connection(module, lambda connection, prefix: set_up(connection, prefix, module.params, module.check_mode))
+
+
+if __name__ == "__main__":
+    main()

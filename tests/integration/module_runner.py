@@ -1,0 +1,50 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs a module of the collection as Ansible does on a host: a process, JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from netns import Namespace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Runner:
+    """One module, to be run against one prefix, in this network namespace or in another."""
+
+    def __init__(self, module: str, defaults: dict[str, Any], inside: Namespace | None = None) -> None:
+        self._module = module
+        self._defaults = defaults
+        self._inside = inside
+
+    def __call__(self, fails: bool = False, check: bool = False, **options: Any) -> dict[str, Any]:
+        """Return the module's result, which must be a failure or none as foretold."""
+        result: dict[str, Any] = json.loads(self.raw(check, **options))
+        assert bool(result.get("failed")) is fails, result
+        return result
+
+    def raw(self, check: bool = False, **options: Any) -> str:
+        """Return all that the module prints."""
+        arguments = {**self._defaults, **options, "_ansible_check_mode": check, "_ansible_diff": True}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ETCDCTL_")}
+        run = partial(
+            subprocess.run,
+            [sys.executable, "-m", f"ansible_collections.clusternet.overlay.plugins.modules.{self._module}"],
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+            env={**clean, "PYTHONPATH": str(ROOT / "collections")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        done = self._inside.run(run) if self._inside else run()
+        assert not done.stderr, done.stderr
+        return done.stdout
