@@ -20,13 +20,17 @@ from .overlay.model.addresses import Subnet, format_ipv4, parse_mac
 from .overlay.model.errors import LeaseError, OverlayError
 from .overlay.model.lease import SubnetLease, lease_key, parse_lease
 from .overlay.model.network import NetworkConfig
+from .overlay.model.overlap import Reserved
 from .overlay.model.state import Underlay
 from .overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from .overlay.store.protocol import Item
 
 
 class Host(NamedTuple):
-    """This host under the network config; ``lease`` is what its key in etcd should say, ``found`` what it says."""
+    """This host under the network config; ``lease`` is what its key in etcd should say, ``found`` what it says.
+
+    ``reserved`` are the addresses that no lease of another host may take.
+    """
 
     config: NetworkConfig
     underlay: Underlay
@@ -34,6 +38,7 @@ class Host(NamedTuple):
     lease: SubnetLease
     found: SubnetLease
     item: Item
+    reserved: Reserved
 
 
 def this_host(
@@ -63,7 +68,8 @@ def this_host(
         identity.adopt_mac(config, mac)
     lease = identity.claim(config).lease(found.subnet)
     backend = backend_for(config, identity.underlay, found.subnet, identity.mac_for(config))
-    return Host(config, identity.underlay, backend, lease, found, item)
+    reserved = identity.reserved(config, found.subnet)
+    return Host(config, identity.underlay, backend, lease, found, item, reserved)
 
 
 def former_setup(subnet_file: str) -> SubnetEnv | None:

@@ -17,6 +17,7 @@ from .overlay.agent.files import read_text, write_atomically
 from .overlay.agent.lock import is_held
 from .overlay.agent.memory import memory_file
 from .overlay.agent.peers import PeerTable
+from .overlay.backends.guarded import Guarded
 from .overlay.kernel.dataplane import Dataplane
 from .overlay.kernel.firewall import Firewall
 from .overlay.kernel.forwarding import forwarding_problem
@@ -144,7 +145,7 @@ def _program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
             f"overlayd runs on this host for {prefix}, and its lease {host.found.key} says {host.found.value()} "
             f"where it would have to say {host.lease.value()}; leave the host to overlayd, or stop that first"
         )
-    table = PeerTable(config, host.lease.subnet, host.backend)
+    table = PeerTable(config, host.lease.subnet, Guarded(host.backend, host.reserved))
     table.reset(items)
     peers = None if request.peers is None else _resolved(request.peers, rows, host, table, folder)
     with closing(Dataplane()) as dataplane:

@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..backends import backend_for
+from ..kernel.host_networks import read_host_networks
 from ..kernel.interfaces import links
 from ..kernel.netlink import Netlink
 from ..kernel.underlay import choose_underlay
 from ..kernel.vxlan import KIND
-from ..model.addresses import Subnet, format_ipv4
+from ..model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..model.backend import HostGwOptions, VxlanOptions
 from ..model.errors import ConfigError, KernelError, OverlayError
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
+from ..model.overlap import Reserved, network_problems
 from ..model.state import Underlay
 from ..model.subnet_env import parse_subnet_env
 from .files import read_text
@@ -35,6 +38,7 @@ class Identity:
         """Choose the underlay as the options say; ``memory`` is what the host knew before. Raise KernelError."""
         self._options = options
         self._known = _known_before(memory, Path(options.subnet_file))
+        self._networks = _networks_before(memory, Path(options.subnet_file))
         self._macs: dict[str, bytes] = {}
         mac = memory.own_mac() if memory else None
         if memory is not None and mac is not None:
@@ -92,8 +96,29 @@ class Identity:
                 f"{format_ipv4(self.underlay.address)}, which other hosts route to; remove --public-ip or use vxlan"
             )
         backend = backend_for(config, self.underlay, None, self.mac_for(config))
+        if config.network not in self._networks:
+            for problem in self.overlaps(config):
+                raise ConfigError(problem)
+            self._networks.add(config.network)
         subnet, public_ip = self._known or (None, None)
         return Claim(self.public_ip, backend.type, backend.lease_data(), subnet, public_ip)
+
+    def overlaps(self, config: NetworkConfig) -> list[str]:
+        """Return a sentence for each overlap of the overlay with the host's own networks (model/overlap.py)."""
+        own = self._known[0] if self._known else None
+        return network_problems(config, read_host_networks(self._endpoints()), self.underlay.name, own)
+
+    def reserved(self, config: NetworkConfig, own: Subnet) -> Reserved:
+        """Return the addresses that no other host's lease may take from this one, whose subnet is ``own``."""
+        return Reserved.of(config, read_host_networks(self._endpoints()), own)
+
+    def _endpoints(self) -> list[int]:
+        """Return the addresses of the etcd endpoints, less those given as host names."""
+        found: list[int] = []
+        for endpoint in self._options.etcd_endpoints.split(","):
+            with suppress(ValueError):
+                found.append(parse_ipv4(endpoint.rpartition("//")[2].partition(":")[0].strip()))
+        return found
 
     def _choose(self) -> tuple[Underlay, int]:
         options = self._options
@@ -116,6 +141,16 @@ def _known_before(memory: Memory | None, subnet_file: Path) -> tuple[Subnet, int
     except OverlayError as error:
         log.warning("the former subnet is not known: %s", error)
         return None
+
+
+def _networks_before(memory: Memory | None, subnet_file: Path) -> set[Subnet]:
+    """Return the overlay networks this host takes part in already: as remembered, and of a file that flannel left."""
+    networks = {NetworkConfig.parse(memory.config).network} if memory is not None else set()
+    with suppress(OverlayError):
+        text = read_text(subnet_file)
+        if text is not None:
+            networks.add(parse_subnet_env(text, str(subnet_file)).network)
+    return networks
 
 
 def _mac_of(device: str) -> bytes | None:

@@ -35,6 +35,7 @@ PAUSE_FACTOR = 10  # ... and at least so many times what the last one took, so t
 FIRST_RETRY, LAST_RETRY = 0.5, 30.0  # seconds before a failed plan is tried again
 MEMORY_PATIENCE = 3.0  # seconds to wait for etcd at start before going on with what is remembered
 MEMORY_PAUSE = 30.0  # seconds between two writings of the memory
+OVERLAP_CHECK = 30.0  # seconds between two looks at the host's own networks
 log = logging.getLogger("overlayd")
 
 
@@ -68,7 +69,7 @@ class Loop:
         self._config_text = ""
         now = time.monotonic()
         self._patience_ends = now + MEMORY_PATIENCE
-        self._due = {"kernel": now + KERNEL_CHECK, "firewall": now, "memory": now + MEMORY_PAUSE}
+        self._due = {"kernel": now + KERNEL_CHECK, "firewall": now, "memory": now + MEMORY_PAUSE, "overlap": now}
         self._pause_ends = self._watchdog_due = now
         self._retry = FIRST_RETRY
         self._changed = False
@@ -133,7 +134,8 @@ class Loop:
         firewall = firewall_for(self._options, config, own)
         self._clear_former(config)
         leftovers = former_devices(self._memory, backend.device)
-        self._session = Session(config, own, backend, self._dataplane, firewall, self._status, leftovers)
+        reserved = self._identity.reserved(config, own)
+        self._session = Session(config, own, backend, self._dataplane, firewall, self._status, leftovers, reserved)
         self._config_text = text
         self._status.subnet = str(own)
         self._session.table.reset(items)
@@ -211,6 +213,9 @@ class Loop:
             self._reconcile()
         if now >= self._due["firewall"]:
             self._check_passage()
+        if now >= self._due["overlap"]:
+            self._due["overlap"] = now + OVERLAP_CHECK
+            self._check_overlaps(self._session)
         if now >= self._due["memory"]:
             self._due["memory"] = now + MEMORY_PAUSE
             self._save()
@@ -230,6 +235,13 @@ class Loop:
         change = self._identity.underlay_change()
         if change:
             raise StartAgainError(change)
+
+    def _check_overlaps(self, session: Session) -> None:
+        """Report overlaps with networks that the host has, or has got since; what is programmed stays."""
+        try:
+            self._status.trouble("overlap", *self._identity.overlaps(session.config))
+        except OverlayError as error:
+            self._status.trouble("overlap", str(error))
 
     def _watch_kernel(self) -> None:
         if self._session is not None:

@@ -9,12 +9,14 @@ import time
 from collections.abc import Collection, Iterable
 
 from ..backends import Backend
+from ..backends.guarded import Guarded
 from ..kernel.dataplane import Dataplane
 from ..kernel.firewall import Firewall
 from ..kernel.plan import DesiredState, ObservedState, Plan, plan
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
+from ..model.overlap import Reserved
 from ..store.protocol import Event
 from .options import Options
 from .peers import Change, PeerTable
@@ -46,12 +48,16 @@ class Session:
         firewall: Firewall,
         status: Status,
         leftovers: Collection[str] = (),
+        reserved: Reserved | None = None,
     ) -> None:
-        """Start with no peers; nothing is touched before ``reconcile``, which also removes the devices left over."""
+        """Start with no peers; nothing is touched before ``reconcile``, which also removes the devices left over.
+
+        A lease that takes a ``reserved`` address of this host is no peer.
+        """
         self.config = config
         self.own = own
         self.backend = backend
-        self.table = PeerTable(config, own, backend)
+        self.table = PeerTable(config, own, Guarded(backend, reserved or Reserved()))
         self._dataplane = dataplane
         self._firewall = firewall
         self._status = status

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from ..agent.peers import PeerTable
 from ..backends import backend_for
+from ..backends.guarded import Guarded
 from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
+from ..kernel.host_networks import read_host_networks
 from ..kernel.interfaces import addresses, link
 from ..kernel.netlink import Netlink, NetlinkError
 from ..kernel.plan import DesiredState, ObservedState, plan
@@ -19,6 +21,7 @@ from ..model.addresses import format_ipv4, parse_mac
 from ..model.errors import OverlayError
 from ..model.lease import SubnetLease, lease_key, parse_lease
 from ..model.network import NetworkConfig
+from ..model.overlap import Reserved, network_problems
 from ..model.state import PeerRows
 from ..model.subnet_env import SubnetEnv, parse_subnet_env
 from ..store.protocol import Item, Store
@@ -97,7 +100,9 @@ def _look_at_kernel(report: HostReport, env: SubnetEnv, prefix: str, items: dict
             f"the subnet file says MTU {env.mtu}, the network config makes it {backend.mtu}: "
             f"restart overlayd, then Docker"
         )
-    table = PeerTable(config, env.subnet, backend)
+    networks = read_host_networks()
+    report.problems += network_problems(config, networks, underlay.name, env.subnet)
+    table = PeerTable(config, env.subnet, Guarded(backend, Reserved.of(config, networks, env.subnet)))
     table.reset({key: item for key, item in items.items() if key.startswith(f"{prefix}/subnets/")})
     report.problems += table.problems
     dataplane = Dataplane()

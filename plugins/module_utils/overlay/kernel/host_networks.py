@@ -1,0 +1,54 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The host's own addresses and routes, as the rule about overlaps (model/overlap.py) needs them."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Mapping
+
+from ..model.addresses import Subnet
+from ..model.overlap import HostAddress, HostNetworks, HostRoute
+from .interfaces import ROUTE, Link, addresses, links
+from .netlink import Netlink, NetlinkError
+from .operations import PROTOCOL
+from .tables import KERNEL_PROTOCOL, RTM_GETROUTE, UNICAST, RouteRow, ask_routes, read_route
+
+_IFF_POINTOPOINT, _IFF_NOARP = 0x10, 0x80
+
+
+def read_host_networks(endpoints: Iterable[int] = ()) -> HostNetworks:
+    """Return the addresses and the unicast routes of the main table, less the overlay's own; raise KernelError."""
+    netlink = Netlink()
+    try:
+        devices = {link.ifindex: link for link in links(netlink)}
+        held = [
+            HostAddress(one.address, devices[one.ifindex].name) for one in addresses(netlink) if one.ifindex in devices
+        ]
+        rows = _routes(netlink)
+    finally:
+        netlink.close()
+    routes = (_host_route(row, devices) for row in rows if row.kind == UNICAST)
+    return HostNetworks(tuple(held), tuple(routes), tuple(endpoints))
+
+
+def _routes(netlink: Netlink) -> list[RouteRow]:
+    try:
+        return netlink.dump(RTM_GETROUTE, ask_routes(), _read_foreign)
+    except NetlinkError as error:
+        if error.errno == errno.ENOENT:
+            return []  # the kernel creates the main table together with its first route
+        raise
+
+
+def _read_foreign(buffer: bytes, start: int, end: int) -> RouteRow | None:
+    """Return a route, None for one of ours: a fleet has thousands of those."""
+    protocol = ROUTE.unpack_from(buffer, start)[5]
+    return None if protocol == PROTOCOL else read_route(buffer, start, end)
+
+
+def _host_route(row: RouteRow, devices: Mapping[int, Link]) -> HostRoute:
+    link = devices.get(row.ifindex)
+    is_shared = link is not None and not link.flags & (_IFF_POINTOPOINT | _IFF_NOARP)
+    connected = row.protocol == KERNEL_PROTOCOL and not row.gateway and is_shared
+    return HostRoute(Subnet(row.first, row.length), link.name if link else "", row.gateway, connected)

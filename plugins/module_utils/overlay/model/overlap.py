@@ -1,0 +1,172 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether an overlay network takes addresses that a host needs for its own networks; pure.
+
+The overlay routes each leased subnet to its host, and such a route wins over every less specific one. It does harm
+where it takes over traffic that has another destination today. ``network_problems`` judges the subnets that may be
+leased, that is the range from SubnetMin to SubnetMax (the pool). An overlap is refused where
+
+1. an interface of the host has an address in the pool;
+2. a connected network shares an address with the pool, whichever of the two is wider (hosts there answer to ARP, so
+   two hosts would have one address). A wider network on a point-to-point device (a VPN) counts as a static route;
+3. a static route is equal to Network or more specific, and shares an address with the pool;
+4. the gateway of a default route or an etcd endpoint has an address in the pool.
+
+Accepted is every other overlap, as it is normal or harmless:
+
+- the default route and any static route less specific than Network (a VPN's 10.0.0.0/8 around 10.50.0.0/16);
+- what lies in Network but not in the pool, because no host leases it;
+- what lies in this host's own subnet: its bridges and containers;
+- the networks of the overlay's devices (``flannel*``) and of Docker's bridges (``docker0``, ``docker_gwbridge``,
+  ``br-`` and twelve hexadecimal digits), which follow the overlay or are Docker's to choose;
+- a route to one leasable subnet by a gateway on the underlay interface: flannel's host-gw leaves such routes. Where
+  one keeps the agent from adding its own route, the agent reports a conflict.
+
+A host that takes part already is not cut off for an overlap: it reports it. On such a host ``Reserved`` still keeps
+out each single lease that takes a connected network, an address of the host, a default gateway or an etcd endpoint. A
+connected network around the whole pool is not reserved there: its fleet runs with that overlap, and would lose all
+routes at once.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .addresses import ADDRESS_BITS, Subnet, format_ipv4
+from .errors import LeaseError
+from .lease import SubnetLease
+from .network import NetworkConfig
+
+_OTHER_DEVICES = re.compile(r"flannel.*|docker0|docker_gwbridge|br-[0-9a-f]{12}")
+
+
+class HostAddress(NamedTuple):
+    """An IPv4 address (integer) of an interface."""
+
+    address: int
+    device: str
+
+
+class HostRoute(NamedTuple):
+    """A unicast route of the main table; ``gateway`` is 0 and ``device`` empty where it has none.
+
+    ``connected`` is set for the network of an interface's own address, unless the device is point-to-point.
+    """
+
+    network: Subnet
+    device: str
+    gateway: int = 0
+    connected: bool = False
+
+    def __str__(self) -> str:
+        via = f" via {format_ipv4(self.gateway)}" if self.gateway else ""
+        return f"{self.network}{via} dev {self.device}" if self.device else f"{self.network}{via}"
+
+
+class HostNetworks(NamedTuple):
+    """What a host needs to reach: its addresses, its routes, and the addresses of its etcd endpoints (integers)."""
+
+    addresses: tuple[HostAddress, ...] = ()
+    routes: tuple[HostRoute, ...] = ()
+    endpoints: tuple[int, ...] = ()
+
+
+class Range(NamedTuple):
+    """Addresses that a host needs for itself, and what they are, in words."""
+
+    subnet: Subnet
+    what: str
+
+
+def network_problems(config: NetworkConfig, host: HostNetworks, underlay: str, own: Subnet | None = None) -> list[str]:
+    """Return a sentence for each overlap that does harm by the module's rule.
+
+    ``underlay`` names the interface that carries the overlay; ``own`` is this host's subnet where it is known.
+    """
+    ranges = [*_needed(host, own)]
+    ranges += [
+        Range(route.network, f"the static route {route}")
+        for route in host.routes
+        if _takes_from(config, route, underlay, own)
+    ]
+    where = f"Network {config.network}, subnets from {config.subnet_min} to {config.subnet_max}"
+    way_out = "choose another Network, or SubnetMin and SubnetMax that leave it out"
+    found = dict.fromkeys(one.what for one in ranges if _in_pool(one.subnet, config))
+    return [f"{where}: overlaps {what}, which the overlay would take over on this host; {way_out}" for what in found]
+
+
+class Reserved:
+    """The addresses that no lease of another host may take from this one; a look-up costs O(log n)."""
+
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
+        """Keep these ranges; of two that overlap, the wider one."""
+        self._ranges: list[Range] = []
+        for one in sorted(ranges):
+            if not (self._ranges and self._ranges[-1].subnet.covers(one.subnet)):
+                self._ranges.append(one)
+        self._firsts = [one.subnet.first for one in self._ranges]
+
+    @classmethod
+    def of(cls, config: NetworkConfig, host: HostNetworks, own: Subnet) -> Reserved:
+        """Return what a host with this subnet reserves, by the module's rule."""
+        return cls(one for one in _needed(host, own) if not _around_pool(one.subnet, config))
+
+    def check(self, lease: SubnetLease) -> None:
+        """Raise LeaseError where the lease takes a reserved address."""
+        position = bisect_right(self._firsts, lease.subnet.last) - 1
+        if position < 0 or not self._ranges[position].subnet.overlaps(lease.subnet):
+            return
+        raise LeaseError(
+            f"lease {lease.key}: subnet {lease.subnet} overlaps {self._ranges[position].what} of this host, "
+            f"and is not routed; give the host {format_ipv4(lease.public_ip)} another subnet"
+        )
+
+
+def _needed(host: HostNetworks, own: Subnet | None) -> Iterable[Range]:
+    """Yield what the host needs, its static routes apart, and less what lies in its own subnet."""
+    for one in _all_needed(host):
+        if own is None or not own.covers(one.subnet):
+            yield one
+
+
+def _all_needed(host: HostNetworks) -> Iterable[Range]:
+    for route in host.routes:
+        if route.connected and not _OTHER_DEVICES.fullmatch(route.device):
+            yield Range(route.network, f"the connected network {route}")
+        if not route.network.length and route.gateway:
+            yield _single(route.gateway, f"the default gateway {format_ipv4(route.gateway)}")
+    for address, device in host.addresses:
+        if not _OTHER_DEVICES.fullmatch(device):
+            yield _single(address, f"the address {format_ipv4(address)} on {device}")
+    for address in host.endpoints:
+        yield _single(address, f"the etcd endpoint {format_ipv4(address)}")
+
+
+def _single(address: int, what: str) -> Range:
+    return Range(Subnet(address, ADDRESS_BITS), what)
+
+
+def _takes_from(config: NetworkConfig, route: HostRoute, underlay: str, own: Subnet | None) -> bool:
+    """Whether a route is a static one in Network, and neither of the overlay, of Docker nor of flannel's host-gw."""
+    return not (
+        route.connected
+        or not config.network.covers(route.network)
+        or _OTHER_DEVICES.fullmatch(route.device)
+        or (own is not None and own.covers(route.network))
+        or _is_host_gw(route, config, underlay)
+    )
+
+
+def _is_host_gw(route: HostRoute, config: NetworkConfig, underlay: str) -> bool:
+    return bool(route.gateway) and route.device == underlay and config.fits(route.network)
+
+
+def _in_pool(subnet: Subnet, config: NetworkConfig) -> bool:
+    return subnet.first <= config.subnet_max.last and subnet.last >= config.subnet_min.first
+
+
+def _around_pool(subnet: Subnet, config: NetworkConfig) -> bool:
+    return subnet.first <= config.subnet_min.first and subnet.last >= config.subnet_max.last
