@@ -7,16 +7,21 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .overlay.model.addresses import Subnet, format_ipv4
+from .overlay.model.allocation import taken_by
 from .overlay.model.errors import LeaseError
 from .overlay.model.lease import SubnetLease, lease_problem, overlapping, parse_lease, parse_lease_key
 from .overlay.model.network import NetworkConfig
-from .overlay.store.keys import subnets_folder
-from .overlay.store.protocol import Item, Store
+from .overlay.store.protocol import Item
+from .overlay.store.schema import StoredNetwork
 
 
 class Row(NamedTuple):
-    """One key; ``subnet`` is None where the key is none, ``lease`` where key or value is none: ``problem`` says why."""
+    """A key below subnets, by its lease name.
 
+    ``subnet`` is None where the name is none, ``lease`` where name or value is none: ``problem`` says why.
+    """
+
+    name: str
     item: Item
     subnet: Subnet | None
     lease: SubnetLease | None
@@ -25,28 +30,31 @@ class Row(NamedTuple):
     def __str__(self) -> str:
         kind = "reservation" if self.item.reservation else "live lease"
         holder = f"of {format_ipv4(self.lease.public_ip)}" if self.lease else f"with an unusable value ({self.problem})"
-        return f"{kind} {self.item.key.rpartition('/')[2]} {holder}"
+        return f"{kind} {self.name} {holder}"
 
     def is_of(self, public_ip: int | None) -> bool:
         """Whether the host with this address holds the lease."""
         return self.lease is not None and self.lease.public_ip == public_ip
 
+    def takes(self, subnet: Subnet, config: NetworkConfig) -> bool:
+        """Whether the key keeps others from leasing a subnet."""
+        taken = taken_by(config, self.name, self.item.value)
+        return taken is not None and taken.overlaps(subnet)
 
-def row_of(item: Item) -> Row:
-    """Return a key and its value as they were understood."""
-    name = item.key.rpartition("/")[2]
+
+def row_of(name: str, item: Item) -> Row:
+    """Return a lease name and the item of its key, parsed."""
     subnet: Subnet | None = None
     try:
         subnet = parse_lease_key(name)
-        return Row(item, subnet, parse_lease(name, item.value), None)
+        return Row(name, item, subnet, parse_lease(name, item.value), None)
     except LeaseError as error:
-        return Row(item, subnet, None, str(error))
+        return Row(name, item, subnet, None, str(error))
 
 
-def read_rows(store: Store, prefix: str) -> list[Row]:
-    """Return all that stands under the prefix's subnets, in order of address; what is no subnet comes last."""
-    items = store.snapshot(subnets_folder(prefix))[0]
-    rows = [row_of(item) for item in items.values()]
+def rows_of(network: StoredNetwork) -> list[Row]:
+    """Return the leases of a network in order of address; what is no subnet comes last."""
+    rows = [row_of(name, item) for name, item in network.leases.items()]
     return sorted(rows, key=lambda row: (row.subnet is None, row.subnet or Subnet(0, 0), row.item.key))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
 
 from ._etcd import persist
-from ._lease_table import read_rows
+from ._lease_table import rows_of
 from .overlay.model.addresses import format_ipv4
 from .overlay.model.backend import BackendOptions, VxlanOptions
 from .overlay.model.errors import ConfigError
@@ -20,8 +20,8 @@ from .overlay.model.lease import SubnetLease, lease_problem
 from .overlay.model.network import NetworkConfig
 from .overlay.model.setting_names import SettingNames, option_names
 from .overlay.store.connect import other_api_hint
-from .overlay.store.keys import config_key
 from .overlay.store.protocol import Item, Store
+from .overlay.store.schema import Keys, read_network
 
 OPTIONS = {"network": "Network", "subnet_len": "SubnetLen", "subnet_min": "SubnetMin", "subnet_max": "SubnetMax"}
 STATED_KEYS = frozenset(name.lower() for name in (*OPTIONS.values(), "Backend"))
@@ -68,7 +68,7 @@ def remove_config(store: Store, prefix: str, force: bool, check: bool) -> dict[s
 
 def show_config(store: Store, prefix: str) -> dict[str, Any]:
     """Return the result of the reading module."""
-    item = store.get(config_key(prefix))
+    item = store.get(Keys(prefix).config)
     problems = []
     if item is None:
         problems += _hints(store, prefix)
@@ -99,32 +99,36 @@ def broken_leases(leases: Iterable[SubnetLease], old: NetworkConfig | None, new:
 
 
 def _put_once(store: Store, prefix: str, wanted: dict[str, Any], force: bool, check: bool) -> dict[str, Any]:
-    key = config_key(prefix)
-    item = old = store.get(key)
+    keys = Keys(prefix)
+    network = read_network(store, keys)
+    item = old = network.config
     kept = {name: value for name, value in _object(old).items() if name.lower() not in STATED_KEYS}
     stated = {**wanted, **kept}
     try:
         config = NetworkConfig.from_mapping(stated)
     except ConfigError as error:
-        raise ConfigError(f"{key} in etcd holds {', '.join(kept)} too: {error}; state=absent removes it") from None
+        raise ConfigError(
+            f"{keys.config} in etcd holds {', '.join(kept)} too: {error}; state=absent removes it"
+        ) from None
     changed = old is None or _meaning(_object(old)) != _meaning(stated)
     if changed and not force:
-        leases = [row.lease for row in read_rows(store, prefix) if row.lease]
+        leases = [row.lease for row in rows_of(network) if row.lease]
         _refuse("this network config would break", broken_leases(leases, parsed(old), config))
     value = json.dumps(stated)
     if changed and not check:
-        item = store.replace(old, value, None) if old else store.create(key, value, None)
+        item = store.replace(old, value, None) if old else store.create(keys.config, value, None)
     elif changed:
-        item = old._replace(value=value) if old else Item(key, value, 0)
+        item = old._replace(value=value) if old else Item(keys.config, value, 0)
     return _result(store, prefix, old, item, _hints(store, prefix) if old is None else [])
 
 
 def _remove_once(store: Store, prefix: str, force: bool, check: bool) -> dict[str, Any]:
-    old = store.get(config_key(prefix))
+    network = read_network(store, Keys(prefix))
+    old = network.config
     if old is None:
         return _result(store, prefix, None, None, _hints(store, prefix))
     if not force:
-        _refuse("removing the network config would strand", [str(row) for row in read_rows(store, prefix)])
+        _refuse("removing the network config would strand", [str(row) for row in rows_of(network)])
     if not check:
         store.delete(old)
     return _result(store, prefix, old, None, [])
@@ -220,7 +224,7 @@ def _hints(store: Store, prefix: str) -> list[str]:
 def _facts(store: Store, prefix: str, item: Item | None) -> dict[str, Any]:
     config = parsed(item)
     return {
-        "path": config_key(prefix),
+        "path": Keys(prefix).config,
         "api": store.api,
         "revision": item.revision or None if item else None,
         "raw": item.value if item else "",
@@ -240,7 +244,7 @@ def _config_facts(config: NetworkConfig) -> dict[str, Any]:
 
 
 def _result(store: Store, prefix: str, old: Item | None, new: Item | None, warnings: list[str]) -> dict[str, Any]:
-    header = config_key(prefix)
+    header = Keys(prefix).config
     diff = {"before_header": header, "after_header": header, "before": _pretty(old), "after": _pretty(new)}
     changed = (old.value if old else None) != (new.value if new else None)
     return {"changed": changed, "diff": diff, "warnings": warnings, **_facts(store, prefix, new)}

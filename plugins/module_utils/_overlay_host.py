@@ -24,6 +24,7 @@ from .overlay.model.overlap import Reserved
 from .overlay.model.state import Underlay
 from .overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from .overlay.store.protocol import Item
+from .overlay.store.schema import Keys
 
 
 class Host(NamedTuple):
@@ -43,26 +44,26 @@ class Host(NamedTuple):
 
 def this_host(
     config: NetworkConfig,
-    items: Mapping[str, Item],
-    folder: str,
+    leases: Mapping[str, Item],
+    keys: Keys,
     *,
     subnet: Subnet | None,
     public_ip: str,
     iface: str,
     subnet_file: str,
 ) -> Host:
-    """Return who this host is among the leases in ``folder``, ``items`` by full key.
+    """Return who this host is among the leases, by lease name.
 
     Raise LeaseError where none is its own, ConfigError where it cannot take part in the network, KernelError where no
     interface can carry the overlay.
     """
     former = former_setup(subnet_file)
     if not public_ip and not iface:
-        public_ip = _held_address(subnet or (former.subnet if former else None), items, folder)
+        public_ip = _held_address(subnet or (former.subnet if former else None), leases)
     flags = [f"--public-ip={public_ip}", f"--subnet-file={subnet_file}", *([f"--iface={iface}"] if iface else [])]
     identity = Identity(parse_options(flags, {}), None)
-    own = own_leases(identity.claim(config), items)
-    found, item = _chosen(own, config, subnet, identity.public_ip_text, folder)
+    own = own_leases(identity.claim(config), leases)
+    found, item = _chosen(own, config, subnet, identity.public_ip_text, keys.subnets)
     mac = _told_mac(found)
     if mac is not None:
         identity.adopt_mac(config, mac)
@@ -95,13 +96,13 @@ def _is_tunnel(link: Link) -> bool:
     return link.kind == KIND and link.name.startswith("flannel.")
 
 
-def _held_address(subnet: Subnet | None, items: Mapping[str, Item], folder: str) -> str:
+def _held_address(subnet: Subnet | None, leases: Mapping[str, Item]) -> str:
     """Return the address in a subnet's lease where an interface of this host has it, else an empty text."""
-    item = items.get(f"{folder}/{lease_key(subnet)}") if subnet else None
-    if item is None:
+    name = lease_key(subnet) if subnet else ""
+    if name not in leases:
         return ""
     try:
-        address = parse_lease(item.key.rpartition("/")[2], item.value).public_ip
+        address = parse_lease(name, leases[name].value).public_ip
     except LeaseError:
         return ""
     netlink = Netlink()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ._etcd import persist
-from ._lease_table import Row, read_rows
+from ._lease_table import Row, rows_of
 from ._overlay_host import Host, former_setup, this_host
 from ._overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_of, whole_plan
 from .overlay.agent.files import read_text, write_atomically
@@ -27,10 +27,10 @@ from .overlay.model.errors import ConfigError, KernelError, LeaseError, OverlayE
 from .overlay.model.lease import LEASE_TTL, lease_key
 from .overlay.model.network import NetworkConfig
 from .overlay.model.subnet_env import SubnetEnv
-from .overlay.store.config import read_config
+from .overlay.store.config import parse_config
 from .overlay.store.errors import ConfigMissingError
-from .overlay.store.keys import subnets_folder
 from .overlay.store.protocol import Store
+from .overlay.store.schema import Keys, NestedKeys, read_network
 
 T = TypeVar("T")
 
@@ -104,10 +104,12 @@ def clear(store: Store, prefix: str, request: Request) -> dict[str, Any]:
             f"overlayd runs on this host for {prefix} and would bring back what is removed; stop it first "
             f"(systemctl disable --now overlayd), or remove all it made with overlayd --remove"
         )
-    rows = read_rows(store, prefix)
+    keys = Keys(prefix)
+    network = read_network(store, keys)
+    rows = rows_of(network)
     former = former_setup(request.subnet_file)
     try:
-        config: NetworkConfig | None = read_config(store, prefix)
+        config: NetworkConfig | None = parse_config(store, keys, network.config)
     except ConfigMissingError:  # the network was removed before; the subnet file tells what it was
         config = None
     file, peers = Path(request.subnet_file), list[Subnet]()
@@ -127,13 +129,13 @@ def clear(store: Store, prefix: str, request: Request) -> dict[str, Any]:
 
 
 def _program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
-    config = read_config(store, prefix)
-    rows = read_rows(store, prefix)
-    items, folder = {row.item.key: row.item for row in rows}, subnets_folder(prefix)
+    keys = Keys(prefix)
+    network = read_network(store, keys)
+    config, rows = parse_config(store, keys, network.config), rows_of(network)
     host = this_host(
         config,
-        items,
-        folder,
+        network.leases,
+        keys,
         subnet=request.subnet,
         public_ip=request.public_ip,
         iface=request.iface,
@@ -146,8 +148,8 @@ def _program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
             f"where it would have to say {host.lease.value()}; leave the host to overlayd, or stop that first"
         )
     table = PeerTable(config, host.lease.subnet, Guarded(host.backend, host.reserved))
-    table.reset(items)
-    peers = None if request.peers is None else _resolved(request.peers, rows, host, table, folder)
+    table.reset(network.leases)
+    peers = None if request.peers is None else _resolved(request.peers, rows, host, table, keys.subnets)
     with closing(Dataplane()) as dataplane:
         work = _work(dataplane, host, table, peers, request, has_agent)
         if peers and work.steps.conflicts:
@@ -158,7 +160,8 @@ def _program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
                 store.replace(host.item, host.lease.value(), None if host.item.reservation else LEASE_TTL)
             work.carry_out(dataplane)
     result = _result(store, work, operations, _lease_difference(host))
-    return {**result, **_facts(host, table, rows, peers, work.steps, has_agent)}
+    nested = NestedKeys(keys, network.nested).sentences()
+    return {**result, **_facts(host, table, rows, peers, work.steps, has_agent, nested)}
 
 
 def _work(
@@ -218,13 +221,19 @@ def _agent_runs(prefix: str, request: Request) -> bool:
 
 
 def _facts(
-    host: Host, table: PeerTable, rows: list[Row], peers: list[Subnet] | None, steps: Plan, has_agent: bool
+    host: Host,
+    table: PeerTable,
+    rows: list[Row],
+    peers: list[Subnet] | None,
+    steps: Plan,
+    has_agent: bool,
+    nested: Iterable[str],
 ) -> dict[str, Any]:
     """Return what a module's result says of this host and its peers."""
     own, device = host.lease.subnet, host.backend.device
     others = [row.lease.subnet for row in rows if row.lease and row.subnet != own]
     silent = [str(subnet) for subnet in others if subnet not in table.rows and table.problem_of(subnet) is None]
-    problems = [*table.problems, *filter(None, [forwarding_problem()])]
+    problems = [*table.problems, *nested, *filter(None, [forwarding_problem()])]
     warnings = [*steps.conflicts, *(problems if peers is None else [])]
     if has_agent:
         warnings.append("overlayd runs on this host for this network: it makes the same rows, and undoes any others")

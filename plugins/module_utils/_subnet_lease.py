@@ -10,16 +10,16 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from ._etcd import persist
-from ._lease_table import Row, lease_facts, read_rows, row_of, row_problem, table_problems
+from ._lease_table import Row, lease_facts, row_of, row_problem, rows_of, table_problems
 from .overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
-from .overlay.model.allocation import candidates
+from .overlay.model.allocation import candidates, taken_subnets
 from .overlay.model.errors import ConfigError, LeaseError
-from .overlay.model.lease import SubnetLease, lease_problem
+from .overlay.model.lease import SubnetLease, lease_key, lease_problem
 from .overlay.model.network import NetworkConfig
-from .overlay.store.config import read_config
+from .overlay.store.config import parse_config
 from .overlay.store.errors import GoneError
-from .overlay.store.keys import subnets_folder
 from .overlay.store.protocol import Item, Store
+from .overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
 
 T = TypeVar("T")
 
@@ -56,9 +56,9 @@ def reserve(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     """Give the host its reservation; return the module's result."""
     if request.public_ip is None:
         raise ConfigError("public_ip is empty; name the address of the host that the reservation is for")
-    public_ip = request.public_ip
+    public_ip, keys = request.public_ip, Keys(prefix)
     return persist(
-        lambda lost: _carry_out(store, prefix, request, _plan_reservation(store, prefix, request, public_ip, lost))
+        lambda lost: _carry_out(store, keys, request, _plan_reservation(store, keys, request, public_ip, lost))
     )
 
 
@@ -66,36 +66,42 @@ def release(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     """Delete what the request names, if it is there; return the module's result."""
     if request.public_ip is None and request.subnet is None:
         raise ConfigError("public_ip and subnet are empty; name what is to be released")
-    return persist(lambda _unused: _carry_out(store, prefix, request, _plan_release(read_rows(store, prefix), request)))
+    keys = Keys(prefix)
+    return persist(lambda _unused: _carry_out(store, keys, request, _plan_release(store, keys, request)))
 
 
 def show(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     """Return the result of the reading module: the leases asked for, and the problems of the whole table."""
     config: NetworkConfig | None = None
     problems: list[str] = []
+    keys = Keys(prefix)
+    network = read_network(store, keys)
     try:
-        config = read_config(store, prefix)
+        config = parse_config(store, keys, network.config)
     except ConfigError as error:
         problems.append(str(error))
-    rows = read_rows(store, prefix)
+    problems += NestedKeys(keys, network.nested).sentences()
+    rows = rows_of(network)
     left = store.ttl_left([row.item for row in rows if _is_asked_for(row, request)])
     # A key that expired between the two questions is in neither answer.
     leases = [lease_facts(row, left[row.item.key], config) for row in rows if row.item.key in left]
     problems += [problem for problem in (row_problem(row, config) for row in rows) if problem]
     problems += table_problems(rows, config)
-    return {"changed": False, "api": store.api, "path": subnets_folder(prefix), "leases": leases, "problems": problems}
+    return {"changed": False, "api": store.api, "path": keys.subnets, "leases": leases, "problems": problems}
 
 
-def _plan_reservation(store: Store, prefix: str, request: Request, public_ip: int, lost: int) -> Plan:
+def _plan_reservation(store: Store, keys: Keys, request: Request, public_ip: int, lost: int) -> Plan:
     """Return what makes the subnet the host's; ``lost`` is how many races for it were lost so far."""
-    config = read_config(store, prefix)
-    rows = read_rows(store, prefix)
+    network = read_network(store, keys)
+    config = parse_config(store, keys, network.config)
+    rows = rows_of(network)
     mine = [row for row in rows if row.is_of(public_ip)]
-    subnet = request.subnet or _own_subnet(mine, config) or _free_subnet(rows, config, lost)
+    subnet = request.subnet or _own_subnet(mine, config) or _free_subnet(network, config, lost)
     wanted = SubnetLease(subnet, public_ip)
     _check_wanted(wanted, config)
     holding = next((row for row in mine if row.subnet == subnet), None)
-    rivals = [row for row in rows if row.subnet and row.subnet.overlaps(subnet) and row not in mine]
+    _refuse_directory(network, keys, subnet)
+    rivals = [row for row in rows if row not in mine and row.takes(subnet, config)]
     others = [row for row in mine if row is not holding]
     if not request.force:
         _refuse_rivals(store, subnet, rivals)
@@ -108,12 +114,13 @@ def _plan_reservation(store: Store, prefix: str, request: Request, public_ip: in
     if holding and holding.item.reservation:
         return Plan(None, None, drop, holding)
     old = holding or next((row for row in rivals if row.subnet == subnet), None)
-    key = old.item.key if old else f"{subnets_folder(prefix)}/{wanted.key}"
+    key = old.item.key if old else keys.lease(subnet)
     item = Item(key, holding.item.value if holding else wanted.value(), 0)
-    return Plan(item, old, [row for row in drop if row is not old], row_of(item))
+    return Plan(item, old, [row for row in drop if row is not old], row_of(old.name if old else wanted.key, item))
 
 
-def _plan_release(rows: list[Row], request: Request) -> Plan:
+def _plan_release(store: Store, keys: Keys, request: Request) -> Plan:
+    rows = rows_of(read_network(store, keys))
     by_subnet = request.subnet is not None
     drop = [row for row in rows if (row.subnet == request.subnet if by_subnet else row.is_of(request.public_ip))]
     for row in drop:
@@ -129,13 +136,13 @@ def _plan_release(rows: list[Row], request: Request) -> Plan:
     return Plan(None, None, drop, None)
 
 
-def _carry_out(store: Store, prefix: str, request: Request, plan: Plan) -> dict[str, Any]:
+def _carry_out(store: Store, keys: Keys, request: Request, plan: Plan) -> dict[str, Any]:
     final = plan.final
     if not request.check:
         if plan.write and plan.old:
-            final = row_of(store.replace(plan.old.item, plan.write.value, None))
-        elif plan.write:
-            final = row_of(store.create(plan.write.key, plan.write.value, None))
+            final = row_of(plan.old.name, store.replace(plan.old.item, plan.write.value, None))
+        elif plan.write and final:
+            final = row_of(final.name, store.create(plan.write.key, plan.write.value, None))
         for row in plan.drop:
             with suppress(GoneError):  # an agent gives its lease back as soon as it sees its reservation
                 store.delete(row.item)
@@ -144,7 +151,7 @@ def _carry_out(store: Store, prefix: str, request: Request, plan: Plan) -> dict[
     return {
         "changed": bool(plan.write or plan.drop),
         "api": store.api,
-        "path": subnets_folder(prefix),
+        "path": keys.subnets,
         "lease": lease_facts(final, None, None) if final else {},
         "diff": {"before": _lines(before), "after": _lines(after)},
     }
@@ -156,9 +163,9 @@ def _own_subnet(mine: list[Row], config: NetworkConfig) -> Subnet | None:
     return min(fitting, key=lambda row: not row.item.reservation).subnet if fitting else None
 
 
-def _free_subnet(rows: list[Row], config: NetworkConfig, lost: int) -> Subnet:
+def _free_subnet(network: StoredNetwork, config: NetworkConfig, lost: int) -> Subnet:
     """Return the lowest free subnet, or any of the lowest once others have been faster: then many are asking."""
-    free = candidates(config, [row.subnet for row in rows if row.subnet])
+    free = candidates(config, taken_subnets(config, network.values(), network.directories))
     return random.choice(free) if lost else free[0]
 
 
@@ -184,6 +191,14 @@ def _refuse_rivals(store: Store, subnet: Subnet, rivals: list[Row]) -> None:
     )
 
 
+def _refuse_directory(network: StoredNetwork, keys: Keys, subnet: Subnet) -> None:
+    if lease_key(subnet) in network.directories:
+        raise LeaseError(
+            f"subnet {subnet} cannot be leased: {keys.lease(subnet)} is a directory in etcd's v2 store; "
+            f"delete the directory, or choose another subnet"
+        )
+
+
 def _is_asked_for(row: Row, request: Request) -> bool:
     by_subnet = request.subnet is None or row.subnet == request.subnet
     return by_subnet and (request.public_ip is None or row.is_of(request.public_ip))
@@ -191,8 +206,7 @@ def _is_asked_for(row: Row, request: Request) -> bool:
 
 def _lines(rows: list[Row]) -> str:
     return "".join(
-        f"{row.item.key.rpartition('/')[2]} {'reservation' if row.item.reservation else 'lease'} {row.item.value}\n"
-        for row in rows
+        f"{row.name} {'reservation' if row.item.reservation else 'lease'} {row.item.value}\n" for row in rows
     )
 
 

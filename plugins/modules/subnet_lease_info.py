@@ -11,7 +11,9 @@ short_description: Read the subnet leases of an overlay network from etcd
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Reads the keys below C(<prefix>/subnets) and says which of them are unfit, and why.
+  - Reads the leases, which are the direct children of C(<prefix>/subnets), and reports which of them are unusable
+    and why.
+  - A nested key, such as C(<prefix>/subnets/backup/10.5.7.0-24), is no lease; its folder is one of RV(problems).
   - On a host of the overlay it needs no option, as it uses the settings of the overlay agent (see O(endpoints)).
   - No lease at all is an empty list.
 options:

@@ -46,13 +46,18 @@ class Network:
         assert item is not None, name
         self.store.delete(item)
 
-    def lease(self, subnet: str, public_ip: str, mac: str = "", ttl: int | None = 3600, **fields: Any) -> str:
-        """Write a peer's lease, of the vxlan backend where it has a MAC, else of host-gw; return its key's name."""
+    def lease(
+        self, subnet: str, public_ip: str, mac: str = "", ttl: int | None = 3600, folder: str = "", **fields: Any
+    ) -> str:
+        """Write a peer's lease, of the vxlan backend where it has a MAC, else of host-gw; return its key's name.
+
+        With a ``folder``, such as backup/, it is a nested key.
+        """
         value: dict[str, Any] = {"PublicIP": public_ip, "PublicIPv6": None}
         value |= (
             {"BackendType": "vxlan", "BackendData": {"VNI": 1, "VtepMAC": mac}} if mac else {"BackendType": "host-gw"}
         )
-        name = f"subnets/{subnet.replace('/', '-')}"
+        name = f"subnets/{folder}{subnet.replace('/', '-')}"
         self.put(name, json.dumps({**value, **fields}), ttl)
         return name
 

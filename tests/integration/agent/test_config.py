@@ -43,7 +43,7 @@ def untouched(host: Host) -> bool:
 
 def test_the_agent_waits_for_the_config_and_takes_it_up_within_a_second(host: Host, network: Network) -> None:
     host.start()
-    host.wait_said("there is no network config at .*/config; write one, such as .* or mend --etcd-prefix")
+    host.wait_said("there is no network config at .*/config; write one, for example .* or correct the etcd prefix")
     assert untouched(host)
     assert host.said("there is no network config") == 1
     network.configure()

@@ -24,6 +24,11 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.n
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import ChangedError, GoneError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.schema import (
+    Keys,
+    StoredNetwork,
+    read_network,
+)
 from etcd_server import EtcdServer
 
 HOSTS = 50
@@ -66,15 +71,20 @@ def claim(number: int, previous: str = "", previous_ip: str = "") -> Claim:
     return Claim(parse_ipv4(f"192.0.2.{number}"), "host-gw", None, subnet, parse_ipv4(previous_ip or "192.0.2.250"))
 
 
+def stored(network: Network) -> StoredNetwork:
+    """Return what etcd holds."""
+    return read_network(network.store, Keys(network.prefix))
+
+
 def join(store: Store, network: Network, number: int, **keys: object) -> HeldLease:
     """Join as a host that knows nothing."""
-    items, _unused = store.snapshot(f"{network.prefix}/subnets")
-    return LeaseKeeper(store, network.prefix, 60).acquire(config(**keys), claim(number), items)
+    found = read_network(store, Keys(network.prefix))
+    return LeaseKeeper(store, Keys(network.prefix), 60).acquire(config(**keys), claim(number), found)
 
 
 def test_a_lease_outlives_its_time_by_renewals_that_no_watcher_hears_of(network: Network) -> None:
-    keeper = LeaseKeeper(network.store, network.prefix, margin=2, ttl=3)
-    held = keeper.acquire(config(), claim(1), {})
+    keeper = LeaseKeeper(network.store, Keys(network.prefix), margin=2, ttl=3)
+    held = keeper.acquire(config(), claim(1), stored(network))
     _unused, revision = network.store.snapshot(network.prefix)
     start, renewals = time.monotonic(), 0
     for events in network.store.watch(network.prefix, revision, 0.2):
@@ -91,8 +101,8 @@ def test_a_lease_outlives_its_time_by_renewals_that_no_watcher_hears_of(network:
 
 
 def test_a_renewal_of_what_another_took_is_refused(network: Network) -> None:
-    keeper = LeaseKeeper(network.store, network.prefix, 60)
-    held = keeper.acquire(config(), claim(1), {})
+    keeper = LeaseKeeper(network.store, Keys(network.prefix), 60)
+    held = keeper.acquire(config(), claim(1), stored(network))
     network.lease(str(held.lease.subnet), "192.0.2.99")
     with pytest.raises((ChangedError, GoneError)):
         keeper.renew(held)
@@ -132,8 +142,8 @@ def test_two_hosts_that_swapped_their_addresses_keep_their_subnets(network: Netw
     network.lease("10.50.2.0/24", "192.0.2.2")
     for _attempt in range(2):
         for number, subnet, old in ((1, "10.50.2.0/24", "192.0.2.2"), (2, "10.50.1.0/24", "192.0.2.1")):
-            items, _unused = network.store.snapshot(f"{network.prefix}/subnets")
-            keeper = LeaseKeeper(network.store, network.prefix, 60)
+            items = stored(network)
+            keeper = LeaseKeeper(network.store, Keys(network.prefix), 60)
             held = keeper.acquire(config(), claim(number, subnet, old), items)
             assert str(held.lease.subnet) == subnet
     assert {subnet: lease["PublicIP"] for subnet, lease in network.leases().items()} == {
@@ -144,8 +154,8 @@ def test_two_hosts_that_swapped_their_addresses_keep_their_subnets(network: Netw
 
 def test_the_former_subnet_of_a_host_is_not_taken_from_one_who_holds_it_now(network: Network) -> None:
     network.lease("10.50.9.0/24", "192.0.2.99")
-    items, _unused = network.store.snapshot(f"{network.prefix}/subnets")
-    keeper = LeaseKeeper(network.store, network.prefix, 60)
+    items = stored(network)
+    keeper = LeaseKeeper(network.store, Keys(network.prefix), 60)
     held = keeper.acquire(config(), claim(1, "10.50.9.0/24"), items)
     assert str(held.lease.subnet) != "10.50.9.0/24"
     assert network.leases()["10.50.9.0/24"]["PublicIP"] == "192.0.2.99"
@@ -153,11 +163,11 @@ def test_the_former_subnet_of_a_host_is_not_taken_from_one_who_holds_it_now(netw
 
 def test_a_reservation_is_neither_renewed_nor_released(network: Network) -> None:
     network.lease("10.50.9.0/24", "192.0.2.1", ttl=None)
-    items, _unused = network.store.snapshot(f"{network.prefix}/subnets")
-    keeper = LeaseKeeper(network.store, network.prefix, 60)
+    items = stored(network)
+    keeper = LeaseKeeper(network.store, Keys(network.prefix), 60)
     held = keeper.acquire(config(), claim(1), items)
     assert held.renew_at is None
     assert keeper.renew(held) == held
     assert not keeper.release(held.item)
     assert network.lease_item("10.50.9.0/24").reservation
-    assert [lease.key for lease, _unused in own_leases(claim(1), items)] == ["10.50.9.0-24"]
+    assert [lease.key for lease, _unused in own_leases(claim(1), items.leases)] == ["10.50.9.0-24"]

@@ -116,6 +116,17 @@ def test_a_full_pool_is_one_clear_error_and_over_as_soon_as_a_lease_is_released(
     assert host.said("ERROR") == 1
 
 
+def test_keys_that_are_no_usable_leases_do_not_fill_the_pool(host: Host, network: Network) -> None:
+    network.configure(SubnetMin="10.50.1.0", SubnetMax="10.50.3.0")
+    for name in ("0.0.0.0/0", "10.50.0.0/16", "10.0.0.0/8"):
+        network.lease(name, "192.0.2.66", MAC)
+    network.put("subnets/10.50.0.0-17", "garbage")
+    network.lease("10.50.2.0/23", "192.0.2.23", "0e:00:00:00:00:23")  # a live one, as after a change of SubnetLen
+    host.join()
+    assert host.subnet == "10.50.1.0/24"
+    assert host.said("ERROR lease") == 4
+
+
 def test_a_lease_deleted_by_somebody_is_claimed_again_with_its_subnet(host: Host, network: Network) -> None:
     network.configure()
     host.join()

@@ -269,3 +269,40 @@ def test_leases_are_listed_though_the_config_is_gone(overlay: Any) -> None:
     info = overlay.runner("subnet_lease_info")()
     assert [lease["subnet"] for lease in info["leases"]] == ["10.5.7.0/24"]
     assert info["problems"][0].startswith(f"there is no network config at {overlay.key('config')}")
+
+
+def test_a_nested_key_is_a_problem_and_no_lease(overlay: Any) -> None:
+    overlay.put("config", CONFIG)
+    overlay.put("subnets/10.5.7.0-24", live("192.0.2.7"), ttl=600)
+    overlay.put("subnets/backup/10.5.7.0-24", live("192.0.2.66"), ttl=600)
+    overlay.put("subnets/backup/10.5.9.0-24", BARE)
+    info = overlay.runner("subnet_lease_info")()
+    assert [lease["public_ip"] for lease in info["leases"]] == ["192.0.2.7"]
+    folder = overlay.key("subnets/backup/")
+    assert [problem.partition(": only")[0] for problem in info["problems"]] == [f"ignored keys: '{folder}'"]
+    run = overlay.runner("subnet_lease")
+    assert run(public_ip="192.0.2.7")["lease"]["subnet"] == "10.5.7.0/24"
+    assert run(state="absent", public_ip="192.0.2.7")["changed"]
+    assert overlay.item("subnets/backup/10.5.9.0-24").value == BARE
+
+
+def test_a_key_that_is_no_usable_lease_does_not_fill_the_pool(overlay: Any) -> None:
+    overlay.put("config", SMALL)
+    for name in ("0.0.0.0-0", "10.5.0.0-16", "10.0.0.0-8"):
+        overlay.put(f"subnets/{name}", live("192.0.2.66"), ttl=600)
+    overlay.put("subnets/10.5.0.0-17", "garbage")
+    run = overlay.runner("subnet_lease")
+    assert run(public_ip="192.0.2.7")["lease"]["subnet"] == "10.5.7.0/24"
+    assert run(public_ip="192.0.2.8", subnet="10.5.8.0/24", force=True)["changed"]
+    assert "0.0.0.0-0" in overlay.keys("subnets")
+    overlay.put("subnets/10.5.8.0-21", live("192.0.2.9"), ttl=600)
+    assert "out of subnets" in run(fails=True, public_ip="192.0.2.10")["msg"]
+
+
+@pytest.mark.parametrize("overlay", ["v2"], indirect=True)
+def test_a_directory_in_place_of_a_lease_is_named_and_never_tried(overlay: Any) -> None:
+    overlay.put("config", SMALL)
+    overlay.put("subnets/10.5.7.0-24/x", "1")
+    run = overlay.runner("subnet_lease")
+    assert "is a directory in etcd's v2 store" in run(fails=True, public_ip="192.0.2.7", subnet="10.5.7.0/24")["msg"]
+    assert run(public_ip="192.0.2.7")["lease"]["subnet"] == "10.5.8.0/24"

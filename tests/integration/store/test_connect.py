@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError, StoreError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.config import read_config
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.config import parse_config
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import (
     EtcdConnection,
     connect,
@@ -21,6 +21,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     UnreachableError,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.schema import Keys
 from etcd_server import EtcdServer
 
 CONFIG = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
@@ -36,6 +37,10 @@ def v3_only() -> Iterator[EtcdServer]:
 def v2_only() -> Iterator[EtcdServer]:
     with EtcdServer(options=["--enable-grpc-gateway=false"]) as server:
         yield server
+
+
+def read_config(store: Store, keys: Keys) -> NetworkConfig:
+    return parse_config(store, keys, store.get(keys.config))
 
 
 def write_config(etcd: EtcdServer, api: str, prefix: str) -> None:
@@ -77,10 +82,10 @@ def test_an_api_that_is_not_served_is_named_with_the_flag_that_serves_it(
 def test_a_config_in_the_other_api_is_told(etcd: EtcdServer, store: Store, folder: str) -> None:
     other = "v2" if store.api == "v3" else "v3"
     with pytest.raises(ConfigMissingError, match=f"no network config at {folder}/config"):
-        read_config(store, folder)
+        read_config(store, Keys(folder))
     write_config(etcd, other, folder)
     with pytest.raises(ConfigMissingError, match=f"{folder}/config exists in etcd's {other} store"):
-        read_config(store, folder)
+        read_config(store, Keys(folder))
     assert other_api_hint(EtcdConnection(etcd.endpoints, store.api), folder) is not None
     assert other_api_hint(EtcdConnection(etcd.endpoints, other), folder) is None
 
@@ -96,10 +101,10 @@ def test_without_python_etcd_v3_works_and_v2_names_the_package(
 
 def test_the_config_is_read_and_a_bad_one_names_its_key(store: Store, folder: str) -> None:
     item = store.create(f"{folder}/config", CONFIG, None)
-    assert read_config(store, folder) == read_config(store, folder + "/") == NetworkConfig.parse(CONFIG)
+    assert read_config(store, Keys(folder)) == read_config(store, Keys(folder + "/")) == NetworkConfig.parse(CONFIG)
     store.replace(item, '{"Network": "nonsense"}', None)
     with pytest.raises(ConfigError, match=rf"{folder}/config: .*nonsense"):
-        read_config(store, folder)
+        read_config(store, Keys(folder))
 
 
 def test_more_keys_than_one_page_holds_come_as_of_one_moment(v3_only: EtcdServer, folder: str) -> None:

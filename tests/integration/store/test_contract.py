@@ -13,7 +13,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     GoneError,
     KeyExistsError,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Deleted, Item, Store
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Deleted, Item, Put, Store
 from etcd_server import EtcdServer
 from watching import LIMIT, brief, collect, eventually
 
@@ -88,6 +88,18 @@ def test_a_snapshot_holds_what_is_below_the_folder_and_no_sibling(store: Store, 
     store.create(f"{folder}/subnets-old/x", "3", None)
     store.create(f"{folder}/subnets0", "4", None)
     assert store.snapshot(f"{folder}/subnets")[0] == {inside.key: inside, nested.key: nested}
+
+
+@pytest.mark.parametrize("api", ["v2"], indirect=True)
+def test_an_empty_v2_directory_is_an_item_and_an_event(etcd: EtcdServer, store: Store, folder: str) -> None:
+    etcd.etcdctl("mkdir", f"{folder}/subnets", api="2")
+    assert store.snapshot(f"{folder}/subnets")[0] == {}
+    revision = store.snapshot(folder)[1]
+    etcd.etcdctl("mkdir", f"{folder}/subnets/10.5.7.0-24", api="2")
+    items = store.snapshot(folder)[0]
+    assert {key: item.directory for key, item in items.items()} == {f"{folder}/subnets/10.5.7.0-24": True}
+    (event,) = collect(store.watch(folder, revision, 1.0), 1)
+    assert isinstance(event, Put) and event.item == items[f"{folder}/subnets/10.5.7.0-24"]
 
 
 def test_a_snapshot_of_a_folder_that_is_not_there_is_empty_and_can_be_watched_from(store: Store, folder: str) -> None:

@@ -15,13 +15,15 @@ from ..model.addresses import format_ipv4
 from ..model.errors import ConfigError, LeaseError, OverlayError
 from ..model.lease import parse_lease
 from ..model.network import NetworkConfig
-from ..store.connect import EtcdConnection, connect, other_api_hint
+from ..store.config import parse_config
+from ..store.connect import EtcdConnection, connect
 from ..store.errors import ChangedError, CompactedError, ConfigMissingError, GoneError, UnreachableError
 from ..store.failover import Failover
 from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
+from ..store.schema import Keys, NestedKeys, key_of, lease_events, read_network
 from .identity import Identity
 from .keeper import HeldLease, LeaseKeeper
-from .messages import Joined, LeaseRenewed, LeasesChanged, Message, StoreTrouble
+from .messages import Joined, KeysIgnored, LeaseRenewed, LeasesChanged, Message, StoreTrouble
 from .outage import Outage
 
 WATCH_TICK = 5.0  # seconds without an event after which the thread looks at its clock
@@ -41,11 +43,12 @@ class EtcdSide(threading.Thread):
         """Post messages to ``out``; ``margin`` is the renewal margin in seconds."""
         super().__init__(name="etcd", daemon=True)
         self._connection = connection
-        self._prefix = prefix
+        self._keys = Keys(prefix)
         self._margin = margin
         self._identity = identity
         self._out = out
         self._store: Store | None = None
+        self._nested = NestedKeys(self._keys, ())
         self._config_text: str | None = None  # the last good network config
         self._hosts = 0  # leases at the last whole comparison
 
@@ -86,20 +89,19 @@ class EtcdSide(threading.Thread):
     def _join_and_follow(self) -> None:
         """Make one whole comparison and follow the changes; return when another whole comparison is due."""
         store = self._connected()
-        keeper = LeaseKeeper(store, self._prefix, self._margin)
-        items, revision = store.snapshot(self._prefix)
-        config_item = items.get(f"{self._prefix}/config")
-        text, trouble = self._usable_config(config_item)
+        keeper = LeaseKeeper(store, self._keys, self._margin)
+        network = read_network(store, self._keys)
+        text, trouble = self._usable_config(store, network.config)
         config = NetworkConfig.parse(text)
-        leases = {key: item for key, item in items.items() if key.startswith(f"{self._prefix}/subnets/")}
-        held = keeper.acquire(config, self._identity.claim(config), leases)
-        self._hosts = len(leases)
+        held = keeper.acquire(config, self._identity.claim(config), network)
+        self._hosts = len(network.leases)
+        self._nested = NestedKeys(self._keys, network.nested)
         self._identity.known_as(held.lease)
         self._connection = replace(self._connection, api=store.api)  # an emptied etcd must not send us to the other
-        self._out.put(Joined(config, text, held, leases, trouble))
-        watch = store.watch(self._prefix, revision, WATCH_TICK)
+        self._out.put(Joined(config, text, held, network.leases, trouble, self._nested.sentences()))
+        watch = store.watch(self._keys.folder or "/", network.revision, WATCH_TICK)
         try:
-            self._follow(store, watch, keeper, held, config_item, trouble)
+            self._follow(store, watch, keeper, held, network.config, trouble)
         except (CompactedError, GoneError, ChangedError) as error:
             log.info("comparing everything again: %s", error)
         finally:
@@ -120,9 +122,7 @@ class EtcdSide(threading.Thread):
                     self._out.put(StoreTrouble(trouble))
                 if self._concerns_me(events, held, config):
                     return
-                changes = [event for event in events if _key(event).startswith(f"{self._prefix}/subnets/")]
-                if changes:
-                    self._out.put(LeasesChanged(changes))
+                self._pass_on(events)
                 if held.renew_at is not None and time.monotonic() >= held.renew_at:
                     held = keeper.renew(held)
                     self._out.put(LeaseRenewed(held))
@@ -138,46 +138,50 @@ class EtcdSide(threading.Thread):
         while not store.find_endpoint(PROBE_TIMEOUT):
             time.sleep(outage.pause())
 
+    def _pass_on(self, events: list[Event]) -> None:
+        changes = lease_events(self._keys, events)
+        if changes:
+            self._out.put(LeasesChanged(changes))
+        if self._nested.follow(events):
+            self._out.put(KeysIgnored(self._nested.sentences()))
+
     def _concerns_me(self, events: list[Event], held: HeldLease, config: Item | None) -> bool:
         """Whether config or own lease are no longer what they were when this host joined, or it is to have another."""
         for event in events:
-            key = _key(event)
-            if key == f"{self._prefix}/config":
+            key = key_of(event)
+            if key == self._keys.config:
                 if not (isinstance(event, Put) and config and event.item.value == config.value):
                     log.info("the network config was changed")
                     return True
             elif key == held.item.key and not (isinstance(event, Put) and event.item.value == held.item.value):
                 _report_loss(event, held)
                 return True
-            elif isinstance(event, Put) and _reserves_another(event.item, held):
-                log.info("the subnet of %s is reserved for this host", key.rpartition("/")[2])
+            elif isinstance(event, Put) and _reserves_another(self._keys.lease_name(key), event.item, held):
+                log.info("the subnet of %s is reserved for this host", key)
                 return True
         return False
 
-    def _usable_config(self, item: Item | None) -> tuple[str, str]:
+    def _usable_config(self, store: Store, item: Item | None) -> tuple[str, str]:
         """Return the config in etcd and nothing, or the last good one and why not that; raise ConfigError for none."""
         try:
-            if item is None:
-                raise ConfigMissingError(self._missing())
-            self._identity.claim(NetworkConfig.parse(item.value))
+            self._check_claim(parse_config(store, self._keys, item))
         except ConfigError as error:
-            told = str(error) if item is None else f"{self._prefix}/config: {error}"
             if self._config_text is None:
-                raise type(error)(told) from None
-            return self._config_text, f"{told}; going on with the last good network config"
-        self._config_text = item.value
-        return item.value, ""
+                raise
+            return self._config_text, f"{error}; going on with the last good network config"
+        self._config_text = item.value if item else ""
+        return self._config_text, ""
 
-    def _missing(self) -> str:
-        hint = other_api_hint(self._connection, self._prefix)
-        return hint or (
-            f"there is no network config at {self._prefix}/config; write one, such as "
-            f'{{"Network": "10.5.0.0/16", "Backend": {{"Type": "vxlan"}}}}, or mend --etcd-prefix'
-        )
+    def _check_claim(self, config: NetworkConfig) -> None:
+        """Raise ConfigError naming the key where this host cannot take part under the config."""
+        try:
+            self._identity.claim(config)
+        except ConfigError as error:
+            raise ConfigError(f"{self._keys.config}: {error}") from None
 
     def _connected(self) -> Store:
         if self._store is None:
-            self._store = connect(self._connection, self._prefix)
+            self._store = connect(self._connection, self._keys.prefix)
         return self._store
 
     def _drop_connection(self) -> None:
@@ -186,16 +190,12 @@ class EtcdSide(threading.Thread):
             self._store = None
 
 
-def _key(event: Event) -> str:
-    return event.item.key if isinstance(event, Put) else event.key
-
-
-def _reserves_another(item: Item, held: HeldLease) -> bool:
+def _reserves_another(name: str | None, item: Item, held: HeldLease) -> bool:
     """Whether an operator gives this host, which has an ordinary lease, a subnet of its own."""
-    if not item.reservation or held.item.reservation or item.key == held.item.key:
+    if name is None or not item.reservation or held.item.reservation or item.key == held.item.key:
         return False
     try:
-        return parse_lease(item.key.rpartition("/")[2], item.value).public_ip == held.lease.public_ip
+        return parse_lease(name, item.value).public_ip == held.lease.public_ip
     except LeaseError:
         return False
 

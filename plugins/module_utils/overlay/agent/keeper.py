@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.addresses import Subnet, format_ipv4
-from ..model.allocation import choose_subnet
+from ..model.allocation import choose_subnet, taken_subnets
 from ..model.errors import LeaseError
 from ..model.lease import LEASE_TTL, SubnetLease, lease_key, parse_lease, parse_lease_key
 from ..model.network import NetworkConfig
 from ..store.errors import ChangedError, GoneError, KeyExistsError
 from ..store.protocol import Item, Store
+from ..store.schema import Keys, StoredNetwork, read_network
 
 ATTEMPTS = 200  # lost races before giving up; a fleet of fifty starting at once needs a handful
 log = logging.getLogger("overlayd")
@@ -49,25 +50,27 @@ class HeldLease:
 class LeaseKeeper:
     """Speaks to etcd about the one lease of this host; every call may raise StoreError and may be repeated."""
 
-    def __init__(self, store: Store, prefix: str, margin: float, ttl: int = LEASE_TTL) -> None:
-        """Keep the lease below the prefix; ``margin`` seconds before its end (``ttl`` seconds) it is renewed."""
+    def __init__(self, store: Store, keys: Keys, margin: float, ttl: int = LEASE_TTL) -> None:
+        """Keep the lease in the network; ``margin`` seconds before its end (``ttl`` seconds) it is renewed."""
         self._store = store
-        self._folder = f"{prefix}/subnets"
+        self._keys = keys
         self._margin = margin
         self._ttl = ttl
 
-    def acquire(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
-        """Return this host's lease, made or taken over; ``items`` is what stands below the folder, by full key.
+    def acquire(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
+        """Return this host's lease, made or taken over; ``network`` is what etcd held a moment ago.
 
         Raise PoolExhaustedError when every subnet is held by others, LeaseError when each attempt lost its race.
         """
         for _attempt in range(ATTEMPTS):
             try:
-                return self._acquire_once(config, claim, items)
+                return self._acquire_once(config, claim, network)
             except (KeyExistsError, ChangedError, GoneError) as race:
                 log.info("another host was faster (%s); choosing again", race)
-                items, _unused = self._store.snapshot(self._folder)
-        raise LeaseError(f"no subnet after {ATTEMPTS} attempts: other hosts write to {self._folder} without pause")
+                network = read_network(self._store, self._keys)
+        raise LeaseError(
+            f"no subnet after {ATTEMPTS} attempts: other hosts write to {self._keys.subnets} without pause"
+        )
 
     def renew(self, held: HeldLease) -> HeldLease:
         """Extend the lease without waking any other host; raise GoneError or ChangedError when it is lost."""
@@ -81,9 +84,9 @@ class LeaseKeeper:
             self._store.delete(item)
         return not item.reservation
 
-    def _acquire_once(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
+    def _acquire_once(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
         kept: HeldLease | None = None
-        for lease, item in own_leases(claim, items):
+        for lease, item in own_leases(claim, network.leases):
             if kept is None and config.fits(lease.subnet):
                 kept = self._take_over(claim, lease, item)
             elif not item.reservation:
@@ -92,7 +95,7 @@ class LeaseKeeper:
                 self.release(item)
             elif kept is None:
                 log.warning("the reservation %s is outside of what the network config offers: not used", lease.key)
-        return kept or self._create(config, claim, items)
+        return kept or self._create(config, claim, network)
 
     def _take_over(self, claim: Claim, lease: SubnetLease, item: Item) -> HeldLease:
         wanted = claim.lease(lease.subnet)
@@ -104,9 +107,10 @@ class LeaseKeeper:
             log.info("taking over lease %s of %s", lease.key, format_ipv4(lease.public_ip))
         return self.renew(self._held(lease, item))
 
-    def _create(self, config: NetworkConfig, claim: Claim, items: Mapping[str, Item]) -> HeldLease:
-        lease = claim.lease(choose_subnet(config, taken_subnets(items), claim.previous_subnet))
-        item = self._store.create(f"{self._folder}/{lease_key(lease.subnet)}", lease.value(), self._ttl)
+    def _create(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
+        taken = taken_subnets(config, network.values(), network.directories)
+        lease = claim.lease(choose_subnet(config, taken, claim.previous_subnet))
+        item = self._store.create(self._keys.lease(lease.subnet), lease.value(), self._ttl)
         log.info("leased subnet %s", lease.subnet)
         return self._held(lease, item)
 
@@ -117,19 +121,8 @@ class LeaseKeeper:
         return time.monotonic() + max(self._ttl - self._margin, 1.0)
 
 
-def taken_subnets(items: Mapping[str, Item]) -> list[Subnet]:
-    """Return the subnets of all keys, whatever their values say: a key is taken even when its value is garbage."""
-    taken = []
-    for key in items:
-        try:
-            taken.append(parse_lease_key(key.rpartition("/")[2]))
-        except LeaseError:
-            continue
-    return taken
-
-
-def own_leases(claim: Claim, items: Mapping[str, Item]) -> list[tuple[SubnetLease, Item]]:
-    """Return the leases that are this host's, best first: with its public IP, or its old subnet as it left it.
+def own_leases(claim: Claim, leases: Mapping[str, Item]) -> list[tuple[SubnetLease, Item]]:
+    """Return of all leases, by lease name, those of this host, best first: with its public IP, or its old subnet.
 
     A reservation comes before the others: it is the operator's word on which subnet this host has. The old subnet
     comes next: an address may have been another host's before.
@@ -137,8 +130,7 @@ def own_leases(claim: Claim, items: Mapping[str, Item]) -> list[tuple[SubnetLeas
     own = []
     # Most of many thousand leases name neither: a look for the text spares understanding each.
     texts = (format_ipv4(claim.public_ip), lease_key(claim.previous_subnet) if claim.previous_subnet else "/")
-    for key, item in items.items():
-        name = key.rpartition("/")[2]
+    for name, item in leases.items():
         if texts[0] not in item.value and not name.startswith(texts[1]):
             continue
         try:

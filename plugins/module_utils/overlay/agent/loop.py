@@ -22,7 +22,7 @@ from ..store.protocol import Event, Item
 from .files import write_atomically
 from .identity import Identity
 from .memory import Memory, machine_id, remember
-from .messages import Joined, KernelChanged, LeaseRenewed, LeasesChanged, Message, Stop, StoreTrouble
+from .messages import Joined, KernelChanged, KeysIgnored, LeaseRenewed, LeasesChanged, Message, Stop, StoreTrouble
 from .notify import notify, watchdog_pause
 from .options import Options
 from .removal import clearing, former_devices, former_network
@@ -108,6 +108,8 @@ class Loop:
             self._join(message)
         elif isinstance(message, KernelChanged):
             self._due["kernel"] = min(self._due["kernel"], self._pause_ends)
+        elif isinstance(message, KeysIgnored):
+            self._status.trouble("keys", *message.sentences)
         elif isinstance(message, LeaseRenewed):
             self._status.lease_renew_at = message.held.renew_at
         elif isinstance(message, StoreTrouble):
@@ -116,19 +118,19 @@ class Loop:
     def _join(self, joined: Joined) -> None:
         """Take a whole comparison with etcd: the first begins the session, later ones must agree with it."""
         self._status.trouble("etcd", *filter(None, [joined.trouble]))
+        self._status.trouble("keys", *joined.ignored)
         self._status.lease_renew_at = joined.held.renew_at
         subnet = joined.held.lease.subnet
-        values = {key.rpartition("/")[2]: item for key, item in joined.items.items()}
         if self._session is None:
-            self._begin(joined.config, joined.config_text, subnet, values)
+            self._begin(joined.config, joined.config_text, subnet, joined.leases)
         elif (self._session.config, self._session.own) != (joined.config, subnet):
             raise StartAgainError("the network config or the subnet of this host is another one now")
         else:
             self._changed = True
-            self._session.table.reset(values)
+            self._session.table.reset(joined.leases)
             self._reconcile()
 
-    def _begin(self, config: NetworkConfig, text: str, own: Subnet, items: Mapping[str, Item]) -> None:
+    def _begin(self, config: NetworkConfig, text: str, own: Subnet, leases: Mapping[str, Item]) -> None:
         """Program everything for the first time, and only then tell Docker and the service manager."""
         backend = backend_for(config, self._identity.underlay, own, self._identity.mac_for(config))
         firewall = firewall_for(self._options, config, own)
@@ -138,7 +140,7 @@ class Loop:
         self._session = Session(config, own, backend, self._dataplane, firewall, self._status, leftovers, reserved)
         self._config_text = text
         self._status.subnet = str(own)
-        self._session.table.reset(items)
+        self._session.table.reset(leases)
         self._check_passage()
         self._changed = True
         self._reconcile()
@@ -227,8 +229,8 @@ class Loop:
         if memory is None or not self._status.troubles.get("etcd"):
             return
         log.warning("etcd cannot be used: going on with the state remembered from the last run")
-        items = {name: Item(name, value, 0) for name, value in memory.leases.items()}
-        self._begin(NetworkConfig.parse(memory.config), memory.config, memory.own_subnet(), items)
+        leases = {name: Item(name, value, 0) for name, value in memory.leases.items()}
+        self._begin(NetworkConfig.parse(memory.config), memory.config, memory.own_subnet(), leases)
 
     def _check_underlay(self) -> None:
         """Start again when the interface below has another address or MTU: everything follows from those."""

@@ -13,22 +13,30 @@ from .keeper import HeldLease
 
 
 class Joined(NamedTuple):
-    """A whole comparison with etcd was made: the config, the own lease and every lease as they stand there.
+    """A whole comparison with etcd was made: the config, the own lease and all leases by lease name.
 
-    ``trouble`` says why the config is not the one in etcd but the last good one, "" where it is.
+    ``trouble`` says why the config is not the one in etcd but the last good one, "" where it is; ``ignored`` has a
+    sentence for each folder of nested keys.
     """
 
     config: NetworkConfig
     config_text: str
     held: HeldLease
-    items: Mapping[str, Item]
+    leases: Mapping[str, Item]
     trouble: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 class LeasesChanged(NamedTuple):
-    """Leases were put or deleted since."""
+    """Leases were put or deleted since; the events have lease names as keys."""
 
     events: list[Event]
+
+
+class KeysIgnored(NamedTuple):
+    """Nested keys, which are no leases, came or went; a sentence for each folder of those that there are now."""
+
+    sentences: tuple[str, ...]
 
 
 class LeaseRenewed(NamedTuple):
@@ -51,4 +59,4 @@ class Stop(NamedTuple):
     """The process was asked to end."""
 
 
-Message = Union[Joined, LeasesChanged, LeaseRenewed, StoreTrouble, KernelChanged, Stop]
+Message = Union[Joined, LeasesChanged, KeysIgnored, LeaseRenewed, StoreTrouble, KernelChanged, Stop]

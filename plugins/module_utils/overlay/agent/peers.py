@@ -58,22 +58,21 @@ class PeerTable:
 
     @collector_at_rest()
     def reset(self, items: Mapping[str, Item]) -> None:
-        """Take these for all leases there are, by full key."""
+        """Take these for all leases there are, by lease name."""
         self._leases.clear()
         self._values.clear()
         self._garbage.clear()
-        for key, item in sorted(items.items(), key=_age):
-            self._note(key, item.value)
+        for name, item in sorted(items.items(), key=_age):
+            self._note(name, item.value)
         self._judge()
 
     def change(self, events: Iterable[Event]) -> list[Change] | None:
-        """Take in what changed; return the peers whose rows changed, or None where all rows were judged anew."""
+        """Take in events by lease name; return the peers whose rows changed, or None where all were judged anew."""
         changes: dict[Subnet, Change] = {}  # what was before the first event of a subnet, and is after the last
         alone = True
         for event in events:
-            key, value = (event.item.key, event.item.value) if isinstance(event, Put) else (event.key, None)
-            name = key.rpartition("/")[2]
-            subnet = self._note(key, value)
+            name, value = (event.item.key, event.item.value) if isinstance(event, Put) else (event.key, None)
+            subnet = self._note(name, value)
             if subnet is None or not alone:
                 continue
             change = None if "&" in name else self._judge_one(subnet, self._leases.get(name))
@@ -87,9 +86,8 @@ class PeerTable:
             return None
         return [change for change in changes.values() if change.before != change.after]
 
-    def _note(self, key: str, value: str | None) -> Subnet | None:
-        """Keep one key's value, None for a deleted one; return the subnet whose rows may change by it."""
-        name = key.rpartition("/")[2]
+    def _note(self, name: str, value: str | None) -> Subnet | None:
+        """Keep one lease's value, None for a deleted one; return the subnet whose rows may change by it."""
         known = self._leases.pop(name, None)
         self._garbage.pop(name, None)
         self._values.pop(name, None)

@@ -8,12 +8,13 @@ import sys
 
 from ..backends import backend_for
 from ..kernel.dataplane import Dataplane
-from ..model.allocation import choose_subnet
-from ..store.config import read_config
+from ..model.allocation import choose_subnet, taken_subnets
+from ..store.config import parse_config
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
+from ..store.schema import Keys, read_network
 from .identity import Identity
-from .keeper import own_leases, taken_subnets
+from .keeper import own_leases
 from .memory import memory_file, recall
 from .options import Options
 from .removal import clearing, former_devices, former_network
@@ -25,25 +26,24 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     """Print the subnet this host has or would lease, then a line for each change; return the exit status."""
     memory = recall(memory_file(options.state_dir, options.etcd_prefix))
     identity = Identity(options, memory)
-    prefix = options.etcd_prefix
-    store = connect(connection, prefix)
-    items, _unused = store.snapshot(prefix)
-    config = read_config(store, prefix)
-    leases = {key: item for key, item in items.items() if key.startswith(f"{prefix}/subnets/")}
+    keys = Keys(options.etcd_prefix)
+    store = connect(connection, keys.prefix)
+    network = read_network(store, keys)
+    config = parse_config(store, keys, network.config)
     claim = identity.claim(config)
-    held = next((lease for lease, _unused in own_leases(claim, leases) if config.fits(lease.subnet)), None)
+    held = next((lease for lease, _unused in own_leases(claim, network.leases) if config.fits(lease.subnet)), None)
     if held is not None:
         own = held.subnet
         said = f"# holds lease {held.key}"
     else:
-        own = choose_subnet(config, taken_subnets(leases), claim.previous_subnet)
+        own = choose_subnet(config, taken_subnets(config, network.values(), network.directories), claim.previous_subnet)
         said = f"# would lease a subnet, such as {own}"
     backend = backend_for(config, identity.underlay, own, identity.mac_for(config))
     dataplane, former = Dataplane(), former_network(memory, config)
     leftovers = former_devices(memory, backend.device)
     firewall, reserved = firewall_for(options, config, own), identity.reserved(config, own)
     session = Session(config, own, backend, dataplane, firewall, Status(), leftovers, reserved)
-    session.table.reset(leases)
+    session.table.reset(network.leases)
     lines = map(str, clearing(dataplane, former).operations if former else ())
     sys.stdout.writelines(f"{line}\n" for line in dict.fromkeys((said, *lines, *session.preview())))
     return 0

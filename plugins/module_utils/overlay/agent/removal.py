@@ -17,6 +17,7 @@ from ..model.network import NetworkConfig
 from ..model.state import VxlanDevice
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
+from ..store.schema import Keys, read_network
 from .identity import Identity
 from .keeper import Claim, LeaseKeeper, own_leases
 from .lock import hold_lock, lock_file
@@ -75,9 +76,9 @@ def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | Non
 
 def _release(options: Options, connection: EtcdConnection, public_ip: int) -> None:
     store = connect(connection, options.etcd_prefix)
-    keeper = LeaseKeeper(store, options.etcd_prefix, 0.0)
-    items, _unused = store.snapshot(f"{options.etcd_prefix}/subnets")
-    own = own_leases(Claim(public_ip, "", None), items)
+    keys = Keys(options.etcd_prefix)
+    keeper = LeaseKeeper(store, keys, 0.0)
+    own = own_leases(Claim(public_ip, "", None), read_network(store, keys).leases)
     if not own:
         log.info("there is no lease of this host in etcd")
     for lease, item in own:

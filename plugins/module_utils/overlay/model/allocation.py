@@ -7,9 +7,11 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from .addresses import Subnet
-from .errors import PoolExhaustedError
+from .errors import LeaseError, PoolExhaustedError
+from .lease import lease_problem, parse_lease, parse_lease_key
 from .network import NetworkConfig
 
 CANDIDATES = 100  # flannel draws one of the first hundred free subnets, so that hosts starting together rarely collide
@@ -31,6 +33,38 @@ def free_subnets(config: NetworkConfig, taken: Iterable[Subnet], limit: int = CA
             free.append(Subnet(first, config.subnet_len))
             first += size
     return free
+
+
+def taken_subnets(
+    config: NetworkConfig, leases: Iterable[tuple[str, str]], directories: Iterable[str] = ()
+) -> list[Subnet]:
+    """Return the subnets that must not be leased; ``leases`` are lease names and values, see ``taken_by``.
+
+    ``directories`` are names that cannot be created: one that is exactly the key of a subnet takes that subnet.
+    """
+    taken = [subnet for subnet in (taken_by(config, name, value) for name, value in leases) if subnet is not None]
+    for name in directories:
+        with suppress(LeaseError):
+            taken += filter(config.fits, [parse_lease_key(name)])
+    return taken
+
+
+def taken_by(config: NetworkConfig, name: str, value: str) -> Subnet | None:
+    """Return the subnet that a key keeps from others, None where it keeps nothing.
+
+    A key inside Network that is no wider than SubnetLen keeps its subnet whatever its value is: it may be a live lease
+    that somebody spoiled, and it takes one place at most. A wider one keeps its subnet if it is a usable lease, as
+    after a change of SubnetLen. Anything else, such as 0.0.0.0-0 or Network itself, must not fill the pool.
+    """
+    try:
+        subnet = parse_lease_key(name)
+        if not config.network.covers(subnet):
+            return None
+        if subnet.length < config.subnet_len and lease_problem(parse_lease(name, value), config):
+            return None
+    except LeaseError:
+        return None
+    return subnet
 
 
 def candidates(config: NetworkConfig, taken: Collection[Subnet]) -> list[Subnet]:

@@ -13,8 +13,8 @@ from ..model.errors import StoreError
 from .connection import Endpoint, EtcdConnection
 from .errors import UnreachableError
 from .failover import Failover
-from .keys import config_key
 from .protocol import Store
+from .schema import Keys
 from .v3 import V3Store
 from .wire import Wire
 
@@ -36,7 +36,7 @@ def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
     try:
         if prefix is None:
             store.check()
-        elif store.get(config_key(prefix)) is None and _peek_v2(connection, config_key(prefix)).found:
+        elif store.get(Keys(prefix).config) is None and _peek_v2(connection, Keys(prefix).config).found:
             store.close()
             return _v2(connection)
     except UnreachableError:
@@ -52,7 +52,7 @@ def other_api_hint(connection: EtcdConnection, prefix: str) -> str | None:
 
     The two stores of an etcd are disjoint, and looking into the wrong one is the commonest mistake with flannel.
     """
-    key = config_key(prefix)
+    key = Keys(prefix).config
     spoken, other = ("v2", "v3") if connection.api == "v2" else ("v3", "v2")
     try:
         if other == "v2":

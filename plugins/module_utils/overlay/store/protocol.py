@@ -15,7 +15,7 @@ class Item(NamedTuple):
 
     ``revision`` is that of the key's last change, for compare-and-swap. ``lease`` is the v3 lease id (0 with v2, and
     for a key without one). ``ttl`` is in seconds; v2 fills it in, v3 leaves None (ask ``ttl_left``).
-    ``reservation`` is true for a key that never expires.
+    ``reservation`` is true for a key that never expires. ``directory`` is true for an empty directory of the v2 store.
     """
 
     key: str
@@ -24,6 +24,7 @@ class Item(NamedTuple):
     lease: int = 0
     ttl: int | None = None
     reservation: bool = True
+    directory: bool = False
 
 
 class Put(NamedTuple):
@@ -72,7 +73,10 @@ class Store(Protocol):
         """Return the key's item, or None where there is no such key."""
 
     def snapshot(self, folder: str) -> tuple[dict[str, Item], int]:
-        """Return all items below folder + "/", by key, as of one moment, and the revision to watch from."""
+        """Return all items below folder + "/", by key, as of one moment, and the revision to watch from.
+
+        With v2 an empty directory is an item too; one that holds keys shows by them.
+        """
 
     def watch(self, folder: str, revision: int, timeout: float) -> Watch:
         """Return what changes below folder + "/" after the revision: each change once, in order, as soon as it comes.

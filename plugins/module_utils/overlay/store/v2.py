@@ -43,7 +43,8 @@ class V2Store:
             return {}, absent_index(error)
         if not result.dir:
             raise StoreError(f"{folder} is a key in etcd's v2 store where a folder is needed; delete the key")
-        return {leaf.key: node_item(leaf) for leaf in result.leaves if not leaf.dir}, int(result.etcd_index)
+        leaves = {leaf.key: node_item(leaf) for leaf in result.leaves if leaf is not result}
+        return leaves, int(result.etcd_index)
 
     def watch(self, folder: str, revision: int, timeout: float) -> V2Watch:
         """Return what changes below folder + "/" after the index; see Store.watch."""

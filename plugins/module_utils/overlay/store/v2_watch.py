@@ -88,10 +88,8 @@ class V2Watch:
     def _events(self, result: Any) -> list[Event]:
         """Return the event of a poll; raise CompactedError for the removal of a folder: it does not name its keys."""
         removed = result.action in REMOVED
-        if result.dir:
-            if removed:
-                raise CompactedError(f"the folder {result.key} was deleted, with all that was in it")
-            return []
+        if result.dir and removed:
+            raise CompactedError(f"the folder {result.key} was deleted, with all that was in it")
         if not result.key.startswith(self._folder.rstrip("/") + "/"):
             return []
         return [Deleted(result.key) if removed else Put(node_item(result))]
@@ -99,7 +97,7 @@ class V2Watch:
 
 def node_item(node: Any) -> Item:
     """Return the item of a node of python-etcd."""
-    return Item(node.key, node.value or "", int(node.modifiedIndex), 0, node.ttl, node.ttl is None)
+    return Item(node.key, node.value or "", int(node.modifiedIndex), 0, node.ttl, node.ttl is None, bool(node.dir))
 
 
 def absent_index(error: Any) -> int:

@@ -24,7 +24,8 @@ from ..model.network import NetworkConfig
 from ..model.overlap import Reserved, network_problems
 from ..model.state import PeerRows
 from ..model.subnet_env import SubnetEnv, parse_subnet_env
-from ..store.protocol import Item, Store
+from ..store.protocol import Store
+from ..store.schema import Keys, NestedKeys, StoredNetwork, read_network
 
 
 @dataclass
@@ -51,8 +52,10 @@ def inspect_host(store: Store, prefix: str, subnet_file: str, bridge: str) -> Ho
         env = _read_env(subnet_file)
         report.network, report.subnet, report.mtu = str(env.network), str(env.subnet), env.mtu
         _look_at_bridge(report, env, bridge)
-        items, _unused = store.snapshot(prefix)
-        _look_at_kernel(report, env, prefix, items)
+        keys = Keys(prefix)
+        network = read_network(store, keys)
+        report.problems += NestedKeys(keys, network.nested).sentences()
+        _look_at_kernel(report, env, keys, network)
         report.problems += filter(None, [forwarding_problem()])
     except OverlayError as error:
         report.problems.append(str(error))
@@ -85,10 +88,10 @@ def _look_at_bridge(report: HostReport, env: SubnetEnv, bridge: str) -> None:
         )
 
 
-def _look_at_kernel(report: HostReport, env: SubnetEnv, prefix: str, items: dict[str, Item]) -> None:
-    config_item, own_item = items.get(f"{prefix}/config"), items.get(f"{prefix}/subnets/{lease_key(env.subnet)}")
+def _look_at_kernel(report: HostReport, env: SubnetEnv, keys: Keys, network: StoredNetwork) -> None:
+    config_item, own_item = network.config, network.leases.get(lease_key(env.subnet))
     if config_item is None or own_item is None:
-        what = f"{prefix}/config" if config_item is None else f"a lease for this host's subnet {env.subnet}"
+        what = keys.config if config_item is None else f"a lease for this host's subnet {env.subnet}"
         raise OverlayError(f"etcd does not have {what}; is --etcd-prefix right, and is overlayd running?")
     config = NetworkConfig.parse(config_item.value)
     own = parse_lease(lease_key(env.subnet), own_item.value)
@@ -103,7 +106,7 @@ def _look_at_kernel(report: HostReport, env: SubnetEnv, prefix: str, items: dict
     networks = read_host_networks()
     report.problems += network_problems(config, networks, underlay.name, env.subnet)
     table = PeerTable(config, env.subnet, Guarded(backend, Reserved.of(config, networks, env.subnet)))
-    table.reset({key: item for key, item in items.items() if key.startswith(f"{prefix}/subnets/")})
+    table.reset(network.leases)
     report.problems += table.problems
     dataplane = Dataplane()
     try:

@@ -35,11 +35,11 @@ def put(name: str, host: int, mac: int = 0, revision: int = 1) -> Put:
     """Return the lease of a host, with a MAC of the same number if no other is given."""
     data = {"VNI": 1, "VtepMAC": f"0e:00:00:00:00:{mac or host:02x}"}
     value = {"PublicIP": f"192.0.2.{host}", "BackendType": "vxlan", "BackendData": data}
-    return Put(Item(f"/p/subnets/{name}", json.dumps(value), revision))
+    return Put(Item(name, json.dumps(value), revision))
 
 
 def gone(name: str) -> Deleted:
-    return Deleted(f"/p/subnets/{name}")
+    return Deleted(name)
 
 
 def reset(table: PeerTable, *events: Put) -> None:
@@ -94,7 +94,7 @@ def test_a_mac_that_moves_to_another_subnet_in_one_batch_is_told_of_as_both(tabl
 
 def test_garbage_in_a_batch_changes_nothing_but_the_problems(table: PeerTable) -> None:
     reset(table)
-    garbage = Put(Item(f"/p/subnets/{B}", "garbage", 2))
+    garbage = Put(Item(B, "garbage", 2))
     assert changes(table, [garbage, put(A, 7)]) == [("", "192.0.2.7 0e:00:00:00:00:07")]
     assert table.problems == [f"lease {B}: the value is not JSON (Expecting value: line 1 column 1 (char 0))"]
     assert changes(table, [gone(B)]) == []
@@ -153,7 +153,7 @@ def test_a_wider_lease_never_covers_one_that_fits_and_comes_in_when_that_goes(ta
 
 
 def test_every_value_is_kept_as_etcd_told_it(table: PeerTable) -> None:
-    garbage = Put(Item("/p/subnets/x", "garbage", 2))
+    garbage = Put(Item("x", "garbage", 2))
     reset(table, put(A, 7), garbage)
     assert dict(table.values) == {A: put(A, 7).item.value, "x": "garbage"}
     table.change([gone("x")])

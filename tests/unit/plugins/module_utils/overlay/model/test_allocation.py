@@ -12,6 +12,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.a
     CANDIDATES,
     choose_subnet,
     free_subnets,
+    taken_subnets,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import PoolExhaustedError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
@@ -22,6 +23,8 @@ def config_of(rest: str = "") -> NetworkConfig:
 
 
 SMALL = config_of(', "SubnetMin": "10.5.7.0", "SubnetMax": "10.5.9.0"')
+
+LEASE = '{"PublicIP": "192.0.2.7"}'
 
 
 def subnets(*texts: str) -> list[Subnet]:
@@ -87,3 +90,30 @@ def test_hosts_that_start_together_draw_different_subnets() -> None:
 def test_a_full_pool_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(PoolExhaustedError, match=r"out of subnets: all 3 of Network 10\.5\.0\.0/16 with SubnetLen 24"):
         choose_subnet(SMALL, subnets("10.5.7.0/24", "10.5.8.0/24", "10.5.9.0/24"))
+
+
+@pytest.mark.parametrize(
+    "name, value, taken",
+    [
+        ("10.5.7.0-24", LEASE, "10.5.7.0/24"),
+        ("10.5.7.0-24", "garbage", "10.5.7.0/24"),
+        ("10.5.7.0-24&fd00::-56", "garbage", "10.5.7.0/24"),
+        ("10.5.7.128-25", "garbage", "10.5.7.128/25"),
+        ("10.5.0.0-17", LEASE, "10.5.0.0/17"),
+        ("10.5.0.0-17", "garbage", ""),
+        ("10.5.0.0-17", '{"PublicIP": "10.5.3.3"}', ""),
+        ("10.5.0.0-16", LEASE, ""),
+        ("10.0.0.0-8", LEASE, ""),
+        ("0.0.0.0-0", LEASE, ""),
+        ("10.6.7.0-24", LEASE, ""),
+        ("10.5.7.1-24", LEASE, ""),
+        ("nonsense", LEASE, ""),
+    ],
+)
+def test_only_what_may_be_a_live_lease_takes_more_than_one_place(name: str, value: str, taken: str) -> None:
+    assert taken_subnets(config_of(), [(name, value)]) == (subnets(taken) if taken else [])
+
+
+def test_a_directory_takes_exactly_the_subnet_that_it_is_named_like() -> None:
+    names = ["10.5.7.0-24", "10.5.8.0-25", "10.5.0.0-16", "backup", "10.6.0.0-24"]
+    assert taken_subnets(config_of(), [], names) == subnets("10.5.7.0/24")
