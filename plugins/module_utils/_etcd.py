@@ -19,6 +19,7 @@ from .overlay.store.connect import connect
 from .overlay.store.connection import APIS, EtcdConnection
 from .overlay.store.errors import ChangedError, GoneError, KeyExistsError
 from .overlay.store.protocol import Store
+from .overlay.store.reachable import reachable_first
 
 AGENT_FILE = Path("/etc/overlayd/overlayd.env")
 DEFAULT_ENDPOINT = "http://127.0.0.1:2379"
@@ -71,7 +72,7 @@ def finish_connection(module: AnsibleModule, work: Callable[[EtcdConnection, str
         settings = complete(module.params, AGENT_FILE)
         module.no_log_values.update({settings["password"]} - {""})
         prefix = settings.pop("prefix")
-        result = work(EtcdConnection(**settings), prefix)
+        result = work(reachable_first(EtcdConnection(**settings)), prefix)
     except OverlayError as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings", ()):

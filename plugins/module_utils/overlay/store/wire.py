@@ -136,14 +136,19 @@ class Wire:
         if isinstance(error, ProtocolError):
             other = "plain http" if self._context is not None else "https"
             return f"{error} (does it speak {other}, or another protocol?)"
-        if isinstance(error, socket.timeout):
-            return f"no answer within {self._timeout:g} seconds"
-        if isinstance(error, socket.gaierror):
-            return f"the name {self.endpoint.host} cannot be resolved"
         verification = getattr(error, "verify_message", "")
         if verification:
             return f"its certificate is not to be trusted: {verification}; check the CA file and the endpoint's name"
-        return _tls_words(_tls_reason(error)) or (error.strerror.lower() if error.strerror else str(error))
+        return _tls_words(_tls_reason(error)) or refusal_of(error, self.endpoint, self._timeout)
+
+
+def refusal_of(error: OSError, endpoint: Endpoint, timeout: float) -> str:
+    """Return in words why a TCP connection to the endpoint failed; ``timeout`` is what it was given, in seconds."""
+    if isinstance(error, socket.timeout):
+        return f"no answer within {timeout:g} seconds"
+    if isinstance(error, socket.gaierror):
+        return f"the name {endpoint.host} cannot be resolved"
+    return error.strerror.lower() if error.strerror else str(error)
 
 
 def _ended(idle: socket.socket) -> bool:

@@ -1,0 +1,69 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Wrong inputs of a fleet: each ends in one error, in the words of the inventory, before anything is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTS = {name: {"ansible_connection": "local"} for name in ("a", "b", "c")}
+FLEET = {"overlay_network": "10.50.0.0/16", "ansible_python_interpreter": sys.executable}
+NETWORK = """
+- hosts: overlay
+  gather_facts: false
+  any_errors_fatal: true
+  roles:
+    - clusternet.overlay.network
+"""
+
+
+def play(folder: Path, playbook: Path, **variables: object) -> str:
+    """Return the one error with which a playbook ends for a fleet of these variables, its white space collapsed."""
+    inventory = folder / "hosts.json"
+    groups = {"overlay": {"hosts": HOSTS}, "etcd": {}}
+    inventory.write_text(json.dumps({"all": {"children": groups, "vars": {**FLEET, **variables}}}))
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, playbook],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0, done.stdout
+    assert done.stdout.count("\nfatal: [") == 1, done.stdout
+    assert "changed=1" not in done.stdout
+    return " ".join(done.stdout.partition("\nfatal: [")[2].partition("PLAY RECAP")[0].split())
+
+
+@pytest.mark.parametrize(
+    "variable, value, sentence",
+    [
+        ("overlay_backend", "host-gw", "overlay_backend 'host-gw' is not a mapping; write overlay_backend: {Type:"),
+        ("overlay_backend", {"Type": "vxlan", "VNI": 0}, "overlay_backend.VNI 0 is out of range"),
+        ("overlay_subnet_len", 31, "overlay_subnet_len must be less than /31; it is 31, use 30 at the most"),
+        ("overlay_subnet_min", "10.50.0.7", "overlay_subnet_min is not on a overlay_subnet_len boundary"),
+        ("overlay_network", "", "overlay_network is not set; write an unused private range"),
+    ],
+)
+def test_a_wrong_variable_is_one_error_that_names_it(
+    tmp_path: Path, variable: str, value: object, sentence: str
+) -> None:
+    assert sentence in play(tmp_path, ROOT / "playbooks/preflight.yml", **{variable: value})
+
+
+def test_an_etcd_that_no_host_reaches_is_one_error_that_names_the_variable(tmp_path: Path) -> None:
+    playbook = tmp_path / "network.yml"
+    playbook.write_text(NETWORK)
+    endpoints = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+    error = play(tmp_path, playbook, overlay_etcd_endpoints=endpoints)
+    assert "Connection to etcd (overlay_etcd_endpoints) failed on a, b, c" in error
+    assert "http://127.0.0.1:1: connection refused; http://127.0.0.1:2: connection refused" in error
