@@ -47,6 +47,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details:
+      - Where O(v2=true) and etcd does not serve the v2 API yet, the steps of a fresh cluster are shown for it.
   diff_mode:
     support: full
     details:

@@ -58,6 +58,10 @@ class V2Auth:
 
         return self._failover.run(attempt)
 
+    def is_served(self) -> bool:
+        """Whether etcd serves the v2 API at all."""
+        return "enabled" in self.ask("GET", "/v2/auth/enable", None).body
+
 
 class Found(NamedTuple):
     """What the cluster has: whether v2 demands a user, which users and roles exist, what guests may do."""
@@ -70,10 +74,13 @@ class Found(NamedTuple):
     user_password_valid: bool
 
 
+NOTHING = Found(enabled=False, root=False, user=False, role=False, guest=_EVERYTHING, user_password_valid=False)
+
+
 def read(auth: V2Auth, account: Account, root_password: str) -> Found:
     """Return what the cluster has; raise StoreError where v2 is not served or root is refused."""
     status = auth.ask("GET", "/v2/auth/enable", None)
-    if status.status != 200 or "enabled" not in status.body:
+    if "enabled" not in status.body:
         raise StoreError(
             f"etcd does not serve the v2 API (HTTP {status.status}): start it with --enable-v2, or set v2 to false"
         )

@@ -60,6 +60,8 @@ def _set_up_v3(connection: EtcdConnection, account: Account, check_mode: bool) -
 
 def _set_up_v2(connection: EtcdConnection, account: Account, check_mode: bool) -> list[Step]:
     auth = auth_v2.V2Auth(connection)
+    if check_mode and not auth.is_served():
+        return auth_v2.steps(auth_v2.NOTHING, account, connection.password)
     found = auth_v2.read(auth, account, connection.password)
     todo = auth_v2.steps(found, account, connection.password)
     if not check_mode:

@@ -117,5 +117,6 @@ def test_without_the_v2_api_its_users_cannot_be_set_up() -> None:
     with EtcdServer(v2=False) as server:
         auth = Runner("etcd_auth", {"endpoints": [server.endpoint], "prefix": PREFIX, **ROOT, **USER})
         assert "start it with --enable-v2, or set v2 to false" in auth(fails=True, v2=True)["msg"]
+        assert "ETCDCTL_API=2 etcdctl auth enable" in auth(check=True, v2=True)["commands"]
         auth()
         assert auth()["commands"] == []
