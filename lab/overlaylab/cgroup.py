@@ -49,9 +49,9 @@ def members(name: str) -> set[int]:
     """The processes in the group and below it."""
     pids: set[int] = set()
     for top in _hierarchies():
-        for listing in (top / name).rglob("cgroup.procs"):
-            with contextlib.suppress(OSError):  # the group went in between
-                pids.update(int(line) for line in listing.read_text(encoding="ascii").split())
+        for directory, _below, _files in os.walk(top / name):  # groups that vanish meanwhile are passed over
+            with contextlib.suppress(OSError):
+                pids.update(int(line) for line in Path(directory, "cgroup.procs").read_text(encoding="ascii").split())
     return {pid for pid in pids if pid and state_of(pid) != "Z"}
 
 
