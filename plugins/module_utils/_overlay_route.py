@@ -116,7 +116,7 @@ def clear(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     with closing(Dataplane()) as dataplane:
         if request.peers is None:
             known = config or former
-            rules = Firewall(known.network, known.network, ip_masq=False, forward_rules=False) if known else None
+            rules = Firewall.none(known.network) if known else None
             work = Work(removal_plan(dataplane, config, former), rules, file, read_text(file), None)
         else:
             steps, peers = peer_removal(dataplane, config, former, request.peers, rows)

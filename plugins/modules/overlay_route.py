@@ -18,7 +18,7 @@ description:
   - The host's lease must be there. It should be a reservation (M(clusternet.overlay.subnet_lease)), as a lease that no
     agent renews ends after 24 hours. This module completes it with what other hosts need to know of this one, such as
     the MAC address of its tunnel device. It never makes, renews or releases a lease.
-  - Routes of others are never touched.
+  - Routes of others are never touched. Routes and firewall rules that a stopped flanneld left are adopted or removed.
 options:
   state:
     description:

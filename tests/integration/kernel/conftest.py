@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netns import Lan, can_make_namespaces
+from firewall_host import use
+from netns import Lan, Namespace, can_make_namespaces
 from overlay_end import End
 
 
@@ -47,3 +48,12 @@ def fleet(next_hops: bool | None) -> Iterator[Callable[..., list[End]]]:
         for end in ends:
             end.close()
         lan.close()
+
+
+@pytest.fixture(params=["nft", "legacy"])
+def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Namespace]:
+    """A host with no rules, for each variant of iptables."""
+    use(monkeypatch, tmp_path, request.param)
+    namespace = Namespace()
+    yield namespace
+    namespace.close()

@@ -89,6 +89,50 @@ def test_a_foreign_route_that_does_the_job_is_left_alone(fleet: Fleet) -> None:
     assert reaches(one, two)
 
 
+@pytest.mark.parametrize(
+    "backend", [{"Type": "vxlan", "DirectRouting": True}, {"Type": "host-gw"}], ids=["direct routing", "host-gw"]
+)
+def test_a_route_that_flannel_left_is_adopted_and_then_changes_and_goes_with_its_peer(
+    fleet: Fleet, backend: dict[str, object]
+) -> None:
+    one, two, three = fleet(3, **backend)
+    one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12")
+    two.converge(one)
+    one.converge(two)
+    assert one.ip("route", "show", "10.50.2.0/24").splitlines() == ["10.50.2.0/24 via 192.0.2.12 dev eth0 proto 158 "]
+    assert reaches(one, two)
+    known = one.desired(two)
+    two.public_ip = three.public_ip
+    assert one.dataplane.apply(plan(one.desired(two), ObservedState.of(known))) == []
+    assert "via 192.0.2.13" in one.ip("route", "show", "10.50.2.0/24")
+    one.converge(two)
+    one.converge()
+    assert one.ip("route", "show", "10.50.2.0/24") + one.ip("nexthop") == ""
+
+
+@pytest.mark.parametrize(
+    "words", ["proto static", "proto bgp", "proto dhcp", "src 192.0.2.11", "onlink", "mtu 1400"], ids=str
+)
+def test_a_route_in_a_shape_that_flannel_does_not_make_is_not_adopted(fleet: Fleet, words: str) -> None:
+    one, two = fleet(2, Type="host-gw")
+    one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12", "dev", "eth0", *words.split())
+    before = one.ip("route", "show", "10.50.2.0/24")
+    one.converge(two)
+    assert one.ip("route", "show", "10.50.2.0/24") == before
+
+
+def test_an_adoption_without_the_route_adds_nothing_and_takes_no_other_route(fleet: Fleet) -> None:
+    one, two = fleet(2, Type="host-gw")
+    one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12")
+    steps = one.plan(one.desired(two))
+    one.ip("route", "delete", "10.50.2.0/24")
+    one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12", "metric", "7")
+    (failure,) = one.dataplane.apply(steps)
+    assert "the route that flannel left is gone" in str(failure)
+    assert one.ip("route", "show", "10.50.2.0/24").strip() == "10.50.2.0/24 via 192.0.2.12 dev eth0 metric 7"
+    one.converge(two)
+
+
 def test_a_foreign_route_met_without_a_look_is_a_failure_that_names_it_and_leaves_no_next_hop(fleet: Fleet) -> None:
     one, two = fleet(2, Type="host-gw")
     steps = one.plan(one.desired(two))

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +13,10 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall import Firewall
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import KernelError
+from firewall_host import NETWORK, contents, firewall, iptables, rules, use
 from netns import Lan, Namespace, can_make_namespaces
 
 pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root")
-PROGRAMS = ("iptables", "iptables-save", "iptables-restore")
-NETWORK = Subnet.parse("10.50.0.0/16")
 MASQUERADING = [
     "-A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -j RETURN",
     "-A FLANNEL-POSTRTG -s 10.50.1.0/24 -d 10.50.0.0/16 -j RETURN",
@@ -29,42 +26,6 @@ MASQUERADING = [
     "-A FLANNEL-POSTRTG ! -s 10.50.0.0/16 -d 10.50.0.0/16 -j MASQUERADE --random-fully",
 ]
 FORWARDING = ["-A FLANNEL-FWD -s 10.50.0.0/16 -j ACCEPT", "-A FLANNEL-FWD -d 10.50.0.0/16 -j ACCEPT"]
-
-
-def firewall(own: str = "10.50.1.0/24", ip_masq: bool = True, forward: bool = True, random: bool = True) -> Firewall:
-    """The rules of a host with this subnet."""
-    return Firewall(NETWORK, Subnet.parse(own), ip_masq=ip_masq, forward_rules=forward, random_fully=random)
-
-
-def use(monkeypatch: pytest.MonkeyPatch, folder: Path, variant: str) -> None:
-    """Have the commands named iptables be those of one variant."""
-    for program in PROGRAMS:
-        found = shutil.which(program.replace("iptables", f"iptables-{variant}"), path="/usr/sbin:/sbin")
-        if found is None:
-            pytest.skip(f"iptables-{variant} is not installed")
-        (folder / program).symlink_to(found)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin")
-
-
-@pytest.fixture(params=["nft", "legacy"])
-def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Namespace]:
-    """A host with no rules, for each variant of iptables."""
-    use(monkeypatch, tmp_path, request.param)
-    namespace = Namespace()
-    yield namespace
-    namespace.close()
-
-
-def rules(host: Namespace, *chains: str) -> list[str]:
-    """The rules of these chains, or of all, as iptables-save prints them."""
-    lines = [line for line in host.command("iptables-save").splitlines() if line.startswith("-A ")]
-    return [line for line in lines if not chains or line.split()[1] in chains]
-
-
-def iptables(host: Namespace, *commands: str) -> None:
-    """Run iptables with each of the texts as arguments."""
-    for command in commands:
-        host.command("iptables", *command.split())
 
 
 def test_the_chains_hold_flannels_rules_in_flannels_order(host: Namespace) -> None:
@@ -193,12 +154,6 @@ def test_removal_leaves_every_other_rule_as_it_was(host: Namespace) -> None:
     assert host.run(Firewall.remove) != []
     assert contents(host) == before
     assert host.run(Firewall.remove) == []
-
-
-def contents(host: Namespace) -> list[str]:
-    """Chains, policies and rules, without times and counters, tables in alphabetical order."""
-    tables = re.findall(r"^\*.*?^COMMIT$", host.command("iptables-save"), re.MULTILINE | re.DOTALL)
-    return sorted(re.sub(r"\[\d+:\d+\]", "", table) for table in tables)
 
 
 def test_a_refused_change_leaves_its_table_as_it_was(host: Namespace) -> None:

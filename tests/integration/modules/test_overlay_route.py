@@ -191,6 +191,25 @@ def test_a_foreign_route_is_told_of_and_never_touched(host: Host, route: Module)
     assert list(host.routes()) == ["10.50.12.0/24"]
 
 
+def test_what_flannel_left_is_adopted_and_goes_with_the_rest(
+    host: Host, network: Network, route: Module, module_on: Callable[..., Run]
+) -> None:
+    network.configure("host-gw")
+    for number in MACS:
+        network.lease(f"10.50.{number}.0/24", f"192.0.2.{number}")
+    host.ip("route", "add", "10.50.12.0/24", "via", "192.0.2.12")
+    for option in ("-s", "-d"):
+        host.namespace.command("iptables", "-A", "FORWARD", option, "10.50.0.0/16", "-j", "ACCEPT")
+    done = route(host)()
+    assert "ip route replace 10.50.12.0/24 via 192.0.2.12 dev eth0 proto 158" in done["operations"]
+    assert len([line for line in done["operations"] if line.endswith("# left by flannel")]) == 2
+    assert not route(host)()["changed"]
+    info = module_on(host, "overlay_info", subnet_file=str(host.subnet_file))()
+    assert (info["peers_expected"], info["peers_programmed"], info["pending"]) == (2, 2, [])
+    route(host)(state="absent")
+    assert host.routes() == {} and host.own_rules() == []
+
+
 def test_beside_an_agent_it_adds_nothing_and_removes_nothing(host: Host, route: Module) -> None:
     host.join()
     before = everything(host)

@@ -46,7 +46,7 @@ def remove(options: Options, connection: EtcdConnection) -> int:
             raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
     else:
         log.warning("%s is not there, which says what overlayd made: no device and no route is removed", path)
-    for line in Firewall.remove():
+    for line in Firewall.none(NetworkConfig.parse(memory.config).network).apply() if memory else Firewall.remove():
         log.info("firewall: %s", line)
     for file in (Path(options.subnet_file), path, lock_file(path)):
         try:

@@ -12,6 +12,7 @@ from ..backends import Backend
 from ..backends.guarded import Guarded
 from ..kernel.dataplane import Dataplane
 from ..kernel.firewall import Firewall
+from ..kernel.operations import AdoptRoute
 from ..kernel.plan import DesiredState, ObservedState, Plan, plan
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
@@ -22,6 +23,7 @@ from .options import Options
 from .peers import Change, PeerTable
 from .status import Status
 
+SHOWN = 20  # subnets named in a log line about many
 log = logging.getLogger("overlayd")
 
 
@@ -62,6 +64,7 @@ class Session:
         self._firewall = firewall
         self._status = status
         self._leftovers = leftovers
+        self._takes_over = True  # until flannel's rules were looked for
         self.device_ifindex: int | None = None
 
     @property
@@ -83,6 +86,7 @@ class Session:
         else:
             self._status.trouble("kernel", *steps.conflicts, *failures)
             done = not failures
+            _report_adoption(steps)
         self._tell_leases()
         self._status.count("reconciliations")
         self._status.count("reconcile_seconds", time.monotonic() - started)
@@ -105,9 +109,10 @@ class Session:
     def check_firewall(self) -> None:
         """Put the firewall rules right where they are not."""
         try:
-            for line in self._firewall.apply():
+            for line in self._firewall.apply(self._takes_over):
                 log.info("firewall: %s", line)
                 self._status.count("firewall_repairs")
+            self._takes_over = False
         except OverlayError as error:
             self._status.trouble("firewall", str(error))
         else:
@@ -142,3 +147,11 @@ class Session:
     def _tell_leases(self) -> None:
         self._status.peers = len(self.table.rows)
         self._status.trouble("leases", *self.table.problems)
+
+
+def _report_adoption(steps: Plan) -> None:
+    """Name the routes of flannel that are ours now, in one line."""
+    adopted = [str(step.route.subnet) for step in steps.operations if isinstance(step, AdoptRoute)]
+    if adopted:
+        more = f" and {len(adopted) - SHOWN} more" if len(adopted) > SHOWN else ""
+        log.info("adopted %d routes that flannel left: %s%s", len(adopted), ", ".join(adopted[:SHOWN]), more)

@@ -27,6 +27,7 @@ from .observation import Observation, hops_supported
 from .operations import (
     AddAddress,
     AddRoute,
+    AdoptRoute,
     ChangeRoute,
     CreateDevice,
     DeleteDevice,
@@ -191,6 +192,8 @@ def _failure(step: Operation, refusal: Refusal) -> Failure:
     number, message = refusal
     if isinstance(step, ChangeRoute) and number == errno.ESRCH:
         message = "the route to be changed is not there any more; whatever is there now was left alone"
+    if isinstance(step, AdoptRoute) and number == errno.ENOENT:
+        message = "the route that flannel left is gone; it is added at the next attempt"
     if isinstance(step, AddRoute) and number == errno.EEXIST:
         subnet = step.route.subnet
         message = f"somebody else has a route or next hop there; look with `ip route show {subnet}`, `ip nexthop show`"

@@ -13,6 +13,7 @@ from .netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refu
 from .operations import (
     PROTOCOL,
     AddRoute,
+    AdoptRoute,
     ChangeRoute,
     DeleteDevice,
     Operation,
@@ -85,6 +86,7 @@ class Encoder:
         self._hops = self._by_device(lambda at: HopWriter(_ONLY_NEW, at))
         self._changed_hops = self._by_device(lambda at: HopWriter(_NEW_OR_OLD, at))
         self._routes = RouteWriter(RTM_NEWROUTE, _ONLY_NEW, PROTOCOL)
+        self._adopted_routes = RouteWriter(RTM_NEWROUTE, NLM_F_REPLACE, PROTOCOL)
         # Behind the old route, not in its place: what NLM_F_REPLACE hits may be somebody else's by then.
         self._second_routes = RouteWriter(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, PROTOCOL)
         self._gone_routes = RouteWriter(RTM_DELROUTE, 0, PROTOCOL)
@@ -98,6 +100,7 @@ class Encoder:
             SetFdb: self._set_fdb,
             RemoveFdb: self._remove_fdb,
             AddRoute: lambda step, messages: self._add_route(step.route, messages),
+            AdoptRoute: self._adopt,
             ChangeRoute: self._change_route,
             RemoveRoute: lambda step, messages: self._remove_route(step.route, messages),
             RemoveStray: self._remove_stray,
@@ -145,6 +148,13 @@ class Encoder:
 
     def _add_plain(self, route: Route, messages: list[bytes]) -> None:
         messages.append(self._plain(self._routes, len(messages), route))
+
+    def _adopt(self, step: AdoptRoute, messages: list[bytes]) -> None:
+        """Give the route our protocol; it stays a plain one, as flanneld cannot delete a route by a next hop.
+
+        So a host that goes back to flanneld can change and remove it.
+        """
+        messages.append(self._plain(self._adopted_routes, len(messages), step.route))
 
     def _change_by_hop(self, step: ChangeRoute, messages: list[bytes]) -> None:
         """Change the next hop under the route, and replace a plain route of an earlier flannel.

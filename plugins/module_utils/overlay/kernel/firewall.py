@@ -10,15 +10,21 @@ The chains and their rules are flannel's, so that a host that ran it is taken ov
                                              is routed to a container, and this chain alone comes before that
 
 A hook stands behind the administrator's own rules, but ahead of one that ends the chain for every packet.
+
+Rules of flanneld outside of these chains (flannel_rules.py) and its nftables tables (nft.py) are removed at take-over,
+after ours are in place, and are named in what ``plan`` and ``apply`` return. Its rules in FORWARD stay where the
+options ask for no forward rules of our own, as then nothing else might accept the traffic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..model.addresses import Subnet
+from .flannel_rules import leftover_forwarding, leftover_masquerading
 from .iptables import Change, IptablesMissingError, Rule, Tables, knows_random_fully, read_tables, write
+from .nft import flannel_tables, remove_tables
 
 MASQUERADE_CHAIN = "FLANNEL-POSTRTG"
 FORWARD_CHAIN = "FLANNEL-FWD"
@@ -53,28 +59,49 @@ class Firewall:
         self._network = network
         self._own = own
         self._ip_masq = ip_masq
-        self._forward_rules = forward_rules
+        self._forward_rules = self._replaces_forwarding = forward_rules
         self._random_fully = random_fully
 
-    def plan(self) -> list[str]:
-        """Return the commands that would put the rules right, [] when they are; raise KernelError."""
-        return [str(change) for change in self._changes()]
+    @classmethod
+    def none(cls, network: Subnet) -> Firewall:
+        """Return the firewall of a host that leaves the overlay network: no rule, and none of flanneld's."""
+        firewall = cls(network, network, ip_masq=False, forward_rules=False)
+        firewall._replaces_forwarding = True
+        return firewall
 
-    def apply(self) -> list[str]:
-        """Put the rules right, each table in one step, and return the commands this took; raise KernelError."""
-        changes = self._changes()
-        write(changes)
-        return [str(change) for change in changes]
+    def plan(self) -> list[str]:
+        """Return the commands that would take over and put the rules right, [] when they are; raise KernelError."""
+        changes, leftovers = self._changes(take_over=True)
+        return _commands(changes, [*leftovers, *flannel_tables()])
+
+    def apply(self, take_over: bool = True) -> list[str]:
+        """Put the rules right, each table in one step, and return the commands this took; raise KernelError.
+
+        With ``take_over`` what flanneld left is removed as well.
+        """
+        changes, leftovers = self._changes(take_over)
+        write([*changes, *leftovers])
+        tables = flannel_tables() if take_over else []
+        remove_tables(tables)
+        return _commands(changes, [*leftovers, *tables])
 
     @staticmethod
     def remove() -> list[str]:
         """Remove the chains and every jump to them, nothing else; return the commands this took; raise KernelError."""
-        changes = _changes([OwnChain("nat", MASQUERADE_CHAIN), OwnChain("filter", FORWARD_CHAIN)])
+        wanted = [OwnChain("nat", MASQUERADE_CHAIN), OwnChain("filter", FORWARD_CHAIN)]
+        changes = _differences(wanted, _tables(wanted))
         write(changes)
         return [str(change) for change in changes]
 
-    def _changes(self) -> list[Change]:
-        return _changes([self._masquerading(), self._forwarding()])
+    def _changes(self, take_over: bool) -> tuple[list[Change], list[Change]]:
+        """Return what puts the own rules right, and what removes those that flanneld left."""
+        wanted = [self._masquerading(), self._forwarding()]
+        tables = _tables(wanted)
+        leftovers: list[Change] = []
+        if take_over:
+            leftovers += leftover_masquerading(tables, self._network)
+            leftovers += leftover_forwarding(tables, self._network) if self._replaces_forwarding else []
+        return _differences(wanted, tables), leftovers
 
     def _masquerading(self) -> OwnChain:
         if not self._ip_masq:
@@ -104,14 +131,18 @@ class Firewall:
         return OwnChain("filter", FORWARD_CHAIN, rules, hooks)
 
 
-def _changes(wanted: Sequence[OwnChain]) -> list[Change]:
+def _commands(changes: Iterable[object], leftovers: Iterable[object]) -> list[str]:
+    return [*map(str, changes), *(f"{leftover}  # left by flannel" for leftover in leftovers)]
+
+
+def _tables(wanted: Sequence[OwnChain]) -> Tables:
+    """Return what iptables holds; nothing where it is missing and no rule is wanted."""
     try:
-        tables = read_tables([chain.table for chain in wanted])
+        return read_tables([chain.table for chain in wanted])
     except IptablesMissingError:
         if any(chain.rules for chain in wanted):
             raise
-        return []
-    return _differences(wanted, tables)
+        return {}
 
 
 def _differences(wanted: Sequence[OwnChain], tables: Tables) -> list[Change]:

@@ -21,6 +21,7 @@ from .netlink import Netlink, NetlinkError
 from .operations import PROTOCOL, StrayRoute
 from .plan import DesiredState, ForeignRoute, FoundDevice, ObservedState
 from .tables import (
+    BOOT_PROTOCOL,
     KERNEL_PROTOCOL,
     RTM_GETNEIGH,
     RTM_GETNEXTHOP,
@@ -83,7 +84,7 @@ class Observation:
             stray_routes=tuple(self._strays),
             stray_fdb=tuple(stray_fdb),
             stray_next_hops=tuple(self._unused(hops)),
-            foreign_routes=dict(self._foreign(missing, hops)) if missing else {},
+            foreign_routes=self._foreign(missing, hops) if missing else {},
         )
 
     def _vxlan_link(self, name: str) -> Link | None:
@@ -139,7 +140,7 @@ class Observation:
                 self._sort_route(row, ifindex, gateway)
 
     def _sort_route(self, row: RouteRow, ifindex: int, gateway: int) -> None:
-        first, length, protocol, kind, tos, metric, next_hop, _unused, _unused = row
+        first, length, protocol, kind, tos, metric, next_hop, *_unused = row
         subnet = Subnet(first, length)
         is_plain_shape = kind == UNICAST and gateway and not metric and not tos
         is_our_way = not next_hop or (self._by_hops and next_hop == hop_identifier(subnet))
@@ -176,10 +177,12 @@ class Observation:
                 strays.append(entry)
         return neighbours, fdb, strays
 
-    def _foreign(
-        self, missing: Collection[Subnet], hops: Mapping[int, HopRow]
-    ) -> Iterator[tuple[Subnet, ForeignRoute]]:
-        """Yield the routes of others where we want one; only metric 0, as ours wins over any other."""
+    def _foreign(self, missing: Collection[Subnet], hops: Mapping[int, HopRow]) -> dict[Subnet, ForeignRoute]:
+        """Return the routes of others where we want one, by subnet; only metric 0, as ours wins over any other.
+
+        Of several on one subnet it is the first, which the kernel uses.
+        """
+        found: dict[Subnet, ForeignRoute] = {}
         for row in self._dump_routes(ask_routes()):
             subnet = Subnet(row.first, row.length)
             if subnet not in missing or row.metric or row.tos:
@@ -187,7 +190,10 @@ class Observation:
             ifindex, gateway = _way(row, hops)
             if ifindex not in self._own and row.protocol != PROTOCOL:
                 name = self._name(ifindex) if ifindex else ""
-                yield subnet, ForeignRoute(Route(subnet, gateway, name, onlink=False), row.protocol)
+                route = Route(subnet, gateway, name, onlink=False)
+                is_flannels = row.bare and row.protocol == BOOT_PROTOCOL
+                found.setdefault(subnet, ForeignRoute(route, row.protocol, is_flannels))
+        return found
 
     def _dump_routes(self, body: bytes) -> Iterable[RouteRow]:
         try:

@@ -140,6 +140,15 @@ class AddRoute(NamedTuple):
         return f"ip route add {_way(self.route)} proto {PROTOCOL}"
 
 
+class AdoptRoute(NamedTuple):
+    """Replace the same route as flannel left it by ours, in one step: no packet is without a route."""
+
+    route: Route
+
+    def __str__(self) -> str:
+        return f"ip route replace {_way(self.route)} proto {PROTOCOL}"
+
+
 class ChangeRoute(NamedTuple):
     """Lead a route of ours another way, without a moment in which there is none."""
 
@@ -209,6 +218,7 @@ Operation = Union[
     SetFdb,
     RemoveFdb,
     AddRoute,
+    AdoptRoute,
     ChangeRoute,
     RemoveRoute,
     RemoveStray,

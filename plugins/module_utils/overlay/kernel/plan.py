@@ -14,6 +14,7 @@ from ..model.state import FdbEntry, Neighbour, PeerRows, Route, VxlanDevice
 from .operations import (
     AddAddress,
     AddRoute,
+    AdoptRoute,
     ChangeRoute,
     CreateDevice,
     DeleteDevice,
@@ -69,10 +70,18 @@ class FoundDevice(NamedTuple):
 
 
 class ForeignRoute(NamedTuple):
-    """A route of somebody else on a subnet we want; device and gateway are empty and 0 where it has none."""
+    """A route of somebody else on a subnet we want; device and gateway are empty and 0 where it has none.
+
+    ``is_flannels`` is set for a route of the very shape and protocol (boot) in which every release of flanneld leaves
+    its routes. Such a route is adopted where it is exactly the one that a live lease needs, at each full comparison:
+    it then changes and goes with its lease. `ip route add` without a protocol makes the same shape, so a route typed
+    by hand is adopted too where it is exactly the wanted one. Routes of every other protocol (static, dhcp, bgp, ...)
+    are never adopted.
+    """
 
     route: Route
     protocol: int
+    is_flannels: bool = False
 
     def does_the_job_of(self, wanted: Route) -> bool:
         """Whether packets go the wanted way by it."""
@@ -213,6 +222,8 @@ def _plan_routes(
                 making.append(AddRoute(route))
             elif not foreign[subnet].does_the_job_of(route):
                 conflicts.append(_conflict(route, foreign[subnet]))
+            elif foreign[subnet].is_flannels:
+                making.append(AdoptRoute(route))
     removing: list[Operation] = [
         RemoveRoute(route)
         for subnet, route in held.items()

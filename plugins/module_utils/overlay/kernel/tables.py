@@ -23,7 +23,7 @@ RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWNEXTHOP, RTM_DELNEXTHOP, RTM_GETNEXTHOP = 104, 105, 106
 NUD_PERMANENT = 0x80
 UNICAST = 1
-KERNEL_PROTOCOL = 2
+KERNEL_PROTOCOL, BOOT_PROTOCOL = 2, 3
 _NTF_SELF = 0x02
 _ONLINK = 4
 _ANY_SCOPE = 255
@@ -66,7 +66,11 @@ _READ_HOP = struct.Struct("=BBBxI4sI4sI4s4s")
 
 
 class RouteRow(NamedTuple):
-    """A route of the main table as the kernel tells it; 0 where it has no such thing, -1 for several next hops."""
+    """A route of the main table as the kernel tells it; 0 where it has no such thing, -1 for several next hops.
+
+    ``bare`` is set for a unicast route that has a gateway and an interface and nothing else: no metric, no source
+    address, not onlink.
+    """
 
     first: int
     length: int
@@ -77,6 +81,7 @@ class RouteRow(NamedTuple):
     next_hop: int
     ifindex: int
     gateway: int
+    bare: bool = False
 
 
 class HopRow(NamedTuple):
@@ -281,12 +286,13 @@ def read_route(buffer: bytes, start: int, end: int) -> RouteRow | None:
             return RouteRow(int.from_bytes(first, "big"), length, protocol, kind, tos, 0, next_hop, 0, 0)
     if end - start == _READ_PLAIN_ROUTE.size:
         (
-            _family, length, _source, tos, _table, protocol, _scope, kind, _flags,
+            _family, length, _source, tos, _table, protocol, _scope, kind, flags,
             table, title, first, one, gateway, two, ifindex,
         ) = _READ_PLAIN_ROUTE.unpack_from(buffer, start)  # fmt: skip
         if table == _ROUTE_TABLE and title == _ROUTE_DST and one == _ROUTE_GATEWAY and two == _ROUTE_OIF:
             way = int.from_bytes(gateway, "big")
-            return RouteRow(int.from_bytes(first, "big"), length, protocol, kind, tos, 0, 0, ifindex, way)
+            bare = kind == UNICAST and not tos and not flags & _ONLINK
+            return RouteRow(int.from_bytes(first, "big"), length, protocol, kind, tos, 0, 0, ifindex, way, bare)
     return _read_any_route(buffer, start, end)
 
 

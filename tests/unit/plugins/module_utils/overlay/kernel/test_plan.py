@@ -199,6 +199,21 @@ def test_a_foreign_route_that_does_the_job_is_enough() -> None:
     assert plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign})) == Plan()
 
 
+def test_the_same_route_as_flannel_left_it_is_adopted_in_place() -> None:
+    foreign = ForeignRoute(direct(2).route, 3, is_flannels=True)
+    found = ObservedState(foreign_routes={foreign.route.subnet: foreign})
+    assert steps(state(direct(2), device=None), found) == [
+        "ip route replace 10.50.2.0/24 via 192.0.2.12 dev eth0 proto 158"
+    ]
+
+
+def test_a_route_of_flannel_that_leads_elsewhere_is_a_conflict() -> None:
+    foreign = ForeignRoute(direct(2).route._replace(gateway=direct(3).route.gateway), 3, is_flannels=True)
+    found = plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign}))
+    assert not found.operations
+    assert "ip route delete 10.50.2.0/24 via 192.0.2.13 dev eth0" in found.conflicts[0]
+
+
 def test_any_other_foreign_route_is_a_conflict_told_with_the_way_out() -> None:
     foreign = ForeignRoute(Route(Subnet.parse("10.50.2.0/24"), 0, "br-7", onlink=False), 2)
     found = plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign}))

@@ -100,6 +100,10 @@ def test_a_black_hole_next_hop_has_no_way() -> None:
         (attribute(30, struct.pack("=I", 77)), RouteRow(ADDRESS, 24, 158, 1, 0, 0, 77, 0, 0)),
         (
             attribute(5, HOST.to_bytes(4, "big")) + attribute(4, struct.pack("=I", 3)),
+            RouteRow(ADDRESS, 24, 158, 1, 0, 0, 0, 3, HOST, True),
+        ),
+        (
+            attribute(5, HOST.to_bytes(4, "big")) + attribute(4, struct.pack("=I", 3)) + attribute(7, bytes(4)),
             RouteRow(ADDRESS, 24, 158, 1, 0, 0, 0, 3, HOST),
         ),
         (
@@ -108,7 +112,7 @@ def test_a_black_hole_next_hop_has_no_way() -> None:
         ),
         (attribute(9, bytes(16)), RouteRow(ADDRESS, 24, 158, 1, 0, 0, -1, 0, 0)),
     ],
-    ids=["by next hop", "by gateway", "with a metric", "over several next hops"],
+    ids=["by next hop", "by gateway", "with a source address", "with a metric", "over several next hops"],
 )
 def test_a_route_of_any_shape_is_read(more: bytes, row: RouteRow) -> None:
     told = ROUTE.pack(2, 24, 0, 0, 254, 158, 0, 1, 0) + TABLE + attribute(1, ADDRESS.to_bytes(4, "big")) + more
