@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -17,18 +16,15 @@ from ..kernel.underlay import choose_underlay
 from ..kernel.vxlan import KIND
 from ..model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..model.backend import HostGwOptions, VxlanOptions
-from ..model.errors import ConfigError, KernelError, OverlayError
+from ..model.errors import ConfigError, KernelError
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved, network_problems
 from ..model.state import Underlay
-from ..model.subnet_env import parse_subnet_env
-from .files import read_text
+from .former import Held, former_host
 from .keeper import Claim
-from .memory import Memory
+from .memory import Memory, memory_file
 from .options import Options
-
-log = logging.getLogger("overlayd")
 
 
 class Identity:
@@ -37,12 +33,11 @@ class Identity:
     def __init__(self, options: Options, memory: Memory | None) -> None:
         """Choose the underlay as the options say; ``memory`` is what the host knew before. Raise KernelError."""
         self._options = options
-        self._known = _known_before(memory, Path(options.subnet_file))
-        self._networks = _networks_before(memory, Path(options.subnet_file))
+        path = memory_file(options.state_dir, options.etcd_prefix)
+        self._former = former_host(memory, path, Path(options.subnet_file))
+        self._held = self._former.held
+        self._networks = set(self._former.networks)
         self._macs: dict[str, bytes] = {}
-        mac = memory.own_mac() if memory else None
-        if memory is not None and mac is not None:
-            self._macs[memory.device] = mac
         self.underlay, self.public_ip = self._choose()
 
     @property
@@ -53,11 +48,17 @@ class Identity:
     @property
     def known_address(self) -> int:
         """The public address in this host's lease as last seen in etcd, which may be a former one."""
-        return self.public_ip if self._known is None or self._known[1] is None else self._known[1]
+        known = self._held[0].public_ip if self._held else None
+        return self.public_ip if known is None else known
+
+    def former_subnet(self, config: NetworkConfig) -> Subnet | None:
+        """Return the subnet this host had last, an older one where that does not fit the config; None for none."""
+        held = self._former_lease(config)
+        return held.subnet if held else None
 
     def known_as(self, lease: SubnetLease) -> None:
         """Take note of the lease that this host has now, so that it is claimed again should it get lost."""
-        self._known = lease.subnet, lease.public_ip
+        self._held = (Held(lease.subnet, lease.public_ip),)
 
     def underlay_change(self) -> str | None:
         """Return in words what became of the underlay, None while it is as it was, or is away for a moment."""
@@ -70,12 +71,18 @@ class Identity:
         return f"the underlay was {_words(self.underlay, self.public_ip)} and is now {_words(underlay, public_ip)}"
 
     def mac_for(self, config: NetworkConfig) -> bytes | None:
-        """Return the MAC for the tunnel device, None without one: remembered, else the device's own, else a new one."""
+        """Return the MAC for the tunnel device, None without one; the same MAC at each call.
+
+        It is the remembered one, else the device's own, else a new one. The device's own comes first where another
+        program used the device after overlayd (see former.py): the other hosts send to that MAC.
+        """
         if not isinstance(config.backend, VxlanOptions):
             return None
         name = config.backend.device_name
         if name not in self._macs:
-            self._macs[name] = _mac_of(name) or random_mac()
+            remembered = dict(self._former.macs).get(name)
+            mac = _mac_of(name) or remembered if self._former.device_wins else remembered or _mac_of(name)
+            self._macs[name] = mac or random_mac()
         return self._macs[name]
 
     def adopt_mac(self, config: NetworkConfig, mac: bytes) -> None:
@@ -100,17 +107,21 @@ class Identity:
             for problem in self.overlaps(config):
                 raise ConfigError(problem)
             self._networks.add(config.network)
-        subnet, public_ip = self._known or (None, None)
+        subnet, public_ip = self._former_lease(config) or (None, None)
         return Claim(self.public_ip, backend.type, backend.lease_data(), subnet, public_ip)
 
     def overlaps(self, config: NetworkConfig) -> list[str]:
         """Return a sentence for each overlap of the overlay with the host's own networks (model/overlap.py)."""
-        own = self._known[0] if self._known else None
+        own = self._held[0].subnet if self._held else None
         return network_problems(config, read_host_networks(self._endpoints()), self.underlay.name, own)
 
     def reserved(self, config: NetworkConfig, own: Subnet) -> Reserved:
         """Return the addresses that no other host's lease may take from this one, whose subnet is ``own``."""
         return Reserved.of(config, read_host_networks(self._endpoints()), own)
+
+    def _former_lease(self, config: NetworkConfig) -> Held | None:
+        newest = self._held[0] if self._held else None
+        return next((held for held in self._held if config.fits(held.subnet)), newest)
 
     def _endpoints(self) -> list[int]:
         """Return the addresses of the etcd endpoints, less those given as host names."""
@@ -129,28 +140,6 @@ def random_mac() -> bytes:
     """Return a random locally administered unicast MAC address (IEEE 802, section 8.4)."""
     first, *rest = os.urandom(6)
     return bytes([(first & 0xFC) | 0x02, *rest])
-
-
-def _known_before(memory: Memory | None, subnet_file: Path) -> tuple[Subnet, int | None] | None:
-    """Return subnet and public address this host had: as remembered, else the subnet of a file that flannel left."""
-    if memory is not None:
-        return memory.own_subnet(), memory.own_address()
-    try:
-        text = read_text(subnet_file)
-        return None if text is None else (parse_subnet_env(text, str(subnet_file)).subnet, None)
-    except OverlayError as error:
-        log.warning("the former subnet is not known: %s", error)
-        return None
-
-
-def _networks_before(memory: Memory | None, subnet_file: Path) -> set[Subnet]:
-    """Return the overlay networks this host takes part in already: as remembered, and of a file that flannel left."""
-    networks = {NetworkConfig.parse(memory.config).network} if memory is not None else set()
-    with suppress(OverlayError):
-        text = read_text(subnet_file)
-        if text is not None:
-            networks.add(parse_subnet_env(text, str(subnet_file)).network)
-    return networks
 
 
 def _mac_of(device: str) -> bytes | None:

@@ -177,6 +177,8 @@ class Loop:
         log.info("ready: subnet %s, %d peers, MTU %d", session.own, self._status.peers, session.backend.mtu)
         notify("READY=1")
         self._status.publish()
+        self._changed = True
+        self._save()  # after the subnet file: one that is newer than the memory is another program's
 
     def _follow(self, events: list[Event]) -> None:
         if self._session is None:
@@ -230,7 +232,9 @@ class Loop:
             return
         log.warning("etcd cannot be used: going on with the state remembered from the last run")
         leases = {name: Item(name, value, 0) for name, value in memory.leases.items()}
-        self._begin(NetworkConfig.parse(memory.config), memory.config, memory.own_subnet(), leases)
+        config = NetworkConfig.parse(memory.config)
+        own = self._identity.former_subnet(config) or memory.own_subnet()
+        self._begin(config, memory.config, own, leases)
 
     def _check_underlay(self) -> None:
         """Start again when the interface below has another address or MTU: everything follows from those."""
