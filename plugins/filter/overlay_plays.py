@@ -1,0 +1,138 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The keywords of the playbooks' plays (hosts, serial, max_fail_percentage), from variables of the hosts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+DEFAULT_GROUP = "overlay"
+DEFAULT_ETCD_GROUP = "etcd"
+
+Host = Mapping[str, Any]
+
+
+class SettingError(ValueError):
+    """A variable that a play cannot work with; the text is a sentence for the user."""
+
+
+def overlay_plays(hosts: Iterable[Host], groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return hosts, etcd_hosts, serial and max_fail_percentage of the plays, and problems as sentences.
+
+    Each of ``hosts`` has its name, in_play, and the four variables, None where unset.
+    """
+    known = list(hosts)
+    plays: dict[str, Any] = {"hosts": [], "etcd_hosts": [], "serial": None, "max_fail_percentage": 0.0}
+    problems = []
+    for key, read in (
+        ("hosts", lambda: _members(known, groups)),
+        ("etcd_hosts", lambda: _etcd_members(known, groups)),
+        ("serial", lambda: _serial(known)),
+        ("max_fail_percentage", lambda: _percentage(known)),
+    ):
+        try:
+            plays[key] = read()
+        except SettingError as error:
+            problems.append(str(error))
+    used = {*plays["hosts"], *plays["etcd_hosts"]}
+    if not problems and not any(host["in_play"] and host["name"] in used for host in known):
+        problems.append("None of the hosts of this run forms the overlay or its etcd: widen --limit")
+    return {**plays, "problems": problems}
+
+
+def overlay_batches(plans: Iterable[Mapping[str, Any]], serial: Sequence[str] | None) -> dict[str, list[Any]]:
+    """Return the order of the hosts, the sizes of the batches in it, and for each batch with restarts a line of text.
+
+    Each plan has its host, restarts (whether its Docker goes down) and containers (how many run). Hosts whose Docker
+    keeps running come first, at once. ``serial`` is that of overlay_plays; without one, hosts with containers restart
+    one at a time, and those without at once.
+    """
+    known = list(plans)
+    counted = [plan["host"] for plan in known if plan["restarts"] and (serial or plan["containers"])]
+    batches = [[plan["host"] for plan in known if plan["host"] not in counted]]
+    sizes = [_size(each, len(known)) for each in serial or ["1"]]
+    while counted:
+        size = sizes[min(len(batches), len(sizes)) - 1]
+        batches.append(counted[:size])
+        counted = counted[size:]
+    lines = {plan["host"]: f"{plan['host']} ({plan['containers']} containers)" for plan in known if plan["restarts"]}
+    shown = [", ".join(lines[host] for host in batch if host in lines) for batch in batches]
+    return {
+        "order": [host for batch in batches for host in batch],
+        "sizes": [len(batch) for batch in batches if batch],
+        "restarts": [text for text in shown if text],
+    }
+
+
+def _size(serial: str, hosts: int) -> int:
+    """Return how many hosts a batch has; of a percentage at least one, as Ansible has it."""
+    return max(1, hosts * int(serial[:-1]) // 100) if serial.endswith("%") else int(serial)
+
+
+def _members(known: Sequence[Host], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    name = _agreed(known, "overlay_group") or DEFAULT_GROUP
+    members = list(groups.get(name, ()))
+    if not members:
+        what = "has no hosts" if name in groups else "is not in the inventory"
+        raise SettingError(f"overlay_group: the group {name} {what}; put the Docker hosts in it, or name their group")
+    _refuse_partly_set(known, "overlay_group", name, DEFAULT_GROUP, members)
+    return members
+
+
+def _etcd_members(known: Sequence[Host], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    chosen = _agreed(known, "overlay_etcd_group")
+    name = chosen or DEFAULT_ETCD_GROUP
+    if chosen and name not in groups:
+        raise SettingError(
+            f"overlay_etcd_group: the group {name} is not in the inventory; name the group of etcd members"
+        )
+    members = list(groups.get(name, ()))
+    _refuse_partly_set(known, "overlay_etcd_group", name, DEFAULT_ETCD_GROUP, members)
+    return members
+
+
+def _serial(known: Sequence[Host]) -> list[str] | None:
+    value = _agreed(known, "overlay_serial")
+    if value in (None, ""):
+        return None
+    sizes = [str(each).strip() for each in (value if isinstance(value, (list, tuple)) else [value])]
+    if not sizes or not all(re.fullmatch("[1-9][0-9]*|[1-9][0-9]?%|100%", size) for size in sizes):
+        raise SettingError(
+            f"overlay_serial: {value!r} is no number of hosts; give a number from 1, a percentage from 1% to 100%, or "
+            "a list of these"
+        )
+    return sizes
+
+
+def _percentage(known: Sequence[Host]) -> float:
+    value = _agreed(known, "overlay_max_fail_percentage")
+    text = "0" if value in (None, "") else str(value).strip().removesuffix("%")
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text) or float(text) > 100:
+        raise SettingError(f"overlay_max_fail_percentage: {value!r} is no percentage; give a number from 0 to 100")
+    return float(text)
+
+
+def _agreed(known: Sequence[Host], variable: str) -> Any:
+    """Return the one value that hosts of this run have, None where it is set for none of them."""
+    holders = {str(host[variable]): host for host in known if host["in_play"] and host[variable] is not None}
+    if len(holders) > 1:
+        shown = ", ".join(f"{value} on {host['name']}" for value, host in holders.items())
+        raise SettingError(f"{variable}: a run has one value, but it is {shown}; set it once, in group_vars/all")
+    return next((host[variable] for host in holders.values()), None)
+
+
+def _refuse_partly_set(known: Sequence[Host], variable: str, value: str, default: str, members: Sequence[str]) -> None:
+    """Roles read the variable on each member, too."""
+    others = [host["name"] for host in known if host["name"] in members and (host[variable] or default) != value]
+    if others:
+        raise SettingError(f"{variable}: it is {value}, but not on {', '.join(others)}; set it once, in group_vars/all")
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"overlay_plays": overlay_plays, "overlay_batches": overlay_batches}
