@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
 import socket
 import threading
 
+import pytest
 from agent_fleet import Fleet
-from agent_host import HEALTH, Host, until
+from agent_host import HEALTH, HEALTH_PORT, Host, until
 from agent_network import Network
 from etcd_server import EtcdServer
 
@@ -110,6 +112,24 @@ def test_a_wrong_password_is_one_clear_error(fleet: Fleet, network: Network, own
     host.wait_said("ERROR etcd at http://192.0.2.1:2379 refused user 'root': wrong username or password")
     assert "guessed" not in host.log
     assert not host.subnet_file.exists()
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CHECK"])
+def test_every_method_is_answered_as_flanneld_does(host: Host, network: Network, method: str) -> None:
+    network.configure()
+    host.join(*HEALTH)
+    until(lambda: host.http("/readyz")[0] == 200, "ready")
+
+    def ask(path: str) -> tuple[int, int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", HEALTH_PORT, timeout=5)
+        connection.request(method, path, body=b"x" * 100_000 if method in ("POST", "PUT") else None)
+        answer = connection.getresponse()
+        return answer.status, int(answer.headers["Content-Length"]), answer.read()
+
+    assert host.namespace.run(lambda: ask("/healthz")) == (200, 3, b"" if method == "HEAD" else b"ok\n")
+    status, length, body = host.namespace.run(lambda: ask("/readyz"))
+    assert (status, length > 10, bool(body)) == (200, True, method != "HEAD")
+    assert host.namespace.run(lambda: ask("/elsewhere"))[0] == 404
 
 
 def test_a_client_that_says_nothing_keeps_nobody_from_being_answered(host: Host, network: Network) -> None:

@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from ..model.errors import OverlayError
 from .status import Status
+
+CLIENT_TIMEOUT = 10.0  # seconds a client may be silent
+LONGEST_BODY = 1 << 18  # bytes that are read of a request, as in Go
 
 
 def serve(address: str, port: int, status: Status) -> int:
@@ -20,16 +24,31 @@ def serve(address: str, port: int, status: Status) -> int:
     """
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        timeout = CLIENT_TIMEOUT
+
+        def __getattr__(self, name: str) -> Callable[[], None]:
+            """Return the method for any HTTP method: all get the same answer, as from flanneld."""
+            if name.startswith("do_"):
+                return self._answer
+            raise AttributeError(name)
+
+        def _answer(self) -> None:
             answers = {"/healthz": _healthz, "/readyz": _readyz, "/metrics": _metrics}
             answer = answers.get(self.path.partition("?")[0])
             code, text = answer(status) if answer else (404, "try /healthz, /readyz or /metrics\n")
+            self._skip_body()
             body = text.encode()
             self.send_response(code)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def _skip_body(self) -> None:
+            """Read what the client sends, as closing the connection with unread data could cost it the answer."""
+            length = self.headers.get("Content-Length", "")
+            self.rfile.read(min(int(length), LONGEST_BODY) if length.isdigit() else 0)
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep probes out of the log."""
