@@ -20,6 +20,7 @@ from .overlay.store.connection import APIS, EtcdConnection
 from .overlay.store.errors import ChangedError, GoneError, KeyExistsError
 from .overlay.store.protocol import Store
 from .overlay.store.reachable import reachable_first
+from .overlay.store.schema import normal_prefix
 
 AGENT_FILE = Path("/etc/overlayd/overlayd.env")
 DEFAULT_ENDPOINT = "http://127.0.0.1:2379"
@@ -59,7 +60,7 @@ def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) 
     def use_store(connection: EtcdConnection, prefix: str) -> dict[str, Any]:
         store = connect(connection, prefix)
         try:
-            return work(store, prefix)
+            return work(store, store.root(prefix))
         finally:
             store.close()
 
@@ -104,7 +105,7 @@ def complete(params: dict[str, Any], agent_file: Path) -> dict[str, Any]:
         for group in AGENT_VARIABLES:
             if not any(settings[name] for name in group):
                 settings.update({name: variables.get(variable, "") for name, variable in group.items()})
-    settings["prefix"] = settings["prefix"].rstrip("/") or DEFAULT_PREFIX
+    settings["prefix"] = normal_prefix(settings["prefix"]) or DEFAULT_PREFIX
     return {**settings, "endpoints": endpoints, "api": api, "timeout": params["timeout"]}
 
 

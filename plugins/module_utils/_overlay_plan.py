@@ -79,6 +79,7 @@ def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[by
         stray_routes=tuple(route for route in observed.stray_routes if route.subnet in peers),
         stray_fdb=tuple(row for row in observed.stray_fdb if row.mac in concerned),
         stray_next_hops=tuple(hop for hop in observed.stray_next_hops if hop in hops),
+        unreachable=None,
     )
 
 

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import re
+import signal
 
 import pytest
-from agent_host import Host
+from agent_fleet import Fleet
+from agent_host import Host, until
 from agent_network import Network
+from etcd_server import EtcdServer
 
 REFUSED = {
     "an unknown flag": (["--frobnicate=1"], {}, "unrecognized arguments: --frobnicate=1"),
@@ -92,3 +95,56 @@ def test_a_second_agent_for_the_same_network_is_refused(host: Host, network: Net
     done = host.run()
     assert done.returncode == 1
     assert "another overlayd already runs on this host" in done.stderr
+
+
+@pytest.mark.parametrize("api", ["v2", "v3"])
+def test_a_prefix_without_a_slash_is_the_key_that_flanneld_reads(
+    fleet: Fleet, shared_etcd: EtcdServer, api: str
+) -> None:
+    network = Network(shared_etcd.endpoint, api)
+    given = network.prefix.lstrip("/")
+    if api == "v3":
+        network.prefix = given
+    network.configure()
+    (host,) = fleet(1)
+    host.prefix = given
+    host.join(f"--etcd-api={api}")
+    assert list(network.leases()) == [host.subnet]
+    network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9")
+    until(lambda: "10.50.201.0/24" in host.routes(), "the peer")
+    assert host.run("--dry-run", f"--etcd-api={api}").stdout.startswith("# holds lease")
+    host.stop()
+    assert host.run("--remove", "--release", f"--etcd-api={api}").returncode == 0
+    assert list(network.leases()) == ["10.50.201.0/24"]
+    network.close()
+
+
+def test_a_prefix_with_a_slash_too_few_is_named(host: Host, network: Network) -> None:
+    network.configure()
+    host.prefix = network.prefix.lstrip("/")
+    host.start("--etcd-api=v3")
+    host.wait_said(f"no network config at {host.prefix}/config, but at {network.prefix}/config; set the etcd prefix /")
+
+
+def test_a_unit_of_flanneld_starts_with_all_its_flags(host: Host, network: Network) -> None:
+    network.configure()
+    words = ["-iface=", "-iface=eth0", "-public-ipv6=", "-kube-subnet-mgr=false", "-logtostderr", "-vmodule=x=2"]
+    host.start_raw(*(word for word in host.flags(*words, "-iptables-resync=0") if word != "--iface=eth0"))
+    host.wait_ready()
+    assert host.said("ignored flags of flanneld.*: logtostderr, vmodule\n") == 1
+
+
+def test_user_signals_do_not_end_the_daemon(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    host.send(signal.SIGUSR1)
+    host.send(signal.SIGUSR2)
+    network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9")
+    until(lambda: "10.50.201.0/24" in host.routes(), "the peer")
+    assert host.stop() == 0
+
+
+def test_help_is_printed_with_status_0(host: Host) -> None:
+    done = host.run_raw("-help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--ip-blackhole-route" in done.stdout

@@ -43,7 +43,8 @@ class EtcdSide(threading.Thread):
         """Post messages to ``out``; ``margin`` is the renewal margin in seconds."""
         super().__init__(name="etcd", daemon=True)
         self._connection = connection
-        self._keys = Keys(prefix)
+        self._prefix = prefix
+        self._keys = Keys(prefix)  # as keys begin in the API that is spoken
         self._margin = margin
         self._identity = identity
         self._out = out
@@ -181,7 +182,8 @@ class EtcdSide(threading.Thread):
 
     def _connected(self) -> Store:
         if self._store is None:
-            self._store = connect(self._connection, self._keys.prefix)
+            self._store = connect(self._connection, self._prefix)
+            self._keys = Keys(self._store.root(self._prefix))
         return self._store
 
     def _drop_connection(self) -> None:

@@ -137,7 +137,10 @@ class Loop:
         self._clear_former(config)
         leftovers = former_devices(self._memory, backend.device)
         reserved = self._identity.reserved(config, own)
-        self._session = Session(config, own, backend, self._dataplane, firewall, self._status, leftovers, reserved)
+        unreachable = self._options.ip_blackhole_route
+        self._session = Session(
+            config, own, backend, self._dataplane, firewall, self._status, leftovers, reserved, unreachable
+        )
         self._config_text = text
         self._status.subnet = str(own)
         self._session.table.reset(leases)

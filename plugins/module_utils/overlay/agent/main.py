@@ -32,10 +32,14 @@ log = logging.getLogger("overlayd")
 
 def main() -> int:
     """Run overlayd with this process's arguments and environment; return the exit status."""
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)  # flanneld survives these, too
     options = parse_options(sys.argv[1:], os.environ)
     logging.basicConfig(
         stream=sys.stderr, level=logging.DEBUG if options.v > 0 else logging.INFO, format="%(levelname)s %(message)s"
     )
+    if options.ignored:
+        log.info("ignored flags of flanneld, as overlayd does not need them: %s", ", ".join(options.ignored))
     try:
         if options.remove:
             from .removal import remove  # not needed by a daemon

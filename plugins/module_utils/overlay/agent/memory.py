@@ -59,8 +59,9 @@ def machine_id() -> str:
 
 def memory_file(state_dir: str, prefix: str) -> Path:
     """Return where the state of one overlay network is kept."""
-    # No two prefixes may share a name: /a/b and /a-b are two networks.
+    # No two prefixes may share a name: /a/b, /a-b and a/b are three networks.
     name = prefix.strip("/").replace("%", "%25").replace("-", "%2D").replace("/", "-")
+    name = name if prefix.startswith("/") or not prefix else f"%_{name}"
     return Path(state_dir) / f"{name}.json"
 
 

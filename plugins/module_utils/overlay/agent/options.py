@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from ..model.network import DEFAULT_PREFIX
 from ..model.subnet_env import DEFAULT_SUBNET_FILE
+from ..store.schema import normal_prefix
+from .flags import TRUTHS, Flag, FlagError, read_flags, truth, whole
 
 VERSION = "1.0.0"
 DEFAULT_ENDPOINTS = "http://127.0.0.1:4001,http://127.0.0.1:2379"
 DEFAULT_STATE_DIR = "/var/lib/overlayd"
-_TRUTHS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
 
 
 class Secret:
@@ -28,7 +29,7 @@ class Secret:
         return self._value
 
 
-class Options(argparse.Namespace):
+class Options:
     """What the operator asked for; names follow the flags, see the table in docs/overlayd.md for each."""
 
     etcd_endpoints: str
@@ -47,6 +48,7 @@ class Options(argparse.Namespace):
     subnet_lease_renew_margin: int
     ip_masq: bool
     ip_masq_fully_random_disable: bool
+    ip_blackhole_route: bool
     iptables_resync: int
     iptables_forward_rules: bool
     healthz_ip: str
@@ -56,121 +58,128 @@ class Options(argparse.Namespace):
     dry_run: bool
     remove: bool
     release: bool
+    version: bool
+    kube_subnet_mgr: bool
+    ignored: list[str]
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        vars(self).update(values)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Adds flags the way Go's flag package reads them: one or two dashes, and a FLANNELD_ variable as default."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__(
-            prog="overlayd",
-            description="Leases a subnet for this host in etcd and keeps the kernel routing to all others.",
-            allow_abbrev=False,
-        )
-        self._environment = environment
-
-    def flag(self, name: str, default: str, text: str, kind: Any = str) -> None:
-        """Add a flag with one value."""
-        value = self.variable(name) or default
-        shown = f" (default {default})" if default else ""
-        self.add_argument(f"-{name}", f"--{name}", default=value, type=kind, help=text + shown, metavar="VALUE")
-
-    def switch(self, name: str, default: str, text: str) -> None:
-        """Add a flag that is true when it stands alone."""
-        value = self.variable(name) or default
-        self.add_argument(
-            f"-{name}", f"--{name}", nargs="?", const=True, default=value, type=truth, help=text, metavar="true|false"
-        )
-
-    def repeatable(self, name: str, text: str) -> None:
-        """Add a flag that may be given several times; its variable holds a comma separated list."""
-        self.add_argument(f"-{name}", f"--{name}", action="append", help=text, metavar="VALUE")
-
-    def from_environment(self, name: str) -> list[str]:
-        """Return the values of a repeatable flag's variable."""
-        return [part for part in self.variable(name).split(",") if part]
-
-    def variable(self, name: str) -> str:
-        """Return a flag's variable, "" where it is not set; an empty one counts as not set, as in flannel."""
-        return self._environment.get("FLANNELD_" + name.upper().replace("-", "_"), "")
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line and leave with status 1, as flannel does for a bad value."""
-        self.exit(1, f"overlayd: {message}; see overlayd --help\n")
+def _kubernetes(text: str) -> bool:
+    return TRUTHS.get(text.lower(), bool(text))
 
 
-def truth(text: str) -> bool:
-    """Return the boolean that Go's flag package reads from text."""
-    try:
-        return _TRUTHS[text.lower()]
-    except KeyError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false") from None
+def _switch(name: str, default: str, text: str) -> Flag:
+    return Flag(name, default, text, truth, switch=True)
+
+
+_FLAGS = (
+    Flag("etcd-endpoints", DEFAULT_ENDPOINTS, "comma separated list of etcd endpoints"),
+    Flag("etcd-prefix", DEFAULT_PREFIX, "etcd prefix of the network config and the leases"),
+    Flag("etcd-cafile", "", "CA that signed etcd's certificate; enough on its own for TLS"),
+    Flag("etcd-certfile", "", "client certificate for etcd"),
+    Flag("etcd-keyfile", "", "key of the client certificate"),
+    Flag("etcd-username", "", "user for etcd's authentication"),
+    Flag("etcd-password", "", "password of that user; better given as FLANNELD_ETCD_PASSWORD", Secret),
+    Flag("etcd-api", "auto", "auto, v2 or v3"),
+    Flag("iface", "", "interface (name or address) to reach other hosts by, the first match wins", repeatable=True),
+    Flag("iface-regex", "", "regular expression for the interface, tried on addresses, then on names", repeatable=True),
+    Flag("iface-can-reach", "", "take the interface by which this address is reached"),
+    Flag("public-ip", "", "address other hosts reach this one by (default the interface's)"),
+    Flag("subnet-file", DEFAULT_SUBNET_FILE, "where to write the subnet, the MTU and the masquerading"),
+    Flag("subnet-lease-renew-margin", "60", "minutes before its end at which the lease is renewed", whole),
+    _switch("ip-masq", "false", "masquerade traffic that leaves the overlay network"),
+    _switch("ip-masq-fully-random-disable", "false", "masquerade without random source ports"),
+    _switch("ip-blackhole-route", "false", "make subnets of Network that nobody leases unreachable"),
+    Flag("iptables-resync", "5", "seconds between two checks of the firewall rules; 0 counts as 1", whole),
+    _switch("iptables-forward-rules", "true", "accept forwarded traffic of the overlay network"),
+    Flag("healthz-ip", "0.0.0.0", "address for /healthz, /readyz and /metrics"),
+    Flag("healthz-port", "0", "port for /healthz, /readyz and /metrics; 0 is off", whole),
+    Flag("state-dir", DEFAULT_STATE_DIR, "where the last known state is kept"),
+    Flag("v", "0", "log verbosity; 1 also logs each change to the kernel", whole),
+    _switch("dry-run", "false", "print what would be changed in the kernel, and change nothing"),
+    _switch("remove", "false", "remove all that overlayd made on this host, and exit"),
+    _switch("release", "false", "with --remove: give the lease back too"),
+    _switch("version", "false", "print the version and exit"),
+    Flag(
+        "kube-subnet-mgr", "false", "accepted when false: overlayd keeps its leases in etcd", _kubernetes, switch=True
+    ),
+)
+# What units written for flanneld may also hold: logging flags of glog and klog, IPv6, and what Kubernetes alone needs.
+_IGNORED_SWITCHES = (
+    "logtostderr", "alsologtostderr", "add_dir_header", "one_output", "skip_headers", "skip_log_headers",
+    "set-node-network-unavailable",
+)  # fmt: skip
+_IGNORED_VALUES = (
+    "vmodule", "log_backtrace_at", "stderrthreshold", "log_dir", "log_file", "log_file_max_size",
+    "public-ipv6", "kube-api-url", "kubeconfig-file", "kube-annotation-prefix", "net-config-path",
+)  # fmt: skip
+_HELP = ("h", "help")
 
 
 def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
     """Return the options; print one line and exit with status 1 where a flag or a value is wrong.
 
-    A flag on the command line wins over its variable, which wins over the default.
+    A flag on the command line wins over its variable, which wins over the default. Help and version exit with 0.
     """
-    parser = _Parser(environment)
-    _add_flannel_flags(parser)
-    _add_own_flags(parser)
-    options = parser.parse_args(arguments, namespace=Options())
-    problem = _problem(options, parser.variable("kube-subnet-mgr"))
-    if problem:
-        parser.error(problem)
-    options.iface = options.iface or parser.from_environment("iface")
-    options.iface_regex = options.iface_regex or parser.from_environment("iface-regex")
-    options.etcd_prefix = "/" + options.etcd_prefix.strip("/")
+    if any(word.lstrip("-") in _HELP for word in arguments if word.startswith("-")):
+        _leave(0, _help())
+    try:
+        options = _options(arguments, environment)
+        if options.version:
+            _leave(0, f"overlayd {VERSION}\n")
+        _check(options)
+    except FlagError as error:
+        _leave(1, f"overlayd: {error}; see overlayd --help\n")
     return options
 
 
-def _add_flannel_flags(parser: _Parser) -> None:
-    parser.flag("etcd-endpoints", DEFAULT_ENDPOINTS, "comma separated list of etcd endpoints")
-    parser.flag("etcd-prefix", DEFAULT_PREFIX, "where in etcd the network config and the leases stand")
-    parser.flag("etcd-cafile", "", "CA that signed etcd's certificate; enough on its own for TLS")
-    parser.flag("etcd-certfile", "", "client certificate for etcd")
-    parser.flag("etcd-keyfile", "", "key of the client certificate")
-    parser.flag("etcd-username", "", "user for etcd's authentication")
-    parser.flag("etcd-password", "", "password of that user; better given as FLANNELD_ETCD_PASSWORD", Secret)
-    parser.repeatable("iface", "interface (name or address) to reach other hosts by; may be repeated, first match wins")
-    parser.repeatable("iface-regex", "regular expression for the interface, tried on addresses, then on names")
-    parser.flag("iface-can-reach", "", "take the interface by which this address is reached")
-    parser.flag("public-ip", "", "address other hosts reach this one by (default the interface's)")
-    parser.flag("subnet-file", DEFAULT_SUBNET_FILE, "where to write the subnet, the MTU and the masquerading")
-    parser.flag("subnet-lease-renew-margin", "60", "minutes before its end at which the lease is renewed", int)
-    parser.switch("ip-masq", "false", "masquerade traffic that leaves the overlay network")
-    parser.switch("ip-masq-fully-random-disable", "false", "masquerade without random source ports")
-    parser.flag("iptables-resync", "5", "seconds between two checks of the firewall rules", int)
-    parser.switch("iptables-forward-rules", "true", "accept forwarded traffic of the overlay network")
-    parser.flag("healthz-ip", "0.0.0.0", "address for /healthz, /readyz and /metrics")
-    parser.flag("healthz-port", "0", "port for /healthz, /readyz and /metrics; 0 is off", int)
-    parser.add_argument("-version", "--version", action="version", version=f"overlayd {VERSION}")
-    parser.flag("v", "0", "log verbosity; 1 also logs each change to the kernel", int)
+def _options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
+    others = [Flag(name, "", "", switch=name in _IGNORED_SWITCHES) for name in (*_IGNORED_SWITCHES, *_IGNORED_VALUES)]
+    values = read_flags([*_FLAGS, *others], arguments, environment)
+    values["ignored"] = [flag.name for flag in others if values.pop(flag.attribute)]
+    for name in ("iface", "iface_regex"):
+        values[name] = [text for text in values[name] if text]  # a unit's template may leave one empty
+    values["iptables_resync"] = values["iptables_resync"] or 1
+    values["etcd_prefix"] = normal_prefix(values["etcd_prefix"])
+    return Options(values)
 
 
-def _add_own_flags(parser: _Parser) -> None:
-    parser.flag("etcd-api", "auto", "auto, v2 or v3")
-    parser.flag("state-dir", DEFAULT_STATE_DIR, "where the last known state is kept")
-    parser.switch("dry-run", "false", "print what would be changed in the kernel, and change nothing")
-    parser.switch("remove", "false", "remove all that overlayd made on this host, and exit")
-    parser.switch("release", "false", "with --remove: give the lease back too")
-
-
-def _problem(options: Options, kube_subnet_mgr: str) -> str | None:
-    if _TRUTHS.get(kube_subnet_mgr.lower(), bool(kube_subnet_mgr)):
-        return "FLANNELD_KUBE_SUBNET_MGR is for Kubernetes; overlayd keeps its leases in etcd: remove it"
+def _check(options: Options) -> None:
+    """Raise FlagError for values that cannot work."""
+    if options.kube_subnet_mgr:
+        raise FlagError(
+            "--kube-subnet-mgr or FLANNELD_KUBE_SUBNET_MGR is for Kubernetes, but overlayd keeps its leases in etcd; "
+            "remove it"
+        )
     margin, resync = options.subnet_lease_renew_margin, options.iptables_resync
     if not 1 <= margin <= 1439:
-        return f"--subnet-lease-renew-margin {margin} is out of range; it is in minutes, from 1 to 1439"
+        raise FlagError(f"--subnet-lease-renew-margin {margin} is out of range; it is in minutes, from 1 to 1439")
     if resync < 1:
-        return f"--iptables-resync {resync} must be at least 1 (seconds)"
+        raise FlagError(f"--iptables-resync {resync} must not be negative (seconds)")
     if options.etcd_api not in ("auto", "v2", "v3"):
-        return f"--etcd-api {options.etcd_api!r} is not known; use auto, v2 or v3"
+        raise FlagError(f"--etcd-api {options.etcd_api!r} is not known; use auto, v2 or v3")
     if not 0 <= options.healthz_port <= 65535:
-        return f"--healthz-port {options.healthz_port} is not a TCP port (0 turns it off)"
+        raise FlagError(f"--healthz-port {options.healthz_port} is not a TCP port (0 turns it off)")
     if bool(options.etcd_certfile) != bool(options.etcd_keyfile):
-        return "--etcd-certfile and --etcd-keyfile go together; give both, or a CA alone"
+        raise FlagError("--etcd-certfile and --etcd-keyfile go together; give both, or a CA alone")
     if options.release and not options.remove:
-        return "--release goes with --remove"
-    return None
+        raise FlagError("--release goes with --remove")
+
+
+def _help() -> str:
+    ignored = ", ".join((*_IGNORED_SWITCHES, *_IGNORED_VALUES))
+    return (
+        "usage: overlayd [--FLAG[=VALUE]]...\n\n"
+        "Leases a subnet for this host in etcd and keeps the kernel routing to the subnets of all other hosts.\n\n"
+        "Each flag may have one dash or two, and = or a space before its value. Each is also a variable: FLANNELD_\n"
+        "and its name in upper case, dashes as underscores; a repeatable one holds a comma separated list.\n\n"
+        + "".join(flag.help() for flag in _FLAGS)
+        + f"  --help\n        print this text and exit\n\nAccepted from flanneld's units and ignored: {ignored}.\n"
+    )
+
+
+def _leave(status: int, text: str) -> NoReturn:
+    (sys.stderr if status else sys.stdout).write(text)
+    sys.exit(status)

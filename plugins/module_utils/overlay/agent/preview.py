@@ -26,8 +26,8 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     """Print the subnet this host has or would lease, then a line for each change; return the exit status."""
     memory = recall(memory_file(options.state_dir, options.etcd_prefix))
     identity = Identity(options, memory)
-    keys = Keys(options.etcd_prefix)
-    store = connect(connection, keys.prefix)
+    store = connect(connection, options.etcd_prefix)
+    keys = Keys(store.root(options.etcd_prefix))
     network = read_network(store, keys)
     config = parse_config(store, keys, network.config)
     claim = identity.claim(config)
@@ -42,7 +42,8 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     dataplane, former = Dataplane(), former_network(memory, config)
     leftovers = former_devices(memory, backend.device)
     firewall, reserved = firewall_for(options, config, own), identity.reserved(config, own)
-    session = Session(config, own, backend, dataplane, firewall, Status(), leftovers, reserved)
+    unreachable = options.ip_blackhole_route
+    session = Session(config, own, backend, dataplane, firewall, Status(), leftovers, reserved, unreachable)
     session.table.reset(network.leases)
     lines = map(str, clearing(dataplane, former).operations if former else ())
     sys.stdout.writelines(f"{line}\n" for line in dict.fromkeys((said, *lines, *session.preview())))

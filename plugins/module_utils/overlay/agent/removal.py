@@ -76,7 +76,7 @@ def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | Non
 
 def _release(options: Options, connection: EtcdConnection, public_ip: int) -> None:
     store = connect(connection, options.etcd_prefix)
-    keys = Keys(options.etcd_prefix)
+    keys = Keys(store.root(options.etcd_prefix))
     keeper = LeaseKeeper(store, keys, 0.0)
     own = own_leases(Claim(public_ip, "", None), read_network(store, keys).leases)
     if not own:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from ..backends import Backend
 from ..backends.guarded import Guarded
@@ -51,10 +52,12 @@ class Session:
         status: Status,
         leftovers: Collection[str] = (),
         reserved: Reserved | None = None,
+        unreachable: bool = False,
     ) -> None:
         """Start with no peers; nothing is touched before ``reconcile``, which also removes the devices left over.
 
-        A lease that takes a ``reserved`` address of this host is no peer.
+        A lease that takes a ``reserved`` address of this host is no peer. ``unreachable`` says whether the part of
+        Network that nobody leases is to have an unreachable route.
         """
         self.config = config
         self.own = own
@@ -65,6 +68,7 @@ class Session:
         self._status = status
         self._leftovers = leftovers
         self._takes_over = True  # until flannel's rules were looked for
+        self._unreachable = config.network if unreachable else None
         self.device_ifindex: int | None = None
 
     @property
@@ -125,6 +129,7 @@ class Session:
 
     def _whole_plan(self) -> Plan:
         wanted = DesiredState.of(self.backend.device, self.table.rows.values())
+        wanted = replace(wanted, unreachable=self._unreachable, leave_unreachable=False)
         return plan(wanted, self._dataplane.observe(wanted, self.config.network, self._leftovers))
 
     def _plan_of(self, changes: list[Change]) -> Plan:

@@ -13,6 +13,7 @@ from .netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refu
 from .operations import (
     PROTOCOL,
     AddRoute,
+    AddUnreachable,
     AdoptRoute,
     ChangeRoute,
     DeleteDevice,
@@ -36,6 +37,7 @@ from .tables import (
     NeighbourWriter,
     RouteRow,
     RouteWriter,
+    add_unreachable,
     hop_identifier,
     remove_hop,
     remove_route,
@@ -104,6 +106,7 @@ class Encoder:
             ChangeRoute: self._change_route,
             RemoveRoute: lambda step, messages: self._remove_route(step.route, messages),
             RemoveStray: self._remove_stray,
+            AddUnreachable: lambda step, messages: messages.append(add_unreachable(len(messages), step.network)),
             RemoveNextHop: lambda step, messages: messages.append(remove_hop(len(messages), step.identifier)),
         }
 

@@ -18,7 +18,7 @@ from ..model.state import FdbEntry, Neighbour, Route, VxlanDevice
 from . import vxlan
 from .interfaces import Link, addresses, link, link_name, links
 from .netlink import Netlink, NetlinkError
-from .operations import PROTOCOL, StrayRoute
+from .operations import LAST_METRIC, PROTOCOL, StrayRoute
 from .plan import DesiredState, ForeignRoute, FoundDevice, ObservedState
 from .tables import (
     BOOT_PROTOCOL,
@@ -27,6 +27,7 @@ from .tables import (
     RTM_GETNEXTHOP,
     RTM_GETROUTE,
     UNICAST,
+    UNREACHABLE,
     HopRow,
     RouteRow,
     ask_hops,
@@ -64,6 +65,7 @@ class Observation:
         self._own: set[int] = set()
         self._routes: dict[Subnet, Route] = {}
         self._strays: list[StrayRoute] = []
+        self._unreachable: StrayRoute | None = None
 
     def take(self, desired: DesiredState, leftovers: Collection[str]) -> ObservedState:
         """Return what is there. Raise KernelError where something else stands in the device's place."""
@@ -84,6 +86,7 @@ class Observation:
             stray_routes=tuple(self._strays),
             stray_fdb=tuple(stray_fdb),
             stray_next_hops=tuple(self._unused(hops)),
+            unreachable=self._unreachable,
             foreign_routes=self._foreign(missing, hops) if missing else {},
         )
 
@@ -148,7 +151,11 @@ class Observation:
             self._routes[subnet] = Route(subnet, gateway, self._name(ifindex), ifindex in self._own)
         elif next_hop >= 0:
             name = self._name(ifindex) if ifindex else ""
-            self._strays.append(StrayRoute(subnet, name, gateway, metric, tos, protocol, kind, next_hop))
+            stray = StrayRoute(subnet, name, gateway, metric, tos, protocol, kind, next_hop)
+            if (subnet, kind, metric, tos) == (self._network, UNREACHABLE, LAST_METRIC, 0):
+                self._unreachable = stray
+            else:
+                self._strays.append(stray)
 
     def _unused(self, hops: Mapping[int, HopRow]) -> Iterator[int]:
         """Yield the ids of our next hops that no route of ours goes by."""

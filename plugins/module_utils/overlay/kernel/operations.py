@@ -9,6 +9,7 @@ from typing import NamedTuple, Union
 from ..model.addresses import Subnet, format_ipv4, format_mac
 from ..model.state import FdbEntry, Neighbour, Route, VxlanDevice
 
+LAST_METRIC = 2**32 - 1  # of the unreachable route: any other route on the same range wins
 PROTOCOL = 158  # marks our routes and next hops; no name in iproute2's rt_protos, below the dynamic daemons' 186 and up
 
 
@@ -168,6 +169,15 @@ class RemoveRoute(NamedTuple):
         return f"ip route delete {_way(self.route)}"
 
 
+class AddUnreachable(NamedTuple):
+    """Answer packets to subnets that nobody leases with ICMP, so that they do not leave by the default route."""
+
+    network: Subnet
+
+    def __str__(self) -> str:
+        return f"ip route add unreachable {self.network} metric {LAST_METRIC} proto {PROTOCOL}"
+
+
 class StrayRoute(NamedTuple):
     """A route that is ours by its device or protocol but of no shape we make; numbers as in the kernel, 0 for none."""
 
@@ -223,6 +233,7 @@ Operation = Union[
     RemoveRoute,
     RemoveStray,
     RemoveNextHop,
+    AddUnreachable,
 ]
 
 

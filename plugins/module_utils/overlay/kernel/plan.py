@@ -14,6 +14,7 @@ from ..model.state import FdbEntry, Neighbour, PeerRows, Route, VxlanDevice
 from .operations import (
     AddAddress,
     AddRoute,
+    AddUnreachable,
     AdoptRoute,
     ChangeRoute,
     CreateDevice,
@@ -39,16 +40,22 @@ HOST_LENGTH = 32  # the tunnel device's address stands alone, so that it brings 
 
 @dataclass(frozen=True)
 class DesiredState:
-    """The device (None where the backend needs none) and the rows of all peers, or of those that changed."""
+    """The device (None where the backend needs none) and the rows of all peers, or of those that changed.
+
+    ``unreachable`` is the network whose unleased part is to be unreachable, None for none. ``leave_unreachable`` says
+    that it is not known whether there should be such a route: one that exists is then left untouched.
+    """
 
     device: VxlanDevice | None = None
     routes: Mapping[Subnet, Route] = field(default_factory=dict)
     neighbours: Mapping[int, Neighbour] = field(default_factory=dict)
     fdb: Mapping[bytes, FdbEntry] = field(default_factory=dict)
+    unreachable: Subnet | None = None
+    leave_unreachable: bool = False
 
     @classmethod
     def of(cls, device: VxlanDevice | None, peers: Iterable[PeerRows]) -> DesiredState:
-        """Return the state that holds a device and the rows of these peers."""
+        """Return the state that holds a device and the rows of these peers, with or without an unreachable route."""
         routes: dict[Subnet, Route] = {}
         neighbours: dict[int, Neighbour] = {}
         fdb: dict[bytes, FdbEntry] = {}
@@ -58,7 +65,7 @@ class DesiredState:
                 neighbours[neighbour.address] = neighbour
             if entry is not None:
                 fdb[entry.mac] = entry
-        return cls(device, routes, neighbours, fdb)
+        return cls(device, routes, neighbours, fdb, leave_unreachable=True)
 
 
 class FoundDevice(NamedTuple):
@@ -105,6 +112,7 @@ class ObservedState:
     stray_routes: tuple[StrayRoute, ...] = ()
     stray_fdb: tuple[FdbEntry, ...] = ()
     stray_next_hops: tuple[int, ...] = ()
+    unreachable: StrayRoute | None = None
     foreign_routes: Mapping[Subnet, ForeignRoute] = field(default_factory=dict)
 
     @classmethod
@@ -145,6 +153,7 @@ def plan(desired: DesiredState, observed: ObservedState) -> Plan:
         steps += [SetFdb(row) for key, row in desired.fdb.items() if observed.fdb.get(key) != row]
     steps += routes
     steps += stale_routes
+    steps += _unreachable_steps(desired, observed.unreachable)
     steps += [RemoveFdb(row) for key, row in observed.fdb.items() if key not in desired.fdb]
     steps += [RemoveNeighbour(row) for key, row in observed.neighbours.items() if key not in desired.neighbours]
     steps += map(DeleteDevice, observed.leftovers)
@@ -200,6 +209,7 @@ def _without_device(observed: ObservedState, name: str) -> ObservedState:
         leftovers=observed.leftovers,
         stray_routes=tuple(route for route in observed.stray_routes if route.device != name),
         stray_next_hops=observed.stray_next_hops,
+        unreachable=observed.unreachable,
         foreign_routes=observed.foreign_routes,
     )
 
@@ -230,6 +240,15 @@ def _plan_routes(
         if subnet not in wanted and route.device not in observed.leftovers
     ]
     return making, removing, conflicts
+
+
+def _unreachable_steps(desired: DesiredState, found: StrayRoute | None) -> list[Operation]:
+    """Return the step that adds the unreachable route, which comes after the routes to peers, or removes it."""
+    if desired.unreachable is not None and found is None:
+        return [AddUnreachable(desired.unreachable)]
+    if desired.unreachable is None and found is not None and not desired.leave_unreachable:
+        return [RemoveStray(found)]
+    return []
 
 
 def _conflict(wanted: Route, other: ForeignRoute) -> str:

@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 from ..model.addresses import Subnet
 from .interfaces import MAIN_TABLE, ROUTE
-from .netlink import ATTRIBUTE, HEADER, NLM_F_REQUEST, attribute, attributes
-from .operations import PROTOCOL
+from .netlink import ATTRIBUTE, HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, attribute, attributes
+from .operations import LAST_METRIC, PROTOCOL
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWNEXTHOP, RTM_DELNEXTHOP, RTM_GETNEXTHOP = 104, 105, 106
 NUD_PERMANENT = 0x80
-UNICAST = 1
+UNICAST, UNREACHABLE = 1, 7
 KERNEL_PROTOCOL, BOOT_PROTOCOL = 2, 3
 _NTF_SELF = 0x02
 _ONLINK = 4
@@ -176,6 +176,15 @@ def remove_hop(sequence: int, identifier: int) -> bytes:
     """Return the request that removes a next hop."""
     head, middle = _REMOVE_HOP
     return _WRITE_HOP_ID.pack(head, sequence, middle, identifier)
+
+
+def add_unreachable(sequence: int, network: Subnet) -> bytes:
+    """Return the request for the unreachable route of a network, after all routes into it."""
+    body = ROUTE.pack(socket.AF_INET, network.length, 0, 0, MAIN_TABLE, PROTOCOL, 0, UNREACHABLE, 0)
+    body += attribute(_RTA_DST, network.first.to_bytes(4, "big"))
+    body += attribute(_RTA_PRIORITY, _NUMBER.pack(LAST_METRIC))
+    flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL
+    return HEADER.pack(HEADER.size + len(body), RTM_NEWROUTE, flags, sequence, 0) + body
 
 
 def remove_route(sequence: int, row: RouteRow) -> bytes:

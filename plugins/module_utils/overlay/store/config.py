@@ -20,7 +20,8 @@ def parse_config(store: Store, keys: Keys, item: Item | None) -> NetworkConfig:
     """
     if item is None:
         raise ConfigMissingError(
-            other_api_hint(store.connection, keys.prefix)
+            _slash_hint(store, keys)
+            or other_api_hint(store.connection, keys.prefix)
             or f"there is no network config at {keys.config}; write one, for example "
             f'{{"Network": "10.5.0.0/16", "Backend": {{"Type": "vxlan"}}}}, or correct the etcd prefix'
         )
@@ -28,3 +29,14 @@ def parse_config(store: Store, keys: Keys, item: Item | None) -> NetworkConfig:
         return NetworkConfig.parse(item.value)
     except ConfigError as error:
         raise ConfigError(f"{keys.config}: {error}") from None
+
+
+def _slash_hint(store: Store, keys: Keys) -> str | None:
+    """Return a sentence when the prefix lacks the slash that release 1.0.0 put in front of it, or None."""
+    other = Keys(f"/{keys.prefix}")
+    if not keys.prefix or keys.prefix.startswith("/") or store.get(other.config) is None:
+        return None
+    return (
+        f"there is no network config at {keys.config}, but at {other.config}; set the etcd prefix {other.prefix} "
+        f"if that is the one"
+    )

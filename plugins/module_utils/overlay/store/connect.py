@@ -93,7 +93,7 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Glance:
     def attempt(endpoint: Endpoint) -> _V2Glance:
         wire = Wire(endpoint, context, connection.timeout)
         try:
-            response = wire.exchange("GET", f"/v2/keys{quote(key)}?quorum=true", headers)
+            response = wire.exchange("GET", f"/v2/keys/{quote(key.lstrip('/'))}?quorum=true", headers)
         finally:
             wire.close()
         try:

@@ -69,6 +69,9 @@ class Store(Protocol):
     def connection(self) -> EtcdConnection:
         """Where this store was told to connect."""
 
+    def root(self, prefix: str) -> str:
+        """Return a prefix as the keys of this API begin with it: those of v2 always begin with a slash."""
+
     def get(self, key: str) -> Item | None:
         """Return the key's item, or None where there is no such key."""
 

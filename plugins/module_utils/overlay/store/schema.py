@@ -21,6 +21,15 @@ from .protocol import Deleted, Event, Item, Put, Store
 REPORTED = 10  # nested folders that are named; a copy of a whole tree must not fill the log
 
 
+def normal_prefix(text: str) -> str:
+    """Return a prefix as flannel reads it: without slashes at its end or twice in a row; "" is etcd's root.
+
+    With v3, keys of "my/net" and of "/my/net" are different; see Store.root for v2.
+    """
+    joined = "/".join(part for part in text.split("/") if part)
+    return f"/{joined}" if joined and text.startswith("/") else joined
+
+
 class Keys(NamedTuple):
     """The keys of one overlay network; a slash at the end of the prefix makes no difference."""
 

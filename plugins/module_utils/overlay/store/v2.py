@@ -27,6 +27,10 @@ class V2Store:
         self._etcd = self._client.etcd
         self._watches: WeakSet[V2Watch] = WeakSet()
 
+    def root(self, prefix: str) -> str:
+        """Return the prefix with the slash that all keys of v2 begin with."""
+        return prefix if prefix.startswith("/") or not prefix else f"/{prefix}"
+
     def get(self, key: str) -> Item | None:
         """Return the key's item, or None where there is no such key."""
         try:

@@ -35,6 +35,10 @@ class V3Store:
         """Return if an endpoint serves this API; raise UnreachableError or AuthenticationError."""
         self._gateway.call("/maintenance/status", {})
 
+    def root(self, prefix: str) -> str:
+        """Return the prefix itself: keys of v3 are any text."""
+        return prefix
+
     def get(self, key: str) -> Item | None:
         """Return the key's item, or None where there is no such key."""
         found = items(self._gateway.call("/kv/range", {"key": encode(key)}))

@@ -74,6 +74,13 @@ def test_a_file_that_holds_something_else_is_not_recalled(tmp_path: Path, data: 
 
 
 def test_each_network_has_a_file_of_its_own() -> None:
-    prefixes = ("/coreos.com/network", "/atomic.io/network", "/coreos.com-network", "/coreos.com/net/work")
+    prefixes = (
+        "/coreos.com/network",
+        "/atomic.io/network",
+        "/coreos.com-network",
+        "/coreos.com/net/work",
+        "a/b",
+        "/a/b",
+    )
     assert len({memory_file("/var/lib/overlayd", prefix) for prefix in prefixes}) == len(prefixes)
     assert memory_file("/var/lib/overlayd", "/coreos.com/network") == Path("/var/lib/overlayd/coreos.com-network.json")

@@ -59,9 +59,47 @@ def test_repeatable_flags_keep_their_order() -> None:
     assert options.iface_regex == ["^eth", "bond"]
 
 
-@pytest.mark.parametrize("prefix", ["/a/b", "a/b", "/a/b/"])
-def test_a_prefix_is_taken_with_or_without_slashes_at_its_ends(prefix: str) -> None:
-    assert parse_options([f"--etcd-prefix={prefix}"], {}).etcd_prefix == "/a/b"
+@pytest.mark.parametrize(
+    ("given", "prefix"),
+    [("/a/b", "/a/b"), ("/a/b/", "/a/b"), ("//a//b", "/a/b"), ("a/b", "a/b"), ("a/b/", "a/b"), ("/", "")],
+)
+def test_a_prefix_is_read_as_flannel_reads_it(given: str, prefix: str) -> None:
+    assert parse_options([f"--etcd-prefix={given}"], {}).etcd_prefix == prefix
+
+
+def test_an_empty_interface_of_a_templated_unit_counts_as_none() -> None:
+    options = parse_options(["-iface=", "-iface-regex="], {"FLANNELD_IFACE": "eth1"})
+    assert (options.iface, options.iface_regex) == ([], [])
+    assert parse_options(["-iface=", "-iface=eth2"], {}).iface == ["eth2"]
+
+
+def test_flags_of_flanneld_without_use_here_are_accepted_and_named() -> None:
+    words = ["-logtostderr", "-vmodule", "x=2", "-public-ipv6=", "-kube-subnet-mgr=false", "-alsologtostderr=true"]
+    options = parse_options([*words, "-ip-masq"], {"FLANNELD_STDERRTHRESHOLD": "INFO"})
+    assert options.ignored == ["logtostderr", "alsologtostderr", "vmodule", "stderrthreshold"]
+    assert options.ip_masq
+    assert parse_options([], {}).ignored == []
+
+
+def test_a_resync_of_0_counts_as_1() -> None:
+    assert parse_options(["-iptables-resync=0"], {}).iptables_resync == 1
+
+
+@pytest.mark.parametrize("word", ["-help", "--help", "-h"])
+def test_help_names_every_flag_and_exits_with_status_0(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_options(["--etcd-api=v2", word], {"FLANNELD_HEALTHZ_PORT": "wrong"})
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    for name in vars(parse_options([], {})).keys() - {"ignored"}:
+        assert f"--{name.replace('_', '-')}" in shown
+
+
+@pytest.mark.parametrize("words", [["-iface"], ["stray"], ["--ip-masq", "--", "x"], ["-"], ["--kube-subnet-mgr"]])
+def test_an_incomplete_command_line_is_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_options(words, {})
+    assert left.value.code == 1
 
 
 def test_no_representation_shows_the_password() -> None:

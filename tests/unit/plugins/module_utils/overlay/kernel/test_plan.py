@@ -228,3 +228,21 @@ def test_one_peers_change_is_planned_from_its_rows_alone() -> None:
     before, after = state(peer(2)), state(peer(2), peer(3))
     assert len(plan(after, ObservedState.of(before)).operations) == 3
     assert plan(state(direct(9)), ObservedState.of(state())).operations == plan(state(direct(9)), observed()).operations
+
+
+NETWORK = Subnet.parse("10.50.0.0/16")
+UNREACHABLE = StrayRoute(NETWORK, "", 0, 2**32 - 1, 0, 158, 7, 0)
+
+
+def test_the_unreachable_route_is_added_after_the_routes_to_peers() -> None:
+    wanted = replace(state(peer(2)), unreachable=NETWORK, leave_unreachable=False)
+    lines = [str(step) for step in plan(wanted, ObservedState()).operations]
+    assert lines[-2:] == [ADDITION[-1], "ip route add unreachable 10.50.0.0/16 metric 4294967295 proto 158"]
+    assert plan(wanted, replace(ObservedState.of(wanted), unreachable=UNREACHABLE)) == Plan()
+
+
+def test_an_unreachable_route_is_removed_only_by_who_knows_that_there_should_be_none() -> None:
+    observed = replace(ObservedState.of(state()), unreachable=UNREACHABLE)
+    assert plan(state(), observed) == Plan()
+    steps = plan(replace(state(), leave_unreachable=False), observed).operations
+    assert [str(step) for step in steps] == ["ip route delete 10.50.0.0/16 metric 4294967295 proto 158"]
