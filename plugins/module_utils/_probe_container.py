@@ -1,16 +1,39 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The container that answers probes, by way of the docker command."""
+"""The container that answers probes, by way of the docker command.
+
+Without an image of the user's it needs no registry: an image with no file in it is imported, and the container sees the
+host's programs and libraries, read-only. The server is then the Python that runs this module.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 PORT = 8080
+START_TIMEOUT = 15.0  # seconds
+ARCHIVED_IMAGE = "busybox:stable"  # what an archive holds, unless an image is named
+OWN_IMAGE = "overlay-probe-without-files:latest"
+EMPTY_ARCHIVE = bytes(10240)  # a tar archive of no files
 SERVER = ["httpd", "-f", "-p", str(PORT), "-h", "/bin"]  # /bin holds a file of a megabyte: busybox itself
+OWN_SERVER = f"""
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "1048576")
+        self.end_headers()
+        self.wfile.write(bytes(1048576))
+ThreadingHTTPServer(("", {PORT}), Handler).serve_forever()
+"""
+# The container may read the host's files and answer packets, and nothing else. SELinux would forbid it to read them.
+CONFINED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--security-opt=label=disable"]
 
 
 class ProbeContainer:
@@ -21,6 +44,8 @@ class ProbeContainer:
         self._module = module
         self._docker = module.get_bin_path("docker", required=True)
         self._name: str = module.params["name"]
+        self._archive: str | None = module.params["archive"]
+        self._image: str = module.params["image"] or (ARCHIVED_IMAGE if self._archive else "")
 
     def ensure(self) -> bool:
         """Start the container if it does not run; return whether that is a change."""
@@ -31,15 +56,22 @@ class ProbeContainer:
             if found:
                 self._run("rm", "--force", self._name)
             self._provide_image()
-            self._run("run", "--detach", "--name", self._name, self._module.params["image"], *SERVER)
+            start = [self._image, *SERVER] if self._image else self._own_container()
+            self._run("run", "--detach", "--restart=no", "--name", self._name, *start)
+            self._await_server()
         return True
 
     def remove(self) -> bool:
-        """Remove the container; return whether there was one."""
+        """Remove the container, and the image that this module imported; return whether there was one."""
         found = self._inspect()
         if found and not self._module.check_mode:
             self._run("rm", "--force", self._name)
-        return found is not None
+        has_image = self._has_image(OWN_IMAGE)
+        if has_image and not self._module.check_mode:
+            self._module.run_command(
+                [self._docker, "image", "rm", OWN_IMAGE]
+            )  # refused where another container uses it
+        return found is not None or has_image
 
     def facts(self) -> dict[str, Any]:
         """Return the container's address and process."""
@@ -53,13 +85,59 @@ class ProbeContainer:
         code, out, _unused = self._module.run_command([self._docker, "container", "inspect", self._name])
         return json.loads(out)[0] if code == 0 else None
 
-    def _provide_image(self) -> None:
-        image, archive = self._module.params["image"], self._module.params["archive"]
-        code, _unused, _unused = self._module.run_command([self._docker, "image", "inspect", image])
-        if code and archive:
-            self._run("load", "--input", archive)
+    def _has_image(self, image: str) -> bool:
+        return bool(self._module.run_command([self._docker, "image", "inspect", image])[0] == 0)
 
-    def _run(self, *words: str) -> None:
-        code, _unused, complaint = self._module.run_command([self._docker, *words])
+    def _provide_image(self) -> None:
+        if self._has_image(self._image or OWN_IMAGE):
+            return
+        if not self._image:
+            self._run("import", "-", OWN_IMAGE, given=EMPTY_ARCHIVE)
+        elif self._archive:
+            self._run("load", "--input", self._archive)
+
+    def _own_container(self) -> list[str]:
+        mounts = [f"--volume={folder}:{folder}:ro" for folder in host_folders(sys.base_prefix)]
+        program = str(Path(sys.executable).resolve())
+        return [*CONFINED, *mounts, f"--entrypoint={program}", OWN_IMAGE, "-I", "-c", OWN_SERVER]
+
+    def _await_server(self) -> None:
+        """Return once the container listens; end the module with what it printed where it does not."""
+        end = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < end:
+            process = self.facts()["process"]
+            if not process:
+                break
+            if listens(Path(f"/proc/{process}/net"), PORT):
+                return
+            time.sleep(0.05)
+        _unused, output, errors = self._module.run_command([self._docker, "logs", "--tail=5", self._name])
+        said = " ".join((output + errors).split()) or "it printed nothing"
+        self._module.fail_json(
+            msg=f"the probe container {self._name} does not listen on port {PORT}: {said}; set image (verify_image) to "
+            f"an image with busybox's httpd, and archive (verify_image_archive) where no registry can be reached"
+        )
+
+    def _run(self, *words: str, given: bytes | None = None) -> None:
+        code, _unused, complaint = self._module.run_command([self._docker, *words], data=given, binary_data=True)
         if code:
             self._module.fail_json(msg=f"docker {words[0]} for the probe container failed: {complaint.strip()}")
+
+
+def listens(folder: Path, port: int) -> bool:
+    """Whether a TCP server listens on the port, by /proc/PID/net (proc(5): addresses in hexadecimal, state 0A)."""
+    lines = [line.split() for name in ("tcp", "tcp6") for line in _lines(folder / name)[1:]]
+    return any(words[1].endswith(f":{port:04X}") and words[3] == "0A" for words in lines)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []  # the process has ended, or the kernel has no IPv6
+
+
+def host_folders(prefix: str, root: Path = Path("/")) -> list[str]:
+    """Return the host's folders of programs and libraries, with that of a Python that lives elsewhere (``prefix``)."""
+    usual = [f"/{name}" for name in ("usr", "lib", "lib32", "lib64") if (root / name).is_dir()]
+    return usual if prefix == "/usr" or prefix.startswith("/usr/") else [*usual, prefix]

@@ -27,8 +27,11 @@ options:
     description:
       - Image to run. It must have C(httpd) of busybox.
       - If it is not on the host, O(archive) is loaded, or else Docker pulls it.
+      - Without an image, and without O(archive), no registry is needed. The container is made from an image without any
+        file (C(docker import)), sees the host's C(/usr) and C(/lib*) read-only, and the Python that runs this module
+        answers in it. That image is removed together with the container.
+      - The default was C(busybox:stable) before version 1.1.0. It still is with O(archive).
     type: str
-    default: busybox:stable
   archive:
     description: Path on the target of an image archive (C(docker save)) to take the image from if it is not there.
     type: path
@@ -47,6 +50,9 @@ seealso:
 
 EXAMPLES = r"""
 - name: Start the container that answers
+  clusternet.overlay.probe_container:
+
+- name: Start it from an image of a registry
   clusternet.overlay.probe_container:
     image: busybox:stable
 
@@ -78,7 +84,7 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "name": {"type": "str", "default": "overlay-probe"},
-            "image": {"type": "str", "default": "busybox:stable"},
+            "image": {"type": "str"},
             "archive": {"type": "path"},
         },
         supports_check_mode=True,
