@@ -1,38 +1,87 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table that verification ends with: one line a host."""
+"""The table that verification ends with, one line a host, and the problems of a host in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-COLUMNS = ("host", "subnet", "backend", "mtu", "docker0", "peers", "containers", "verdict")
+COLUMNS = ("host", "subnet", "backend", "mtu", "peers", "agent", "lease", "containers", "verdict")
 
 
-def overlay_table(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the lines of a table with a heading, from the hosts' variables that the role verify registers."""
-    rows = [COLUMNS, *(_row(host) for host in hosts)]
+def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] | None = None) -> list[str]:
+    """Return the lines of a table with a heading, from the hosts' variables that the role verify registers.
+
+    ``others`` are hosts that were not checked: why, by name. A line for each problem follows the table.
+    """
+    checked = {str(host["inventory_hostname"]): host for host in hosts}
+    absent = [(name, *("-" for _unused in COLUMNS[2:]), "not checked") for name in others or {}]
+    rows = [COLUMNS, *(_row(name, host) for name, host in checked.items()), *absent]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    problems = [f"{name}: {text}" for name, host in checked.items() for text in overlay_host_problems(host)]
+    return [*table, *problems, *(f"{name}: {why}" for name, why in (others or {}).items())]
 
 
-def _row(host: Mapping[str, Any]) -> tuple[str, ...]:
-    found: Mapping[str, Any] = host.get("verify_host") or {}
-    probe: Mapping[str, Any] = host.get("verify_probe") or {}
+def overlay_host_problems(host: Mapping[str, Any], pending: bool = True) -> list[str]:
+    """Return all that is wrong with a host; without ``pending`` not that a restart of Docker is pending."""
+    found, container, probe = _registered(host)
+    problems = [text for text in found.get("problems") or () if pending or text not in found["restart_problems"]]
+    if found.get("unreachable"):
+        problems.append(f"unreachable: {_line(found)}; start the host, or correct how Ansible connects to it")
+    elif "problems" not in found:
+        problems.append(f"the check did not run: {_line(found)}" if found else "not checked")
+    for what, result in (("no container to send packets from", container), ("no packets sent", probe)):
+        if result.get("unreachable") or (result.get("msg") and not result.get("skipped")):
+            problems.append(f"{what}: {_line(result)}")
+    return problems + list(probe.get("problems") or ())
+
+
+def _registered(host: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
+    found, container, probe = (host.get(f"verify_{name}") or {} for name in ("host", "container", "probe"))
+    return found, container, probe
+
+
+def _line(result: Mapping[str, Any]) -> str:
+    return " ".join(str(result.get("msg") or "no reason given").split())
+
+
+def _row(name: str, host: Mapping[str, Any]) -> tuple[str, ...]:
+    found, _unused, probe = _registered(host)
     reached = probe.get("peers") or {}
     good = [result for result in reached.values() if not result["problems"]]
-    wrong = len(found.get("problems") or ()) + len(probe.get("problems") or ())
     return (
-        str(host["inventory_hostname"]),
+        name,
         found.get("subnet") or "-",
         found.get("backend") or "-",
         str(found.get("mtu") or "-"),
-        found.get("bridge_address") or "-",
-        f"{found.get('peers_programmed', 0)}/{found.get('peers_expected', 0)}",
-        f"{len(good)}/{len(reached)} reached" if reached else "-",
-        "ok" if not wrong else f"{wrong} problems",
+        f"{found['peers_programmed']}/{found['peers_expected']}" if "peers_expected" in found else "-",
+        (found.get("service") or {}).get("state") or "-",
+        _lease(found),
+        f"{len(good)}/{len(reached)}" if reached else "-",
+        _verdict(host),
     )
+
+
+def _lease(found: Mapping[str, Any]) -> str:
+    """Return how long the lease still lives."""
+    seconds = found.get("lease_ttl")
+    if found.get("reservation"):
+        return "reserved"
+    return "-" if seconds is None else f"{seconds // 3600}h{seconds % 3600 // 60:02}"
+
+
+def _verdict(host: Mapping[str, Any]) -> str:
+    found = _registered(host)[0]
+    problems = overlay_host_problems(host)
+    if found.get("unreachable"):
+        return "unreachable"
+    if "problems" not in found:
+        return "not checked"
+    if problems and not overlay_host_problems(host, pending=False):
+        return "restart pending"
+    return f"{len(problems)} problem{'s' if len(problems) > 1 else ''}" if problems else "ok"
 
 
 class FilterModule:
@@ -40,4 +89,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"overlay_table": overlay_table}
+        return {"overlay_table": overlay_table, "overlay_host_problems": overlay_host_problems}

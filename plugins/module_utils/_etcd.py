@@ -70,15 +70,27 @@ def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) 
 def finish_connection(module: AnsibleModule, work: Callable[[EtcdConnection, str], dict[str, Any]]) -> None:
     """End the module as ``finish`` does, with work that is given the connection settings instead of a store."""
     try:
-        settings = complete(module.params, AGENT_FILE)
-        module.no_log_values.update({settings["password"]} - {""})
-        prefix = settings.pop("prefix")
-        result = work(reachable_first(EtcdConnection(**settings)), prefix)
+        connection, prefix = connection_of(module)
+        result = work(connection, prefix)
     except OverlayError as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings", ()):
         module.warn(warning)
     module.exit_json(**result)
+
+
+def open_store(module: AnsibleModule) -> tuple[Store, str]:
+    """Return the store and the prefix of the module's options; raise StoreError where etcd cannot be used."""
+    connection, prefix = connection_of(module)
+    return connect(connection, prefix), prefix
+
+
+def connection_of(module: AnsibleModule) -> tuple[EtcdConnection, str]:
+    """Return how to reach etcd, and the prefix, by the module's options; raise StoreError where they cannot work."""
+    settings = complete(module.params, AGENT_FILE)
+    module.no_log_values.update({settings["password"]} - {""})
+    prefix = settings.pop("prefix")
+    return reachable_first(EtcdConnection(**settings)), prefix
 
 
 def persist(attempt: Callable[[int], T]) -> T:

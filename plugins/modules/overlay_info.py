@@ -11,9 +11,10 @@ short_description: Compare what a host of the overlay holds with what it should
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Reads the subnet file, Docker's bridge, the kernel's routes, neighbours and forwarding rows, and the leases in etcd,
-    and says in a sentence each where they do not agree.
-  - Works whether or not the overlay agent runs.
+  - Reads the state of the agent's systemd unit, the subnet file, Docker's bridge, the kernel's routes, neighbours and
+    forwarding rows, and the leases in etcd, and returns a sentence for each thing that is not as it should be.
+  - An agent that is stopped, disabled or crash-looping, a lease that is not renewed, an etcd that cannot be reached and
+    a pending restart of Docker are such problems. The module itself succeeds and returns what it could read.
 options:
   subnet_file:
     description: The subnet file that the agent writes.
@@ -23,6 +24,30 @@ options:
     description: Docker's default bridge.
     type: str
     default: docker0
+  agent_unit:
+    description:
+      - The systemd unit that runs the overlay agent.
+      - With V(auto) it is C(overlayd.service) or C(flanneld.service), whichever runs, is enabled or is installed.
+      - With V(none) no unit is judged, for a host that has no agent (M(clusternet.overlay.overlay_route)) or whose
+        agent does not run as a unit of systemd.
+    type: str
+    default: auto
+    version_added: 1.1.0
+  renew_margin:
+    description: How many minutes before its end the agent renews the lease.
+    type: int
+    default: 60
+    version_added: 1.1.0
+  docker_unit:
+    description: The systemd unit of C(dockerd).
+    type: str
+    default: docker.service
+    version_added: 1.1.0
+  ip_masq:
+    description: Whether Docker must masquerade where the agent does not, and must not where it does.
+    type: bool
+    default: true
+    version_added: 1.1.0
 extends_documentation_fragment:
   - clusternet.overlay.attributes
   - clusternet.overlay.attributes.info
@@ -82,6 +107,61 @@ bridge_address:
   returned: success
   type: str
   sample: 10.50.7.1/24
+service:
+  description: The agent's systemd unit as C(systemctl show) has it, empty with O(agent_unit=none).
+  returned: success
+  type: dict
+  sample:
+    unit: overlayd.service
+    load: loaded
+    state: active
+    sub_state: running
+    enabled: enabled
+    restarts: 0
+    result: success
+    exit_status: 0
+    status: subnet 10.50.7.0/24, 2 peers
+    active_seconds: 86400.1
+    last_line: ""
+  version_added: 1.1.0
+lease_ttl:
+  description: The seconds until this host's lease expires unless it is renewed, V(null) for none or a reservation.
+  returned: success
+  type: int
+  sample: 85731
+  version_added: 1.1.0
+reservation:
+  description: Whether this host's subnet is reserved for it, so that its lease never expires.
+  returned: success
+  type: bool
+  sample: false
+  version_added: 1.1.0
+docker_state:
+  description: The state of O(docker_unit), empty if systemd has no such unit.
+  returned: success
+  type: str
+  sample: active
+  version_added: 1.1.0
+restart_required:
+  description: Whether Docker must be restarted for its bridge to follow the subnet file.
+  returned: success
+  type: bool
+  sample: false
+  version_added: 1.1.0
+restart_reasons:
+  description: Why that is so.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+  version_added: 1.1.0
+restart_problems:
+  description: Those of RV(problems) that a restart of Docker ends.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+  version_added: 1.1.0
 peers_expected:
   description: How many other hosts this one should route to.
   returned: success
@@ -99,18 +179,16 @@ pending:
   elements: str
   sample: []
 problems:
-  description: A sentence for each thing that is not as it should be.
+  description: A sentence for each thing that is not as it should be, the agent's unit first.
   returned: success
   type: list
   elements: str
   sample: []
 """
 
-from dataclasses import asdict
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec, finish
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.verify.host import inspect_host
+from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec
+from ansible_collections.clusternet.overlay.plugins.module_utils._overlay_info import look
 
 
 def main() -> None:
@@ -119,17 +197,14 @@ def main() -> None:
         argument_spec=argument_spec(
             subnet_file={"type": "path", "default": "/run/flannel/subnet.env"},
             bridge={"type": "str", "default": "docker0"},
+            agent_unit={"type": "str", "default": "auto"},
+            renew_margin={"type": "int", "default": 60},
+            docker_unit={"type": "str", "default": "docker.service"},
+            ip_masq={"type": "bool", "default": True},
         ),
         supports_check_mode=True,
     )
-    given = module.params
-    finish(
-        module,
-        lambda store, prefix: {
-            "changed": False,
-            **asdict(inspect_host(store, prefix, given["subnet_file"], given["bridge"])),
-        },
-    )
+    module.exit_json(changed=False, **look(module))
 
 
 if __name__ == "__main__":

@@ -112,8 +112,8 @@ def flag_differences(wanted: Mapping[str, str], running: Mapping[str, str]) -> l
     return reasons
 
 
-def bridge_differences(wanted: Mapping[str, str], bridge: Bridge) -> list[str]:
-    """Return a sentence for each option that the default bridge does not follow; what is unknown (None) is right."""
+def bridge_differences(wanted: Mapping[str, str], bridge: Bridge, name: str = BRIDGE) -> list[str]:
+    """Return a sentence for each option that the bridge does not follow; what is unknown (None) is right."""
     found = {
         "bip": bridge.address,
         "mtu": None if bridge.mtu is None else str(bridge.mtu),
@@ -121,7 +121,7 @@ def bridge_differences(wanted: Mapping[str, str], bridge: Bridge) -> list[str]:
     }
     names = {"bip": "the address", "mtu": "the MTU", "ip-masq": "ip-masq"}
     return [
-        f"{BRIDGE} has {names[flag]} {found[flag]}, not {wanted[flag]}"
+        f"{name} has {names[flag]} {found[flag]}, not {wanted[flag]}"
         for flag in OPTIONS
         if flag in wanted and found[flag] not in (None, wanted[flag])
     ]

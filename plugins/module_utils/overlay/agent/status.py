@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from .notify import notify
 
 SILENCE = 30.0  # seconds without a turn of the main loop after which the process counts as stuck
+_TROUBLE = " wrong, first: "  # in the status line, between how many problems there are and the first of them
 log = logging.getLogger("overlayd")
 
 
@@ -47,7 +48,7 @@ class Status:
         """Show the state in the service manager's one line."""
         wrong = [sentence for sentences in self.troubles.values() for sentence in sentences]
         state = f"subnet {self.subnet}, {self.peers} peers" if self.ready else "starting"
-        notify(f"STATUS={state}" + (f"; {len(wrong)} wrong, first: {wrong[0]}" if wrong else ""))
+        notify(f"STATUS={state}" + (f"; {len(wrong)}{_TROUBLE}{wrong[0]}" if wrong else ""))
 
     @property
     def alive(self) -> bool:
@@ -58,3 +59,8 @@ class Status:
     def in_sync(self) -> bool:
         """Whether the kernel holds what it should: the first whole plan was applied and nothing has failed since."""
         return self.ready and not self.troubles.get("kernel") and not self.troubles.get("firewall")
+
+
+def reported_trouble(text: str) -> str:
+    """Return the first problem that a status line of overlayd names, empty for none and for other programs' lines."""
+    return text.partition(_TROUBLE)[2]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,19 +15,22 @@ from ..backends.guarded import Guarded
 from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
 from ..kernel.host_networks import read_host_networks
-from ..kernel.interfaces import addresses, link
+from ..kernel.interfaces import addresses, link, links
 from ..kernel.netlink import Netlink, NetlinkError
 from ..kernel.plan import DesiredState, ObservedState, plan
 from ..kernel.underlay import choose_underlay
+from ..kernel.vxlan import KIND
 from ..model.addresses import format_ipv4, parse_mac
-from ..model.errors import OverlayError
+from ..model.errors import LeaseError, OverlayError
 from ..model.lease import SubnetLease, lease_key, parse_lease
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved, network_problems
 from ..model.state import PeerRows
 from ..model.subnet_env import SubnetEnv, parse_subnet_env
-from ..store.protocol import Store
+from ..store.protocol import Item, Store
 from ..store.schema import Keys, NestedKeys, StoredNetwork, read_network
+
+RENEWAL_SLACK = 300.0  # seconds for which a renewal that is due may be retried before it counts as missing
 
 
 @dataclass
@@ -39,30 +44,44 @@ class HostReport:
     mtu: int = 0
     underlay: str = ""
     bridge_address: str = ""
+    lease_ttl: int | None = None
+    reservation: bool = False
     peers_expected: int = 0
     peers_programmed: int = 0
     pending: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
-def inspect_host(store: Store, prefix: str, subnet_file: str, bridge: str) -> HostReport:
-    """Return what this host holds; a part that cannot be read is a problem of the report, never an exception."""
+def inspect_host(
+    open_store: Callable[[], tuple[Store, str]], subnet_file: str, bridge: str, renew_margin: float
+) -> HostReport:
+    """Return what this host holds; a part that cannot be read is a problem of the report, never an exception.
+
+    ``open_store`` returns the store and the prefix; ``renew_margin`` is how many seconds before its end the agent
+    renews the lease.
+    """
     report = HostReport()
     try:
-        env = _read_env(subnet_file)
+        env = read_env(subnet_file)
         report.network, report.subnet, report.mtu = str(env.network), str(env.subnet), env.mtu
-        _look_at_bridge(report, env, bridge)
-        keys = Keys(prefix)
-        network = read_network(store, keys)
-        report.problems += NestedKeys(keys, network.nested).sentences()
-        _look_at_kernel(report, env, keys, network)
+        _look_at_bridge(report, bridge)
+        store, prefix = open_store()
+        with closing(store):
+            keys = Keys(prefix)
+            network = read_network(store, keys)
+            report.problems += NestedKeys(keys, network.nested).sentences()
+            own = _found(network.leases.get(lease_key(env.subnet)), f"a lease for this host's subnet {env.subnet}")
+            _look_at_lease(report, own, store.ttl_left([own]).get(own.key), renew_margin)
+        config = NetworkConfig.parse(_found(network.config, keys.config).value)
+        _look_at_kernel(report, env, config, network, own)
         report.problems += filter(None, [forwarding_problem()])
     except OverlayError as error:
         report.problems.append(str(error))
     return report
 
 
-def _read_env(subnet_file: str) -> SubnetEnv:
+def read_env(subnet_file: str) -> SubnetEnv:
+    """Return what the subnet file says; raise OverlayError where it cannot be read or understood."""
     try:
         text = Path(subnet_file).read_text(encoding="utf-8")
     except OSError as error:
@@ -70,7 +89,7 @@ def _read_env(subnet_file: str) -> SubnetEnv:
     return parse_subnet_env(text, subnet_file)
 
 
-def _look_at_bridge(report: HostReport, env: SubnetEnv, bridge: str) -> None:
+def _look_at_bridge(report: HostReport, bridge: str) -> None:
     netlink = Netlink()
     try:
         found = addresses(netlink, link(netlink, bridge).ifindex)
@@ -79,24 +98,50 @@ def _look_at_bridge(report: HostReport, env: SubnetEnv, bridge: str) -> None:
         return
     finally:
         netlink.close()
-    held = [f"{format_ipv4(one.address)}/{one.length}" for one in found]
-    report.bridge_address = ", ".join(held)
-    if env.bip not in held:
+    report.bridge_address = ", ".join(f"{format_ipv4(one.address)}/{one.length}" for one in found)
+    if not found:
+        report.problems.append(f"{bridge} has no address; restart Docker")
+
+
+def _found(item: Item | None, what: str) -> Item:
+    if item is None:
+        raise OverlayError(f"etcd does not have {what}; is --etcd-prefix right, and is overlayd running?")
+    return item
+
+
+def _look_at_lease(report: HostReport, own: Item, ttl: int | None, margin: float) -> None:
+    """Note how long the lease still lives; a lease far below its renewal margin was not renewed when it was due."""
+    report.reservation, report.lease_ttl = own.reservation, ttl
+    if ttl is not None and ttl < margin - min(margin / 2, RENEWAL_SLACK):
         report.problems.append(
-            f"{bridge} has {report.bridge_address or 'no address'} and should have {env.bip}: "
-            f"restart Docker with the overlay's options (role clusternet.overlay.docker)"
+            f"the lease of this host's subnet {report.subnet} expires in {ttl} seconds and was due for renewal "
+            f"{margin - ttl:.0f} seconds ago: the agent does not renew it; restart the agent, or see its journal"
         )
 
 
-def _look_at_kernel(report: HostReport, env: SubnetEnv, keys: Keys, network: StoredNetwork) -> None:
-    config_item, own_item = network.config, network.leases.get(lease_key(env.subnet))
-    if config_item is None or own_item is None:
-        what = keys.config if config_item is None else f"a lease for this host's subnet {env.subnet}"
-        raise OverlayError(f"etcd does not have {what}; is --etcd-prefix right, and is overlayd running?")
-    config = NetworkConfig.parse(config_item.value)
+def _check_holder(own: SubnetLease) -> None:
+    """Raise LeaseError where another host holds the lease: its address is not here, and its tunnel's MAC neither."""
+    netlink = Netlink()
+    try:
+        is_here = any(one.address == own.public_ip for one in addresses(netlink))
+        macs = {one.mac for one in links(netlink) if one.kind == KIND}
+    finally:
+        netlink.close()
+    mac = _own_mac(own)  # a host whose public IP is translated is known by its MAC alone
+    if not is_here and (mac is None or (macs and mac not in macs)):
+        raise LeaseError(
+            f"the lease {own.key} of this host's subnet belongs to another host, {format_ipv4(own.public_ip)}, "
+            f"which is no address of this one; restart overlayd, which leases another subnet, and then Docker"
+        )
+
+
+def _look_at_kernel(
+    report: HostReport, env: SubnetEnv, config: NetworkConfig, network: StoredNetwork, own_item: Item
+) -> None:
     own = parse_lease(lease_key(env.subnet), own_item.value)
     underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
     report.backend, report.public_ip, report.underlay = own.backend_type, format_ipv4(own.public_ip), underlay.name
+    _check_holder(own)
     backend = backend_for(config, underlay, env.subnet, _own_mac(own))
     if env.mtu != backend.mtu:
         report.problems.append(

@@ -1,0 +1,163 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The systemd unit of the overlay agent: its state, and what is wrong with it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from .overlay.agent.status import reported_trouble
+from .overlay.model.errors import OverlayError
+
+AGENT_UNITS = ("overlayd.service", "flanneld.service")  # hosts of a mixed fleet run one or the other
+LOOP_RESTARTS = 3  # automatic restarts after which an active unit counts as crash-looping ...
+SETTLED = 60.0  # ... unless it has been active for so many seconds
+_UP = ("active", "reloading", "activating", "deactivating")
+_NOT_AT_BOOT = ("disabled", "enabled-runtime")
+_TIMEOUT = 20.0  # seconds
+_PROPERTIES = (
+    "Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ExecMainStatus",
+    "StatusText", "ActiveEnterTimestampMonotonic",
+)  # fmt: skip
+
+
+class Service(NamedTuple):
+    """A unit as systemd shows it; ``active_seconds`` is how long it has been active, 0 where it is not."""
+
+    unit: str
+    load: str
+    state: str
+    sub_state: str
+    enabled: str
+    restarts: int
+    result: str
+    exit_status: int
+    status: str
+    active_seconds: float
+    last_line: str = ""
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether systemd has a unit of that name."""
+        return self.load != "not-found"
+
+    @property
+    def is_crash_looping(self) -> bool:
+        """Whether the process ends again and again and systemd restarts it."""
+        if self.sub_state == "auto-restart":
+            return True
+        return self.state in _UP and self.restarts >= LOOP_RESTARTS and self.active_seconds < SETTLED
+
+
+def read_services(units: Sequence[str]) -> list[Service]:
+    """Return the units' states; raise OverlayError where systemd cannot be queried."""
+    shown = _output(["systemctl", "show", "--no-pager", f"--property={','.join(_PROPERTIES)}", *units])
+    now = time.monotonic()
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
+    return [_with_last_line(_service(unit, block, now)) for unit, block in zip(units, blocks)]
+
+
+def choose_agent(services: Sequence[Service]) -> Service:
+    """Return the unit that this host's agent runs as: one that is up, else one that is enabled, else installed."""
+    ranks = (
+        lambda one: one.state in _UP,
+        lambda one: one.enabled == "enabled",
+        lambda one: one.is_installed,
+        lambda one: True,
+    )
+    return next(one for rank in ranks for one in services if rank(one))
+
+
+def service_problems(chosen: Service, services: Sequence[Service]) -> list[str]:
+    """Return a sentence for each thing that is wrong with the agent's unit, ``services`` being all that it may be."""
+    if not chosen.is_installed:
+        units = " or ".join(one.unit for one in services)
+        return [
+            f"systemd has no unit {units}: no overlay agent is installed on this host; "
+            f"run the role clusternet.overlay.agent"
+        ]
+    rivals = [one.unit for one in services if one.state in _UP and one is not chosen]
+    conflicts = [
+        f"{chosen.unit} and {rival} both run, and would change one another's device; systemctl disable --now {rival}"
+        for rival in rivals
+    ]
+    return [*_run_problems(chosen), *_boot_problems(chosen), *conflicts]
+
+
+def _run_problems(service: Service) -> list[str]:
+    unit = service.unit
+    if service.is_crash_looping:
+        return [
+            f"{unit} is crash-looping: {service.restarts} automatic restarts{_cause(service)}; correct its settings "
+            f"(role clusternet.overlay.agent), see journalctl -u {unit}"
+        ]
+    if service.state in ("active", "reloading"):
+        trouble = reported_trouble(service.status)
+        return [trouble] if trouble else []
+    if service.state == "activating":
+        return [f"{unit} is starting and not ready yet{_cause(service)}; see journalctl -u {unit}"]
+    if service.state == "failed":
+        return [f"{unit} has failed ({service.result}){_cause(service)}; see journalctl -u {unit}"]
+    if service.load == "masked":
+        return [f"{unit} is stopped and masked; systemctl unmask {unit}, then systemctl enable --now {unit}"]
+    return [f"{unit} is stopped; systemctl start {unit}"]
+
+
+def _boot_problems(service: Service) -> list[str]:
+    if service.enabled not in _NOT_AT_BOOT:
+        return []
+    return [f"{service.unit} is {service.enabled} and will not start at boot; systemctl enable {service.unit}"]
+
+
+def _cause(service: Service) -> str:
+    """Return the last thing that the process wrote, or else its status line or its exit status."""
+    said = service.last_line or service.status
+    ended = f", exit status {service.exit_status}" if service.exit_status else ""
+    return f"{ended}: {said}" if said else ended
+
+
+def _service(unit: str, shown: Mapping[str, str], now: float) -> Service:
+    state, entered = shown.get("ActiveState", ""), _number(shown.get("ActiveEnterTimestampMonotonic", "")) / 1e6
+    return Service(
+        unit=unit,
+        load=shown.get("LoadState", ""),
+        state=state,
+        sub_state=shown.get("SubState", ""),
+        enabled=shown.get("UnitFileState", ""),
+        restarts=_number(shown.get("NRestarts", "")),
+        result=shown.get("Result", ""),
+        exit_status=_number(shown.get("ExecMainStatus", "")),
+        status=shown.get("StatusText", ""),
+        active_seconds=round(now - entered, 1) if state == "active" else 0.0,
+    )
+
+
+def _with_last_line(service: Service) -> Service:
+    """Add what the process wrote last, where that may say why it does not run."""
+    if service.state in ("inactive", "reloading") or (service.state == "active" and not service.is_crash_looping):
+        return service
+    command = ["journalctl", "--no-pager", "--output=cat", "--lines=1", f"_SYSTEMD_UNIT={service.unit}"]
+    try:
+        return service._replace(last_line=_output(command).strip())
+    except OverlayError:
+        return service
+
+
+def _output(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OverlayError(f"{command[0]} cannot be run: {error}") from error
+    if done.returncode:
+        raise OverlayError(
+            f"{command[0]} failed: {' '.join(done.stderr.split())}; set agent_unit to none on a host whose agent is "
+            f"not run by systemd"
+        )
+    return done.stdout
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0

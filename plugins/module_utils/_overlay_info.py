@@ -1,0 +1,91 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The whole report on one host: the agent's unit, the subnet and the kernel, and whether Docker follows them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ._agent_service import AGENT_UNITS, Service, choose_agent, read_services, service_problems
+from ._docker.engine import Engine
+from ._docker.options import BRIDGE, Bridge, bridge_differences, options_of
+from ._etcd import open_store
+from .overlay.model.errors import OverlayError
+from .overlay.verify.host import inspect_host, read_env
+
+
+class DockerReport(NamedTuple):
+    """systemd's state of dockerd, empty where it has no such unit, and why the bridge does not follow the subnet."""
+
+    state: str
+    restart_reasons: list[str]
+
+    @property
+    def restart_problems(self) -> list[str]:
+        """What only a restart of Docker ends."""
+        if not self.restart_reasons:
+            return []
+        return [
+            f"a restart of Docker is pending ({'; '.join(self.restart_reasons)}); run clusternet.overlay.site with "
+            f"-e docker_restart=needed when the containers of this host may restart"
+        ]
+
+
+def look(module: AnsibleModule) -> dict[str, Any]:
+    """Return what the module returns; a part that cannot be read is one of its problems."""
+    params = module.params
+    service, agent_problems = _agent(params["agent_unit"])
+    report = inspect_host(
+        lambda: open_store(module), params["subnet_file"], params["bridge"], params["renew_margin"] * 60.0
+    )
+    docker = _docker(module, report.bridge_address)
+    stopped = [f"{params['docker_unit']} is {docker.state}; systemctl start {params['docker_unit']}"]
+    problems = [
+        *agent_problems,
+        *(stopped if docker.state not in ("", "active", "reloading") else []),
+        *docker.restart_problems,
+        *report.problems,
+    ]
+    return {
+        **asdict(report),
+        "service": service._asdict() if service else {},
+        "docker_state": docker.state,
+        "restart_required": bool(docker.restart_reasons),
+        "restart_reasons": docker.restart_reasons,
+        "restart_problems": docker.restart_problems,
+        "problems": list(dict.fromkeys(problems)),
+    }
+
+
+def _agent(unit: str) -> tuple[Service | None, list[str]]:
+    """Return the agent's unit and what is wrong with it; no unit where none is judged or systemd cannot be queried."""
+    if unit == "none":
+        return None, []
+    try:
+        services = read_services(AGENT_UNITS if unit == "auto" else [unit])
+    except OverlayError as error:
+        return None, [f"the state of the overlay agent is unknown: {error}"]
+    chosen = choose_agent(services)
+    return chosen, service_problems(chosen, services)
+
+
+def _docker(module: AnsibleModule, bridge_address: str) -> DockerReport:
+    """Return how Docker follows the subnet file; no reasons where the file or the bridge is missing."""
+    params = module.params
+    try:
+        service = read_services([params["docker_unit"]])[0]
+        state = service.state if service.is_installed else ""
+    except OverlayError:
+        state = ""
+    try:
+        wanted = options_of(read_env(params["subnet_file"]), params["ip_masq"])
+    except OverlayError:
+        return DockerReport(state, [])
+    found = bridge_address.split(", ")
+    address = wanted["bip"] if wanted["bip"] in found else found[0] or None
+    mtu, ip_masq = Engine(module, params["docker_unit"]).bridge()[1:] if params["bridge"] == BRIDGE else (None, None)
+    reasons = bridge_differences(wanted, Bridge(address, mtu, ip_masq), params["bridge"])
+    return DockerReport(state, reasons)

@@ -1,0 +1,168 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""verify.yml and the end of site.yml on real hosts of a lab: dead agents, pending restarts, lost hosts, no registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / "lab" / "lab"
+BAD_FLAG = "/run/systemd/system/overlayd.service.d/bad.conf"
+WORKER = (
+    "apt-get update -qq && apt-get install -qq docker.io >/dev/null && head -c 10240 /dev/zero | docker import - empty"
+    " && docker run -d --init --name worker -v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro empty /usr/bin/sleep 1d"
+)
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
+
+
+class Fleet:
+    """Two hosts of a lab, etcd on the second, and the playbooks as a user runs them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.environment = {**os.environ, "LAB_NAME": "verify-test", "ANSIBLE_INJECT_FACT_VARS": "false"}
+        self.environment.pop("LAB_DIR", None)
+        self.inventory = folder / "lab.json"
+
+    def lab(self, *words: str) -> str:
+        done = subprocess.run(
+            [LAB, *words], env=self.environment, capture_output=True, text=True, timeout=180, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def sh(self, host: str, script: str) -> str:
+        return self.lab("exec", host, "sh", "-ec", script).strip()
+
+    def write_inventory(self) -> None:
+        """Write an inventory with h2 as the only member of etcd."""
+        h1, h2 = {"ansible_host": "192.168.100.11"}, {"ansible_host": "192.168.100.12"}
+        groups = {"etcd": {"hosts": {"h2": h2}}, "overlay": {"hosts": {"h1": h1, "h2": h2}}}
+        self.inventory.write_text(json.dumps({"all": {"children": groups}}))
+
+    def play(self, name: str, *options: str, **variables: object) -> tuple[int, str]:
+        """Return a playbook's exit status and what it printed, its white space normalised."""
+        program = Path(sys.executable).parent / "ansible-playbook"
+        lab = ROOT / "inventories/lab/group_vars/all"
+        words = [*(f"-e@{file}" for file in sorted(lab.iterdir())), "-e", json.dumps(variables)]
+        done = subprocess.run(
+            [program, "-i", self.inventory, *words, *options, f"clusternet.overlay.{name}"],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two hosts as they are after their installation, the first with Docker and a container that runs."""
+    fleet = Fleet(tmp_path_factory.mktemp("verify"))
+    try:
+        fleet.lab("up", "-n", "2")
+        fleet.lab("wait")
+        fleet.write_inventory()
+        fleet.sh("h1", WORKER)
+        yield fleet
+    finally:
+        fleet.lab("down")
+
+
+@pytest.fixture(scope="module")
+def first_run(hosts: Fleet) -> tuple[int, str]:
+    """Exit status and output of the first run of site.yml."""
+    return hosts.play("site")
+
+
+@pytest.fixture(scope="module")
+def pending(hosts: Fleet, first_run: tuple[int, str]) -> Fleet:
+    """The hosts after the first run: Docker's restart on h1 is pending, as a container runs there."""
+    assert first_run[0] == 0, first_run[1]
+    return hosts
+
+
+@pytest.fixture(scope="module")
+def fleet(pending: Fleet) -> Fleet:
+    """The hosts, all on the overlay, as verify.yml confirms."""
+    status, output = pending.play("site", docker_restart="needed")
+    assert status == 0, output
+    return pending
+
+
+def test_the_first_run_with_running_containers_ends_well_and_names_the_pending_restarts(
+    first_run: tuple[int, str], hosts: Fleet
+) -> None:
+    status, output = first_run
+    assert status == 0, output
+    assert "1 restart pending" in output or "restart pending - h2" in output, output
+    assert "converged, restart pending on: h1. Run clusternet.overlay.site with -e docker_restart=needed" in output
+    assert "does not answer" not in output
+    assert hosts.sh("h1", "docker inspect -f '{{.State.Running}}' worker") == "true"
+
+
+def test_a_pending_restart_fails_verify_unless_it_is_allowed(pending: Fleet) -> None:
+    status, output = pending.play("verify")
+    assert status != 0
+    assert "a restart of Docker is pending (docker0 has the address 172.17.0.1/16, not 10.50." in output
+    assert "docker_restart=needed" in output
+    status, output = pending.play("verify", verify_pending_fails=False)
+    assert status == 0, output
+    assert "restart pending on: h1" in output
+
+
+def test_containers_are_proven_without_a_registry_and_nothing_is_left(fleet: Fleet) -> None:
+    status, output = fleet.play("verify")
+    assert status == 0, output
+    assert output.count("1/1 1/1") == 0 and output.count(" 1/1 ok") == 2, output
+    for host in ("h1", "h2"):
+        assert "probe" not in fleet.sh(host, "docker ps --all; docker images")
+
+
+def test_dead_agents_fail_verify_and_each_line_names_cause_and_cure(fleet: Fleet) -> None:
+    fleet.sh("h1", "systemctl disable --now overlayd 2>/dev/null")
+    fleet.sh(
+        "h2",
+        f"mkdir -p {Path(BAD_FLAG).parent}; systemctl stop overlayd;"
+        f" printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/overlayd --no-such-flag\\n' > {BAD_FLAG};"
+        " systemctl daemon-reload; systemctl start --no-block overlayd; sleep 3",
+    )
+    try:
+        status, output = fleet.play("verify", verify_containers=False)
+    finally:
+        fleet.sh("h1", "systemctl enable --now overlayd 2>/dev/null")
+        fleet.sh("h2", f"rm -r {Path(BAD_FLAG).parent}; systemctl daemon-reload; systemctl restart overlayd")
+    assert status != 0
+    assert "h1: overlayd.service is stopped; systemctl start overlayd.service" in output
+    assert "h1: overlayd.service is disabled and will not start at boot; systemctl enable overlayd.service" in output
+    assert "h2: overlayd.service is crash-looping: " in output
+    assert "unrecognized arguments: --no-such-flag" in output
+    assert output.count("failed=1") == 2
+
+
+def test_a_limited_run_says_which_hosts_it_left_out(fleet: Fleet) -> None:
+    status, output = fleet.play("verify", "--limit=h2")
+    assert status == 0, output
+    assert "h1: not checked, and no packets sent to it: it is outside of this run (--limit)" in output
+
+
+def test_unreachable_hosts_are_lines_of_the_table_even_the_first_and_all(fleet: Fleet) -> None:
+    fleet.lab("stop", "h1")
+    status, output = fleet.play("verify")
+    assert status != 0
+    assert "h1: unreachable: " in output
+    assert "- h2 10.50." in output
+    fleet.lab("stop", "h2")
+    status, output = fleet.play("verify")
+    assert status != 0
+    assert "h1: unreachable: " in output and "h2: unreachable: " in output

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every host of the fleet is a line of verification's table, and every problem a sentence below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.clusternet.overlay.plugins.filter.overlay_table import FilterModule
+
+FILTERS = FilterModule().filters()
+overlay_table, overlay_host_problems = FILTERS["overlay_table"], FILTERS["overlay_host_problems"]
+FOUND = {
+    "subnet": "10.50.7.0/24",
+    "backend": "vxlan",
+    "mtu": 1450,
+    "peers_programmed": 2,
+    "peers_expected": 2,
+    "service": {"state": "active"},
+    "lease_ttl": 86340,
+    "reservation": False,
+    "problems": [],
+    "restart_problems": [],
+}
+REACHED = {"peers": {"10.50.8.2": {"problems": []}, "10.50.9.2": {"problems": []}}, "problems": []}
+RESTART = "a restart of Docker is pending (docker0 has the address 172.17.0.1/16, not 10.50.7.1/24)"
+SKIPPED = {"skipped": True, "msg": "Conditional result was False"}
+
+
+def host(found: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"inventory_hostname": "h1", "verify_host": FOUND if found is None else found, **more}
+
+
+def cells(host: dict[str, Any]) -> list[str]:
+    """The line of a host, cell by cell."""
+    return [cell.strip() for cell in overlay_table([host])[1].split("  ") if cell.strip()]
+
+
+def test_a_sound_host_is_ok() -> None:
+    table = overlay_table([host(verify_probe=REACHED)])
+    assert table[0].split() == ["host", "subnet", "backend", "mtu", "peers", "agent", "lease", "containers", "verdict"]
+    assert table[1].split() == ["h1", "10.50.7.0/24", "vxlan", "1450", "2/2", "active", "23h59", "2/2", "ok"]
+    assert len(table) == 2
+
+
+def test_a_reservation_has_no_end() -> None:
+    assert cells(host({**FOUND, "lease_ttl": None, "reservation": True}))[6] == "reserved"
+
+
+def test_each_problem_is_a_line_below_the_table() -> None:
+    probe = {"peers": {"10.50.8.2": {"problems": ["lost"]}, "10.50.9.2": {"problems": []}}, "problems": ["lost"]}
+    table = overlay_table([host({**FOUND, "problems": ["no agent"]}, verify_probe=probe)])
+    assert table[1].split()[-3:] == ["1/2", "2", "problems"]
+    assert table[2:] == ["h1: no agent", "h1: lost"]
+
+
+def test_a_pending_restart_is_a_verdict_of_its_own_and_a_problem_where_it_is_asked_for() -> None:
+    pending = host(
+        {**FOUND, "problems": [RESTART], "restart_problems": [RESTART]}, verify_container=SKIPPED, verify_probe=SKIPPED
+    )
+    assert cells(pending)[-1] == "restart pending"
+    assert overlay_host_problems(pending) == [RESTART]
+    assert overlay_host_problems(pending, False) == []
+    worse = host({**FOUND, "problems": ["no agent", RESTART], "restart_problems": [RESTART]})
+    assert cells(worse)[-1] == "2 problems"
+    assert overlay_host_problems(worse, False) == ["no agent"]
+
+
+@pytest.mark.parametrize(
+    "registered, verdict, problem",
+    [
+        (
+            {"verify_host": {"unreachable": True, "msg": "no route\nto host"}},
+            "unreachable",
+            "unreachable: no route to host; start the host, or correct how Ansible connects to it",
+        ),
+        ({"verify_host": {"msg": "no Python"}}, "not checked", "the check did not run: no Python"),
+        ({}, "not checked", "not checked"),
+        (
+            {"verify_host": FOUND, "verify_container": {"msg": "docker run failed"}},
+            "1 problem",
+            "no container to send packets from: docker run failed",
+        ),
+        (
+            {"verify_host": FOUND, "verify_container": {"process": 7}, "verify_probe": {"msg": "no such process"}},
+            "1 problem",
+            "no packets sent: no such process",
+        ),
+    ],
+)
+def test_a_host_that_could_not_be_checked_is_a_line_and_a_problem(
+    registered: dict[str, Any], verdict: str, problem: str
+) -> None:
+    variables = {"inventory_hostname": "h1", **registered}
+    assert cells(variables)[-1] == verdict
+    assert overlay_host_problems(variables) == [problem]
+
+
+def test_hosts_that_were_left_out_come_last_with_the_reason() -> None:
+    table = overlay_table([host()], {"h2": "not checked: it is outside of this run (--limit)"})
+    assert table[2].split() == ["h2", *"-------", "not", "checked"]
+    assert table[3] == "h2: not checked: it is outside of this run (--limit)"
