@@ -52,10 +52,15 @@ class Host:
 
     def play(self, *options: str, entry: str = "main", **variables: object) -> tuple[int, str]:
         """Return how many tasks changed something, -1 where the play failed, and all that was printed."""
+        output = self.run(self.playbook, {"entry": entry, "docker_subnet_timeout": 2, **variables}, *options)
+        recap = re.search(r"changed=(\d+) +unreachable=0 +failed=0", output)
+        return int(recap[1]) if recap else -1, output
+
+    def run(self, playbook: Path, variables: dict[str, object], *options: str) -> str:
+        """Return all that a playbook prints, its white space collapsed."""
         program = Path(sys.executable).parent / "ansible-playbook"
-        extra = json.dumps({"entry": entry, "docker_subnet_timeout": 2, **variables})
         done = subprocess.run(
-            [program, "-i", self.inventory, "-e", extra, *options, self.playbook],
+            [program, "-i", self.inventory, "-e", json.dumps(variables), *options, playbook],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -63,8 +68,7 @@ class Host:
             timeout=300,
             check=False,
         )
-        recap = re.search(r"changed=(\d+) +unreachable=0 +failed=0", done.stdout)
-        return int(recap[1]) if recap else -1, " ".join((done.stdout + done.stderr).split())
+        return " ".join((done.stdout + done.stderr).split())
 
     def lease(self, number: int) -> None:
         """Write the subnet file as an agent does whose host has the subnet of that number."""
@@ -99,6 +103,13 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield host
     finally:
         host.lab("down")
+
+
+def test_a_host_that_cannot_get_docker_is_refused_before_anything_is_changed(fresh: Host) -> None:
+    missing: dict[str, object] = {"docker_install": "present", "docker_unit": "absent.service"}
+    output = fresh.run(ROOT / "playbooks/site.yml", {"overlay_network": "10.50.0.0/16", **missing})
+    assert "h1 has no unit absent.service (docker_unit)" in output
+    assert "changed=0 unreachable=0 failed=1" in output
 
 
 @pytest.fixture
