@@ -86,6 +86,20 @@ def ping_each_millisecond(one: Container, other: Container) -> subprocess.Popen[
     return one.namespace.run(lambda: subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
 
 
+def leave_flannel_without_peers_routes(hosts: list[Host], network: Network) -> None:
+    """Make what flanneld up to 0.8 leaves: the device on the whole network, a neighbour for each container."""
+    leave_flannel(hosts, network, BACKENDS["vxlan"])
+    for number, host in enumerate(hosts, 1):
+        other = 3 - number
+        host.ip("address", "add", f"10.50.{number}.0/16", "dev", "flannel.1")
+        host.ip("address", "delete", f"10.50.{number}.0/32", "dev", "flannel.1")
+        host.ip("route", "delete", subnet_of(other))
+        host.ip("neighbour", "flush", "dev", "flannel.1", "nud", "permanent")
+        way = ["lladdr", mac_of(other), "dev", "flannel.1", "nud", "reachable"]
+        for last in (1, 2):
+            host.ip("neighbour", "replace", f"10.50.{other}.{last}", *way)
+
+
 def own_hooks(host: Host) -> list[str]:
     return [rule for rule in host.own_rules() if rule.startswith(("-A FORWARD", "-A POSTROUTING"))]
 
@@ -113,6 +127,23 @@ def test_a_take_over_adopts_what_flannel_left_and_loses_no_packet(
         if backend != BACKENDS["vxlan"]:
             assert "proto 158" in host.ip("route", "show", peer)
             host.wait_said(f"adopted 1 routes that flannel left: {peer}")
+    one.close()
+    other.close()
+
+
+def test_the_device_of_a_flannel_before_0_9_is_taken_over_without_a_lost_packet(fleet: Fleet, network: Network) -> None:
+    hosts = fleet(2)
+    leave_flannel_without_peers_routes(hosts, network)
+    one, other = (host.container() for host in hosts)
+    assert one.reaches(other)
+    stream = ping_each_millisecond(one, other)
+    for host in hosts:
+        host.join("--ip-masq")
+    sent, missing = lost(stream)
+    assert sent > 100 and missing == 0
+    for number, host in enumerate(hosts, 1):
+        assert f"inet 10.50.{number}.0/32" in host.ip("-4", "address", "show", "flannel.1")
+        assert "/16" not in host.ip("-4", "address", "show", "flannel.1")
     one.close()
     other.close()
 

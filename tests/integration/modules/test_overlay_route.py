@@ -191,6 +191,19 @@ def test_a_foreign_route_is_told_of_and_never_touched(host: Host, route: Module)
     assert list(host.routes()) == ["10.50.12.0/24"]
 
 
+def test_a_network_that_takes_the_hosts_own_destinations_is_refused(
+    host: Host, network: Network, route: Module
+) -> None:
+    host.ip("route", "add", "10.50.128.0/17", "via", "192.0.2.77", "proto", "static")
+    before = everything(host)
+    assert "overlaps the static route 10.50.128.0/17 via 192.0.2.77 dev eth0" in route(host)(fails=True)["msg"]
+    assert everything(host) == before
+    host.ip("route", "delete", "10.50.128.0/17")
+    assert route(host)()["changed"]
+    host.ip("route", "add", "10.50.128.0/17", "via", "192.0.2.77", "proto", "static")
+    assert not route(host)()["changed"]
+
+
 def test_what_flannel_left_is_adopted_and_goes_with_the_rest(
     host: Host, network: Network, route: Module, module_on: Callable[..., Run]
 ) -> None:

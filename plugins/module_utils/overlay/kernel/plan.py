@@ -140,6 +140,7 @@ def plan(desired: DesiredState, observed: ObservedState) -> Plan:
     The device comes first, then what is in the way, then new rows in the order neighbour, FDB, route, so that a route
     never leads where a packet cannot go on; then stale rows in the reverse order, and devices no longer wanted.
     """
+    surplus = _surplus_addresses(desired.device, observed.device)
     device_steps, observed = _plan_device(desired.device, observed)
     routes, stale_routes, conflicts = _plan_routes(desired.routes, observed)
     steps: list[Operation] = device_steps
@@ -152,6 +153,7 @@ def plan(desired: DesiredState, observed: ObservedState) -> Plan:
     if desired.fdb != observed.fdb:
         steps += [SetFdb(row) for key, row in desired.fdb.items() if observed.fdb.get(key) != row]
     steps += routes
+    steps += surplus
     steps += stale_routes
     steps += _unreachable_steps(desired, observed.unreachable)
     steps += [RemoveFdb(row) for key, row in observed.fdb.items() if key not in desired.fdb]
@@ -167,7 +169,7 @@ def _plan_device(wanted: VxlanDevice | None, observed: ObservedState) -> tuple[l
         return [], observed
     if found is None:
         return _creation(wanted), observed
-    if (found.device.vni, found.device.port, found.device.gbp) != (wanted.vni, wanted.port, wanted.gbp):
+    if _must_be_replaced(wanted, found):
         return [DeleteDevice(wanted.name), *_creation(wanted)], _without_device(observed, wanted.name)
     steps = _mending(wanted, found)
     if found.device.mac != wanted.mac:
@@ -195,11 +197,25 @@ def _mending(wanted: VxlanDevice, found: FoundDevice) -> list[Operation]:
     own = (wanted.address, HOST_LENGTH)
     if own not in found.addresses:
         steps.append(AddAddress(name, *own))
-    # Only now: with the last address of a device the kernel takes away all routes on it.
-    steps += [RemoveAddress(name, *other) for other in found.addresses if other != own]
     if not found.up:
         steps.append(SetUp(name))
     return steps
+
+
+def _surplus_addresses(wanted: VxlanDevice | None, found: FoundDevice | None) -> list[Operation]:
+    """Return the removal of addresses that the device should not have.
+
+    It follows the own address, as the kernel removes all routes of a device together with its last address; and the
+    peers' routes, as with flannel up to 0.8 the address brings the one route to all peers.
+    """
+    if wanted is None or found is None or _must_be_replaced(wanted, found):
+        return []
+    own = (wanted.address, HOST_LENGTH)
+    return [RemoveAddress(wanted.name, *other) for other in found.addresses if other != own]
+
+
+def _must_be_replaced(wanted: VxlanDevice, found: FoundDevice) -> bool:
+    return (found.device.vni, found.device.port, found.device.gbp) != (wanted.vni, wanted.port, wanted.gbp)
 
 
 def _without_device(observed: ObservedState, name: str) -> ObservedState:
