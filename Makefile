@@ -51,6 +51,10 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, shellcheck, the changelog's o
 test-unit: setup ## the rules, without a kernel or an etcd
 	@$(PYTHON) tools/test.py unit
 
+.PHONY: test-python39
+test-python39: setup ## the unit tests of the agent with Python 3.9, in a minimal Debian 11
+	@$(PYTHON) tools/test.py python39
+
 .PHONY: test-sanity
 test-sanity: setup ## all of ansible-test sanity
 	@$(PYTHON) tools/test.py sanity

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the suites that are named, or all, each to its end, and close with one line: how many tests passed and failed."""
+"""Run the named test suites, or all; end with a summary of what passed, failed and was skipped, and why."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -17,14 +18,15 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv/bin"
 REPORTS = ROOT / ".cache/reports"
+UNAVAILABLE = 77  # exit code of tools/python39.py
 
 
 class Tally(NamedTuple):
-    """What a suite came to, in tests."""
+    """The result of a suite: numbers of tests, and a line for each reason why tests were skipped."""
 
     passed: int
     failed: int
-    skipped: int = 0
+    skipped: tuple[str, ...] = ()
 
 
 def lint() -> Tally:
@@ -47,6 +49,17 @@ def unit() -> Tally:
     return pytest("unit")
 
 
+def python39() -> Tally:
+    """The unit tests of the agent's package with the oldest Python that hosts may have, in a minimal Debian 11."""
+    report, output = fresh_report("python39"), REPORTS / "python39.log"
+    command = [sys.executable, "tools/python39.py", f"--junit-xml={report.relative_to(ROOT)}"]
+    status = run(command, output, {"PYTHONPATH": str(ROOT / "lab")})
+    if status == UNAVAILABLE:
+        last = output.read_text(encoding="utf-8").splitlines()[-1]
+        return Tally(0, 0, (f"all tests with Python 3.9: {last}",))
+    return reported(report, status)
+
+
 def sanity() -> Tally:
     """Each test of `ansible-test sanity` is a test."""
     output = REPORTS / "sanity.log"
@@ -55,7 +68,7 @@ def sanity() -> Tally:
     count = len(re.findall(r"^Running sanity test ", text, re.MULTILINE))
     report = re.search(r"^FATAL: The (\d+) sanity test", text, re.MULTILINE)
     failed = int(report[1]) if report else int(status != 0)
-    return Tally(max(count - failed, 0), failed)
+    return Tally(max(count - failed, 0), failed, skipped_by_sanity(text))
 
 
 def integration() -> Tally:
@@ -79,22 +92,51 @@ def scenario(name: str) -> dict[str, str]:
 
 
 SUITES: dict[str, Callable[[], Tally]] = {
-    suite.__name__: suite for suite in (lint, unit, sanity, integration, molecule)
+    suite.__name__: suite for suite in (lint, unit, python39, sanity, integration, molecule)
 }
 
 
 def pytest(suite: str) -> Tally:
-    """The tests below tests/SUITE; a run that ends without a report has failed."""
+    """The tests below tests/SUITE."""
+    report = fresh_report(suite)
+    return reported(report, run(["pytest", f"tests/{suite}", f"--junit-xml={report}"]))
+
+
+def fresh_report(suite: str) -> Path:
+    """The path of a suite's report, of which no earlier run left one."""
     report = REPORTS / f"{suite}.xml"
     report.unlink(missing_ok=True)
-    status = run(["pytest", f"tests/{suite}", f"--junit-xml={report}"])
+    return report
+
+
+def reported(report: Path, status: int) -> Tally:
+    """The result in pytest's report; a run that ended without one has failed."""
     if not report.exists():
         return Tally(0, 1)
     counts = ET.parse(report).getroot().find("testsuite")
     assert counts is not None
     total, failures, errors, skipped = (int(counts.get(key, "0")) for key in ("tests", "failures", "errors", "skipped"))
     failed = failures + errors or int(status != 0)
-    return Tally(total - failures - errors - skipped, failed, skipped)
+    return Tally(total - failures - errors - skipped, failed, skipped_by_pytest(counts))
+
+
+def skipped_by_pytest(suite: ET.Element) -> tuple[str, ...]:
+    """A line for each reason in a report: how many tests were skipped for it."""
+    reasons = Counter(skipped.get("message", "") for skipped in suite.iter("skipped"))
+    return tuple(f"{count} {'test' if count == 1 else 'tests'}: {reason}" for reason, count in reasons.items())
+
+
+def skipped_by_sanity(text: str) -> tuple[str, ...]:
+    """A line for each reason in ansible-test's output; interpreters that are missing are listed by test."""
+    missing: dict[str, list[str]] = {}
+    others: list[str] = []
+    for line in dict.fromkeys(re.findall(r"^WARNING: (Skipping .*)$", text, re.MULTILINE)):  # each is printed twice
+        version = re.fullmatch(r'Skipping sanity test "(.*)" on Python (\S+) because it could not be found\.', line)
+        if version:
+            missing.setdefault(version[1], []).append(version[2])
+        else:
+            others.append(line)
+    return (*(f"{test} on Python {', '.join(found)}: no such interpreter" for test, found in missing.items()), *others)
 
 
 def run(command: list[str], output: Path | None = None, environment: dict[str, str] | None = None) -> int:
@@ -136,6 +178,18 @@ def tally(codes: list[int]) -> Tally:
     return Tally(len(codes) - failed, failed)
 
 
+def summary(results: dict[str, tuple[Tally, float]]) -> list[str]:
+    """The lines that end a run."""
+    lines = []
+    for name, (result, seconds) in results.items():
+        lines.append(f"{name:12} {result.passed:5} passed, {result.failed} failed in {seconds:.0f} s")
+        lines += [f"{'':12} skipped {reason}" for reason in result.skipped]
+    tallies = [result for result, _seconds in results.values()]
+    skipped = ", some skipped as listed above" if any(result.skipped for result in tallies) else ""
+    passed, failed = sum(result.passed for result in tallies), sum(result.failed for result in tallies)
+    return [*lines, f"{passed} passed, {failed} failed{skipped}"]
+
+
 def main(names: list[str]) -> int:
     """Run the suites of these names; 1 when a test failed, 2 for an unknown name."""
     unknown = [name for name in names if name not in SUITES]
@@ -149,12 +203,8 @@ def main(names: list[str]) -> int:
         start = time.monotonic()
         results[name] = SUITES[name](), time.monotonic() - start
     print("\n=== summary")
-    for name, (result, seconds) in results.items():
-        skipped = f", {result.skipped} skipped" if result.skipped else ""
-        print(f"{name:12} {result.passed:5} passed, {result.failed} failed{skipped} in {seconds:.0f} s")
-    total = Tally(*map(sum, zip(*(result for result, _seconds in results.values()))))
-    print(f"{total.passed} passed, {total.failed} failed")
-    return int(total.failed > 0)
+    print("\n".join(summary(results)))
+    return int(any(result.failed for result, _seconds in results.values()))
 
 
 if __name__ == "__main__":
