@@ -1,0 +1,143 @@
+#!/usr/bin/python
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Compare the range of an overlay network with the host's own networks."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network_overlap_info
+short_description: Compare the range of an overlay network with the host's own networks
+version_added: 1.1.0
+author: clusternet.overlay contributors (@clusternet)
+description:
+  - Reads the addresses and routes of the host from its kernel, and returns where an overlay network of this range would
+    take over traffic that has another destination today.
+  - The agent C(overlayd) has the same rule and refuses to join such a network. This module tells before anything is
+    installed.
+  - A less specific route, such as V(10.0.0.0/8) through a VPN, is no problem. The overlay's own devices and routes and
+    those of C(flanneld) are none either.
+options:
+  network:
+    description:
+      - The range of addresses of the overlay network, such as V(10.5.0.0/16).
+    type: str
+    required: true
+  subnet_len:
+    description:
+      - The prefix length of the subnet that each host leases.
+    type: int
+  subnet_min:
+    description:
+      - The first subnet that may be leased, by its first address.
+    type: str
+  subnet_max:
+    description:
+      - The last subnet that may be leased, by its first address.
+    type: str
+  iface:
+    description:
+      - Names or addresses of the interface below the overlay. The default is that of the default route.
+    type: list
+    elements: str
+    default: []
+  iface_regex:
+    description:
+      - Regular expressions for it, tried on addresses first, then on names.
+    type: list
+    elements: str
+    default: []
+  iface_can_reach:
+    description:
+      - An address that is reached by it.
+    type: str
+    default: ""
+  etcd_addresses:
+    description:
+      - The addresses of etcd, which the host must reach beside the overlay. Host names are ignored.
+    type: list
+    elements: str
+    default: []
+  prefix:
+    description:
+      - The etcd prefix of the overlay, by which the agent's memory of a former network is found.
+    type: str
+    default: /coreos.com/network
+  subnet_file:
+    description:
+      - The file in which C(overlayd) or C(flanneld) leaves the subnet of this host.
+    type: path
+    default: /run/flannel/subnet.env
+  state_dir:
+    description:
+      - Where the agent keeps its memory.
+    type: path
+    default: /var/lib/overlayd
+extends_documentation_fragment:
+  - clusternet.overlay.attributes
+  - clusternet.overlay.attributes.info
+seealso:
+  - module: clusternet.overlay.network_config
+"""
+
+EXAMPLES = r"""
+- name: Compare the overlay network with the networks of the host
+  clusternet.overlay.network_overlap_info:
+    network: 10.5.0.0/16
+  register: overlap
+
+- name: Refuse a network that would cut the host off
+  ansible.builtin.assert:
+    that: overlap.problems == [] or overlap.member
+    fail_msg: "{{ overlap.problems | join('; ') }}"
+"""
+
+RETURN = r"""
+problems:
+  description: A sentence for each overlap that does harm.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - >-
+      Network 192.168.100.128/25, subnets from 192.168.100.160 to 192.168.100.224: overlaps the connected network
+      192.168.100.0/24 dev eth0, which the overlay would take over on this host; choose another Network, or SubnetMin
+      and SubnetMax that leave it out
+member:
+  description: Whether the host takes part in this network already. The agent then reports an overlap and goes on.
+  returned: success
+  type: bool
+  sample: false
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.network_overlap_info import show
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "network": {"type": "str", "required": True},
+            "subnet_len": {"type": "int"},
+            "subnet_min": {"type": "str"},
+            "subnet_max": {"type": "str"},
+            "iface": {"type": "list", "elements": "str", "default": []},
+            "iface_regex": {"type": "list", "elements": "str", "default": []},
+            "iface_can_reach": {"type": "str", "default": ""},
+            "etcd_addresses": {"type": "list", "elements": "str", "default": []},
+            "prefix": {"type": "str", "default": "/coreos.com/network"},
+            "subnet_file": {"type": "path", "default": "/run/flannel/subnet.env"},
+            "state_dir": {"type": "path", "default": "/var/lib/overlayd"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**show(module.params))
+    except OverlayError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An overlay network that takes destinations from a host is found before anything is installed there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from module_runner import Runner
+from netns import Lan, Namespace, can_make_namespaces
+
+pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="makes network namespaces: it needs root")
+
+
+class Question:
+    """The module inside a host's network namespace."""
+
+    def __init__(self, host: Namespace, folder: Path) -> None:
+        self._subnet_file = folder / "subnet.env"
+        state = {"subnet_file": str(self._subnet_file), "state_dir": str(folder)}
+        self._run = Runner("network_overlap_info", state, host)
+
+    def member_of(self, network: str, subnet: str) -> None:
+        """Leave the subnet file of an agent."""
+        self._subnet_file.write_text(
+            f"FLANNEL_NETWORK={network}\nFLANNEL_SUBNET={subnet}\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
+        )
+
+    def __call__(self, network: str, **options: Any) -> dict[str, Any]:
+        return self._run(network=network, **options)
+
+
+@pytest.fixture
+def host() -> Iterator[Namespace]:
+    """A host with the address 192.0.2.11/24 on eth0, and a default route."""
+    lan = Lan(1)
+    lan.hosts[0].command("ip", "route", "add", "default", "via", "192.0.2.1")
+    yield lan.hosts[0]
+    lan.close()
+
+
+@pytest.fixture
+def ask(host: Namespace, tmp_path: Path) -> Question:
+    """The module on a fresh host."""
+    return Question(host, tmp_path)
+
+
+def test_a_network_apart_from_all_others_has_no_problem(ask: Question) -> None:
+    found = ask("10.50.0.0/16")
+    assert (found["problems"], found["member"], found["changed"]) == ([], False, False)
+
+
+@pytest.mark.parametrize("network", ["192.0.2.128/25", "192.0.2.0/24", "192.0.0.0/16"])
+def test_a_network_that_overlaps_the_lan_is_a_problem(ask: Question, network: str) -> None:
+    assert any("overlaps the connected network 192.0.2.0/24 dev eth0" in text for text in ask(network)["problems"])
+
+
+def test_only_routes_as_specific_as_the_network_are_a_problem(host: Namespace, ask: Question) -> None:
+    host.command("ip", "route", "add", "10.0.0.0/8", "via", "192.0.2.77", "proto", "static")
+    assert ask("10.50.0.0/16")["problems"] == []
+    host.command("ip", "route", "add", "10.50.64.0/18", "via", "192.0.2.77", "proto", "static")
+    (problem,) = ask("10.50.0.0/16")["problems"]
+    assert "overlaps the static route 10.50.64.0/18 via 192.0.2.77 dev eth0" in problem
+    assert ask("10.50.0.0/16", subnet_min="10.50.128.0")["problems"] == []
+
+
+def test_an_etcd_inside_the_network_is_a_problem(ask: Question) -> None:
+    (problem,) = ask("10.50.0.0/16", etcd_addresses=["10.50.9.9", "etcd.example.net"])["problems"]
+    assert "overlaps the etcd endpoint 10.50.9.9" in problem
+
+
+def test_what_the_overlay_and_flannel_left_is_no_problem(host: Namespace, ask: Question) -> None:
+    host.command("ip", "link", "add", "flannel.1", "type", "vxlan", "id", "1", "dstport", "8472", "dev", "eth0")
+    host.command("ip", "address", "add", "10.50.7.0/32", "dev", "flannel.1")
+    host.command("ip", "link", "set", "flannel.1", "up")
+    host.command("ip", "route", "add", "10.50.8.0/24", "via", "10.50.8.0", "dev", "flannel.1", "onlink")
+    host.command("ip", "route", "add", "10.50.9.0/24", "via", "192.0.2.78")
+    host.command("ip", "link", "add", "docker0", "up", "type", "bridge")
+    host.command("ip", "address", "add", "10.50.7.1/24", "dev", "docker0")
+    ask.member_of("10.50.0.0/16", "10.50.7.1/24")
+    found = ask("10.50.0.0/16")
+    assert (found["problems"], found["member"]) == ([], True)
+
+
+def test_a_member_of_an_overlapping_network_is_told_apart(ask: Question) -> None:
+    ask.member_of("192.0.0.0/16", "192.0.7.1/24")
+    found = ask("192.0.0.0/16")
+    assert found["member"] is True
+    assert found["problems"] != []
+
+
+def test_a_network_that_is_none_is_an_error(host: Namespace) -> None:
+    run = Runner("network_overlap_info", {}, host)
+    assert "10.50.0.0/33" in run(fails=True, network="10.50.0.0/33")["msg"]
