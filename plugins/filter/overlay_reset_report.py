@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
+
 LEASE_HOURS = 24  # flannel's lifetime of a lease that nobody renews
 
 
@@ -60,7 +62,8 @@ def _etcd_lines(plan: Mapping[str, Any], finished: list[Mapping[str, Any]], unfi
         if _failed(host["release"]) and _had_client(host, plan):
             error = agent.get("lease_error") or str(host["release"]["msg"])
         if error:
-            lease = f"the lease {agent['subnet']}" if agent.get("subnet") else "its lease, if it has one,"
+            subnet = agent.get("subnet")
+            lease = f"the lease {Subnet.parse_interface(subnet)[0]}" if subnet else "its lease, if it has one,"
             yield (
                 f"not removed: {lease} of {host['name']} in etcd: {error}; run the reset again when etcd answers, "
                 f"or wait: a lease expires {LEASE_HOURS} hours after its last renewal (a reservation does not)"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,17 @@ def test_a_release_that_etcd_does_not_hear_of_removes_nothing(fleet: Fleet, netw
     assert done.returncode == 1
     assert "no etcd endpoint can be used: http://192.0.2.1:9: connection refused" in done.stderr
     assert host.dataplane() == before
+
+
+def test_a_release_takes_one_timeout_however_many_endpoints_are_silent(fleet: Fleet, network: Network) -> None:
+    network.configure()
+    (host,) = fleet.joined(1)
+    host.stop()
+    host.ip("link", "add", "silent", "up", "arp", "off", "type", "veth", "peer", "name", "nobody")
+    host.ip("link", "set", "nobody", "up")
+    host.ip("address", "add", "198.51.100.1/24", "dev", "silent")
+    begin = time.monotonic()
+    done = host.run("--remove", "--release", "--etcd-endpoints=" + ",".join(f"http://198.51.100.{n}:9" for n in "234"))
+    assert done.returncode == 1
+    assert "http://198.51.100.4:9: no answer within" in done.stderr
+    assert time.monotonic() - begin < 10  # one endpoint after the other took 31 s

@@ -17,6 +17,7 @@ from ..model.network import NetworkConfig
 from ..model.state import VxlanDevice
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
+from ..store.reachable import reachable_first
 from ..store.schema import Keys, read_network
 from .identity import Identity
 from .keeper import Claim, LeaseKeeper, own_leases
@@ -75,7 +76,7 @@ def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | Non
 
 
 def _release(options: Options, connection: EtcdConnection, public_ip: int) -> None:
-    store = connect(connection, options.etcd_prefix)
+    store = connect(reachable_first(connection), options.etcd_prefix)
     keys = Keys(store.root(options.etcd_prefix))
     keeper = LeaseKeeper(store, keys, 0.0)
     own = own_leases(Claim(public_ip, "", None), read_network(store, keys).leases)

@@ -41,7 +41,7 @@ def test_a_complete_reset_names_what_it_kept_and_nothing_else() -> None:
 def test_a_lease_that_etcd_did_not_delete_is_named_with_cause_and_remedy() -> None:
     agent = {"lease_error": f"ERROR {ERROR}", "subnet": "10.50.7.1/24"}
     text = report(plan(), result(release=REFUSED, agent=agent))
-    assert f"not removed: the lease 10.50.7.1/24 of h1 in etcd: ERROR {ERROR}; run the reset again when etcd" in text
+    assert f"not removed: the lease 10.50.7.0/24 of h1 in etcd: ERROR {ERROR}; run the reset again when etcd" in text
     assert "expires 24 hours after its last renewal" in text
 
 
