@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
@@ -239,7 +238,7 @@ def _config_facts(config: NetworkConfig) -> dict[str, Any]:
         "subnet_min": format_ipv4(config.subnet_min.first),
         "subnet_max": format_ipv4(config.subnet_max.first),
         "capacity": config.capacity,
-        "backend": {"type": config.backend.type, **asdict(config.backend)},
+        "backend": {"type": config.backend.type, **config.backend._asdict()},
     }
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from typing import Union
 
 from ._lease_table import Row
@@ -37,7 +36,7 @@ def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: Subne
     nothing = DesiredState()
     old = plan(nothing, dataplane.observe(nothing, former.network))
     stale = [step for step in old.operations if _is_of_former(step, network, own | leftovers)]
-    return replace(steps, operations=tuple(dict.fromkeys([*stale, *steps.operations])))
+    return steps._replace(operations=tuple(dict.fromkeys([*stale, *steps.operations])))
 
 
 def _is_of_former(step: Operation, network: Subnet, devices: Collection[str]) -> bool:
@@ -70,8 +69,7 @@ def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[by
     others = {row.mac for address, row in observed.neighbours.items() if address not in firsts}
     concerned = ({row.mac for row in neighbours.values()} - others) | set(macs)
     hops = {hop_identifier(subnet) for subnet in peers}
-    return replace(
-        observed,
+    return observed._replace(
         routes={subnet: route for subnet, route in observed.routes.items() if subnet in peers},
         neighbours=neighbours,
         fdb={mac: row for mac, row in observed.fdb.items() if mac in concerned},

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from .._etcd_admin import auth_v2, auth_v3
@@ -44,7 +43,7 @@ def _account(connection: EtcdConnection, prefix: str, params: Mapping[str, Any])
 
 def _set_up_v3(connection: EtcdConnection, account: Account, check_mode: bool) -> list[Step]:
     as_root = Gateway(connection)
-    anonymous = Gateway(replace(connection, username="", password=""))
+    anonymous = Gateway(connection.without_user())
     try:
         todo = auth_v3.steps(auth_v3.read(as_root.call, anonymous.call, account), account, connection.password)
         for step in todo if not check_mode else ():

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
-from dataclasses import replace
 from queue import SimpleQueue
 
 from ..model.addresses import format_ipv4
@@ -23,6 +21,7 @@ from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
 from ..store.schema import Keys, NestedKeys, key_of, lease_events, read_network
 from .identity import Identity
 from .keeper import HeldLease, LeaseKeeper
+from .log import log
 from .messages import Joined, KeysIgnored, LeaseRenewed, LeasesChanged, Message, StoreTrouble
 from .outage import Outage
 
@@ -31,7 +30,6 @@ FULL_COMPARISON = 600.0  # seconds between two whole comparisons, should a watch
 RETRY = 1.0  # seconds between attempts while the config is missing or wrong, as in flannel
 LONGEST_RETRY = 10.0  # seconds between attempts to join while etcd accepts connections but refuses or does not answer
 PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an outage
-log = logging.getLogger("overlayd")
 
 
 class EtcdSide(threading.Thread):
@@ -98,7 +96,7 @@ class EtcdSide(threading.Thread):
         self._hosts = len(network.leases)
         self._nested = NestedKeys(self._keys, network.nested)
         self._identity.known_as(held.lease)
-        self._connection = replace(self._connection, api=store.api)  # an emptied etcd must not send us to the other
+        self._connection = self._connection.with_api(store.api)  # an emptied etcd must not send us to the other
         self._out.put(Joined(config, text, held, network.leases, trouble, self._nested.sentences()))
         watch = store.watch(self._keys.folder or "/", network.revision, WATCH_TICK)
         try:

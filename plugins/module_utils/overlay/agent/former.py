@@ -10,7 +10,6 @@ memory is what counts.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +18,8 @@ from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv, parse_subnet_env
 from .files import read_text
+from .log import log
 from .memory import Memory
-
-log = logging.getLogger("overlayd")
 
 
 class Held(NamedTuple):

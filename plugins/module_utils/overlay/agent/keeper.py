@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.addresses import Subnet, format_ipv4
 from ..model.allocation import choose_subnet, taken_subnets
@@ -18,13 +16,12 @@ from ..model.network import NetworkConfig
 from ..store.errors import ChangedError, GoneError, KeyExistsError
 from ..store.protocol import Item, Store
 from ..store.schema import Keys, StoredNetwork, read_network
+from .log import log
 
 ATTEMPTS = 200  # lost races before giving up; a fleet of fifty starting at once needs a handful
-log = logging.getLogger("overlayd")
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """What this host says of itself in its lease, and what it was known by before."""
 
     public_ip: int
@@ -38,8 +35,7 @@ class Claim:
         return SubnetLease(subnet, self.public_ip, self.backend_type, self.backend_data)
 
 
-@dataclass(frozen=True)
-class HeldLease:
+class HeldLease(NamedTuple):
     """The lease as it stands in etcd; ``renew_at`` on the monotonic clock in seconds, None for a reservation."""
 
     lease: SubnetLease

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Event, Item
 from .files import write_atomically
 from .identity import Identity
+from .log import log
 from .memory import Memory, machine_id, remember
 from .messages import Joined, KernelChanged, KeysIgnored, LeaseRenewed, LeasesChanged, Message, Stop, StoreTrouble
 from .notify import notify, watchdog_pause
@@ -36,7 +36,6 @@ FIRST_RETRY, LAST_RETRY = 0.5, 30.0  # seconds before a failed plan is tried aga
 MEMORY_PATIENCE = 3.0  # seconds to wait for etcd at start before going on with what is remembered
 MEMORY_PAUSE = 30.0  # seconds between two writings of the memory
 OVERLAP_CHECK = 30.0  # seconds between two looks at the host's own networks
-log = logging.getLogger("overlayd")
 
 
 class StartAgainError(Exception):

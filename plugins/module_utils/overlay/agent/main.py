@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import signal
@@ -20,6 +19,7 @@ from ..store.connection import EtcdConnection
 from .etcd_side import EtcdSide
 from .identity import Identity
 from .lock import hold_lock
+from .log import DEBUG, INFO, log
 from .loop import Loop, StartAgainError
 from .memory import memory_file, recall
 from .messages import KernelChanged, Message, Stop
@@ -27,17 +27,13 @@ from .notify import notify
 from .options import VERSION, Options, parse_options
 from .status import Status
 
-log = logging.getLogger("overlayd")
-
 
 def main() -> int:
     """Run overlayd with this process's arguments and environment; return the exit status."""
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)  # flanneld survives these, too
     options = parse_options(sys.argv[1:], os.environ)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.DEBUG if options.v > 0 else logging.INFO, format="%(levelname)s %(message)s"
-    )
+    log.level = DEBUG if options.v > 0 else INFO
     if options.ignored:
         log.info("ignored flags of flanneld, as overlayd does not need them: %s", ", ".join(options.ignored))
     try:

@@ -5,22 +5,20 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..model.addresses import Subnet, parse_ipv4, parse_mac
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from .files import read_text, write_atomically
+from .log import log
 
 MACHINE_ID = Path("/etc/machine-id")
-log = logging.getLogger("overlayd")
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(NamedTuple):
     """The last known state, all as text: config as in etcd, leases as lease key to value as in etcd."""
 
     machine_id: str
@@ -29,11 +27,11 @@ class Memory:
     mac: str
     device: str
     config: str
-    leases: Mapping[str, str] = field(default_factory=dict)
+    leases: Mapping[str, str] = {}
 
     def check(self) -> None:
         """Raise ConfigError, TypeError or ValueError where something in it cannot be used."""
-        texts = [value for name, value in vars(self).items() if name != "leases"]
+        texts = [value for name, value in self._asdict().items() if name != "leases"]
         if not all(isinstance(text, str) for text in (*texts, *self.leases, *dict(self.leases).values())):
             raise TypeError("something in it is not text")
         NetworkConfig.parse(self.config)
@@ -88,4 +86,4 @@ def recall(path: Path) -> Memory | None:
 
 def remember(path: Path, memory: Memory) -> None:
     """Keep the state for the next start."""
-    write_atomically(path, json.dumps(asdict(memory)), mode=0o600)
+    write_atomically(path, json.dumps(memory._asdict()), mode=0o600)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from pathlib import Path
 
@@ -22,10 +21,9 @@ from ..store.schema import Keys, read_network
 from .identity import Identity
 from .keeper import Claim, LeaseKeeper, own_leases
 from .lock import hold_lock, lock_file
+from .log import log
 from .memory import Memory, memory_file, recall
 from .options import Options
-
-log = logging.getLogger("overlayd")
 
 
 def remove(options: Options, connection: EtcdConnection) -> int:

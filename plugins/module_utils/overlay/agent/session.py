@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from ..backends import Backend
 from ..backends.guarded import Guarded
@@ -20,12 +18,12 @@ from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved
 from ..store.protocol import Event
+from .log import DEBUG, log
 from .options import Options
 from .peers import Change, PeerTable
 from .status import Status
 
 SHOWN = 20  # subnets named in a log line about many
-log = logging.getLogger("overlayd")
 
 
 def firewall_for(options: Options, config: NetworkConfig, own: Subnet) -> Firewall:
@@ -129,7 +127,7 @@ class Session:
 
     def _whole_plan(self) -> Plan:
         wanted = DesiredState.of(self.backend.device, self.table.rows.values())
-        wanted = replace(wanted, unreachable=self._unreachable, leave_unreachable=False)
+        wanted = wanted._replace(unreachable=self._unreachable, leave_unreachable=False)
         return plan(wanted, self._dataplane.observe(wanted, self.config.network, self._leftovers))
 
     def _plan_of(self, changes: list[Change]) -> Plan:
@@ -141,7 +139,7 @@ class Session:
 
     def _apply(self, steps: Plan) -> list[str]:
         """Carry the steps out; return a sentence for each that the kernel refused."""
-        if log.isEnabledFor(logging.DEBUG):
+        if log.level <= DEBUG:
             for operation in steps.operations:
                 log.debug("kernel: %s", operation)
         failures = self._dataplane.apply(steps)

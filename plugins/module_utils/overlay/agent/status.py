@@ -4,28 +4,26 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from dataclasses import dataclass, field
 
+from .log import log
 from .notify import notify
 
 SILENCE = 30.0  # seconds without a turn of the main loop after which the process counts as stuck
 _TROUBLE = " wrong, first: "  # in the status line, between how many problems there are and the first of them
-log = logging.getLogger("overlayd")
 
 
-@dataclass
 class Status:
     """Written by the main loop, read by the HTTP thread; every field is replaced as a whole."""
 
-    subnet: str = ""
-    ready: bool = False
-    peers: int = 0
-    troubles: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    counters: dict[str, float] = field(default_factory=dict)
-    lease_renew_at: float | None = None
-    last_turn: float = field(default_factory=time.monotonic)
+    def __init__(self) -> None:
+        self.subnet = ""
+        self.ready = False
+        self.peers = 0
+        self.troubles: dict[str, tuple[str, ...]] = {}
+        self.counters: dict[str, float] = {}
+        self.lease_renew_at: float | None = None
+        self.last_turn = time.monotonic()
 
     def trouble(self, part: str, *sentences: str) -> None:
         """Set what is wrong with a part (nothing, where there is no sentence), logging what is new."""

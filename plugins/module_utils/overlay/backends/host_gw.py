@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..model.addresses import format_ipv4
-from ..model.backend import HostGwOptions
+from ..model.backend import HOST_GW, HostGwOptions
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease
 from ..model.state import PeerRows, Route, Underlay
@@ -14,7 +14,7 @@ from ..model.state import PeerRows, Route, Underlay
 class HostGw:
     """Packets travel as they are, so containers have the whole MTU."""
 
-    type = HostGwOptions.type
+    type = HOST_GW
     device = None
 
     def __init__(self, options: HostGwOptions, underlay: Underlay) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.addresses import Subnet, format_ipv4, format_mac, parse_mac
-from ..model.backend import VxlanOptions
+from ..model.backend import VXLAN, VxlanOptions
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease
 from ..model.state import FdbEntry, Neighbour, PeerRows, Route, Underlay, VxlanDevice
@@ -18,7 +18,7 @@ _GROUP_BIT = 1  # of a MAC's first byte: set in multicast and broadcast addresse
 class Vxlan:
     """Nothing is flooded or learned: each peer's lease says which MAC is behind which host."""
 
-    type = VxlanOptions.type
+    type = VXLAN
 
     def __init__(self, options: VxlanOptions, underlay: Underlay, own: Subnet | None, mac: bytes | None) -> None:
         """Tunnel over this interface; without own subnet or MAC there is no device yet, and no lease data."""

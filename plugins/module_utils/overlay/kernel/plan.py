@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..model.addresses import Subnet, format_ipv4
@@ -38,8 +37,7 @@ from .operations import (
 HOST_LENGTH = 32  # the tunnel device's address stands alone, so that it brings no route for the whole overlay along
 
 
-@dataclass(frozen=True)
-class DesiredState:
+class DesiredState(NamedTuple):
     """The device (None where the backend needs none) and the rows of all peers, or of those that changed.
 
     ``unreachable`` is the network whose unleased part is to be unreachable, None for none. ``leave_unreachable`` says
@@ -47,9 +45,9 @@ class DesiredState:
     """
 
     device: VxlanDevice | None = None
-    routes: Mapping[Subnet, Route] = field(default_factory=dict)
-    neighbours: Mapping[int, Neighbour] = field(default_factory=dict)
-    fdb: Mapping[bytes, FdbEntry] = field(default_factory=dict)
+    routes: Mapping[Subnet, Route] = {}
+    neighbours: Mapping[int, Neighbour] = {}
+    fdb: Mapping[bytes, FdbEntry] = {}
     unreachable: Subnet | None = None
     leave_unreachable: bool = False
 
@@ -100,20 +98,19 @@ class ForeignRoute(NamedTuple):
         return f"{subnet}{via} dev {device}" if device else f"{subnet}{via}"
 
 
-@dataclass(frozen=True)
-class ObservedState:
+class ObservedState(NamedTuple):
     """What of ours the kernel holds, strays included, and what of others stands in the way of a wanted route."""
 
     device: FoundDevice | None = None
-    routes: Mapping[Subnet, Route] = field(default_factory=dict)
-    neighbours: Mapping[int, Neighbour] = field(default_factory=dict)
-    fdb: Mapping[bytes, FdbEntry] = field(default_factory=dict)
+    routes: Mapping[Subnet, Route] = {}
+    neighbours: Mapping[int, Neighbour] = {}
+    fdb: Mapping[bytes, FdbEntry] = {}
     leftovers: tuple[str, ...] = ()
     stray_routes: tuple[StrayRoute, ...] = ()
     stray_fdb: tuple[FdbEntry, ...] = ()
     stray_next_hops: tuple[int, ...] = ()
     unreachable: StrayRoute | None = None
-    foreign_routes: Mapping[Subnet, ForeignRoute] = field(default_factory=dict)
+    foreign_routes: Mapping[Subnet, ForeignRoute] = {}
 
     @classmethod
     def of(cls, state: DesiredState) -> ObservedState:
@@ -122,8 +119,7 @@ class ObservedState:
         return cls(device, state.routes, state.neighbours, state.fdb)
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """The steps in order, and a sentence for each wanted route that somebody else's route keeps from being made."""
 
     operations: tuple[Operation, ...] = ()
@@ -173,7 +169,7 @@ def _plan_device(wanted: VxlanDevice | None, observed: ObservedState) -> tuple[l
         return [DeleteDevice(wanted.name), *_creation(wanted)], _without_device(observed, wanted.name)
     steps = _mending(wanted, found)
     if found.device.mac != wanted.mac:
-        observed = ObservedState(**{**vars(observed), "neighbours": {}})
+        observed = observed._replace(neighbours={})
     return steps, observed
 
 

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from .errors import ConfigError
 from .setting_names import JSON_KEYS, SettingNames
 
+VXLAN, HOST_GW = "vxlan", "host-gw"  # types, as config and leases name them
 VXLAN_OVERHEAD = 50  # bytes: outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8 (RFC 7348, section 5)
 KERNEL_VXLAN_PORT = 8472  # the Linux default that flannel keeps, not IANA's 4789
 MINIMUM_MTU = 576  # bytes every IPv4 host must take in (RFC 791, section 3.1)
@@ -19,8 +19,7 @@ MAXIMUM_VNI = (1 << 24) - 1  # 24 bits (RFC 7348, section 5)
 FLANNEL_ONLY = ("alloc", "ali-vpc", "aws-vpc", "extension", "gce", "ipip", "ipsec", "tencent-vpc", "udp", "wireguard")
 
 
-@dataclass(frozen=True)
-class VxlanOptions:
+class VxlanOptions(NamedTuple):
     """What the vxlan backend is told; ``mtu`` is that of the path below the tunnel, None for the interface's own."""
 
     vni: int = 1
@@ -30,7 +29,10 @@ class VxlanOptions:
     learning: bool = False
     direct_routing: bool = False
 
-    type = "vxlan"
+    @property
+    def type(self) -> str:
+        """The name of the backend."""
+        return VXLAN
 
     @property
     def device_name(self) -> str:
@@ -48,11 +50,13 @@ class VxlanOptions:
         return _usable_mtu(path - VXLAN_OVERHEAD)
 
 
-@dataclass(frozen=True)
-class HostGwOptions:
+class HostGwOptions(NamedTuple):
     """The host-gw backend has nothing to be told."""
 
-    type = "host-gw"
+    @property
+    def type(self) -> str:
+        """The name of the backend."""
+        return HOST_GW
 
     def overlay_mtu(self, underlay_mtu: int) -> int:
         """Return the MTU in bytes for containers: that of the interface, as nothing is wrapped around a packet."""

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .addresses import Subnet, format_ipv4, parse_ipv4
 from .backend import BackendOptions, parse_backend, present_keys, truth, whole_number
@@ -18,8 +17,7 @@ DEFAULT_PREFIX = "/coreos.com/network"
 MAXIMUM_SUBNET_LEN = 30
 
 
-@dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(NamedTuple):
     """One overlay network: its address range, how it is cut into subnets, and the backend that joins them."""
 
     network: Subnet

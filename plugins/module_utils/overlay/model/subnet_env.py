@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .addresses import Subnet
 from .errors import OverlayError
@@ -12,8 +12,7 @@ from .errors import OverlayError
 DEFAULT_SUBNET_FILE = "/run/flannel/subnet.env"
 
 
-@dataclass(frozen=True)
-class SubnetEnv:
+class SubnetEnv(NamedTuple):
     """The four facts of the file; ``mtu`` in bytes, ``ip_masq`` whether the agent masquerades (so Docker must not)."""
 
     network: Subnet

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
-from dataclasses import replace
 from typing import NamedTuple
 
 from ..model.errors import StoreError
@@ -30,7 +29,7 @@ def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
     """
     if connection.api == "v2":
         return _v2(connection)
-    store = V3Store(replace(connection, api="v3"))
+    store = V3Store(connection.with_api("v3"))
     if connection.api == "v3":
         return store
     try:
@@ -58,7 +57,7 @@ def other_api_hint(connection: EtcdConnection, prefix: str) -> str | None:
         if other == "v2":
             found = _peek_v2(connection, key).found
         else:
-            store = V3Store(replace(connection, api="v3"))
+            store = V3Store(connection.with_api("v3"))
             try:
                 found = store.get(key) is not None
             finally:
@@ -108,4 +107,4 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Glance:
 def _v2(connection: EtcdConnection) -> Store:
     from .v2 import V2Store  # python-etcd costs 80 ms and 18 MB, and need not be installed where v3 is spoken
 
-    return V2Store(replace(connection, api="v2"))
+    return V2Store(connection.with_api("v2"))

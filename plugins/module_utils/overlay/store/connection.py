@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..model.errors import StoreError
@@ -44,23 +43,43 @@ class Endpoint(NamedTuple):
         return f"{self.scheme}://{host}:{self.port}"
 
 
-@dataclass(frozen=True)
 class EtcdConnection:
-    """How to reach etcd; ``timeout`` in seconds holds for each endpoint that is tried.
+    """How to reach etcd; ``timeout`` in seconds holds for each endpoint that is tried; repr shows no setting.
 
     Creating one raises StoreError for an endpoint, an API or a combination of settings that cannot work.
     """
 
-    endpoints: tuple[str, ...]
-    api: str = "auto"
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-    username: str = ""
-    password: str = field(default="", repr=False)
-    timeout: float = 5.0
+    def __init__(
+        self,
+        endpoints: tuple[str, ...],
+        api: str = "auto",
+        ca_file: str = "",
+        cert_file: str = "",
+        key_file: str = "",
+        username: str = "",
+        password: str = "",
+        timeout: float = 5.0,
+    ) -> None:
+        self.endpoints = endpoints
+        self.api = api
+        self.ca_file, self.cert_file, self.key_file = ca_file, cert_file, key_file
+        self.username, self.password = username, password
+        self.timeout = timeout
+        self._check()
 
-    def __post_init__(self) -> None:
+    def with_api(self, api: str) -> EtcdConnection:
+        """Return the same connection over this API."""
+        return EtcdConnection(**{**vars(self), "api": api})
+
+    def with_endpoints(self, endpoints: tuple[str, ...]) -> EtcdConnection:
+        """Return the same connection to these endpoints."""
+        return EtcdConnection(**{**vars(self), "endpoints": endpoints})
+
+    def without_user(self) -> EtcdConnection:
+        """Return the same connection without username and password."""
+        return EtcdConnection(**{**vars(self), "username": "", "password": ""})
+
+    def _check(self) -> None:
         if not self.endpoints:
             raise StoreError("no etcd endpoint is given; name at least one, such as http://192.0.2.1:2379")
         for text in self.endpoints:

@@ -10,7 +10,6 @@ import select
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from .connection import Endpoint, EtcdConnection
 from .errors import UnreachableError
@@ -33,7 +32,7 @@ def reachable_first(connection: EtcdConnection) -> EtcdConnection:
         raise UnreachableError(
             {str(each): refusal_of(failures.get(each, silence), each, timeout) for each in endpoints}
         )
-    return replace(connection, endpoints=(str(found), *(str(each) for each in endpoints if each != found)))
+    return connection.with_endpoints((str(found), *(str(each) for each in endpoints if each != found)))
 
 
 def first_accepting(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,7 @@ def test_nothing_is_recalled_where_nothing_was_remembered(tmp_path: Path) -> Non
 
 
 def test_the_memory_of_another_machine_is_not_recalled(tmp_path: Path) -> None:
-    remember(tmp_path / "network.json", replace(KNOWN, machine_id="another"))
+    remember(tmp_path / "network.json", KNOWN._replace(machine_id="another"))
     assert recall(tmp_path / "network.json") is None
 
 
@@ -62,7 +61,7 @@ def test_the_memory_of_another_machine_is_not_recalled(tmp_path: Path) -> None:
 )
 def test_a_memory_with_something_unusable_in_it_is_not_recalled(tmp_path: Path, name: str, value: object) -> None:
     path = tmp_path / "network.json"
-    path.write_text(json.dumps({**asdict(KNOWN), name: value}))
+    path.write_text(json.dumps({**KNOWN._asdict(), name: value}))
     assert recall(path) is None
 
 

@@ -4,26 +4,28 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from pathlib import Path
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.files import read_text, write_atomically
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.log import INFO, log
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.notify import watchdog_pause
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.status import SILENCE, Status
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 
-def test_a_trouble_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+def test_a_trouble_is_logged_once_and_so_is_its_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "level", INFO)
     status = Status()
     status.trouble("etcd", "it is away")
     status.trouble("etcd", "it is away")
     status.trouble("etcd", "it is away", "and something else")
     status.trouble("etcd")
     status.trouble("etcd")
-    assert caplog.messages == ["it is away", "and something else", "etcd: mended"]
+    assert capsys.readouterr().err == "ERROR it is away\nERROR and something else\nINFO etcd: mended\n"
 
 
 def test_only_the_kernel_and_the_rules_decide_on_being_in_sync() -> None:

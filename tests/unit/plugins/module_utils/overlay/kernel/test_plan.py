@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,7 +91,7 @@ def observed(*peers: PeerRows, **found: Any) -> ObservedState:
     """Return the state with these peers as it is observed, its device found with other settings if some are given."""
     known = ObservedState.of(state(*peers))
     assert known.device is not None
-    return replace(known, device=known.device._replace(device=DEVICE._replace(**found)))
+    return known._replace(device=known.device._replace(device=DEVICE._replace(**found)))
 
 
 def test_from_nothing_the_device_comes_first_and_a_route_last() -> None:
@@ -160,7 +159,7 @@ def test_what_a_device_cannot_change_has_it_made_again_with_all_its_rows_but_not
 
 
 def test_a_wrong_address_goes_after_the_right_one_and_the_routes_are_in_place() -> None:
-    wrong = replace(observed(), device=FoundDevice(DEVICE, False, ((parse_ipv4("10.50.9.0"), 16),)))
+    wrong = observed()._replace(device=FoundDevice(DEVICE, False, ((parse_ipv4("10.50.9.0"), 16),)))
     assert steps(state(peer(2)), wrong) == [
         "ip address add 10.50.1.0/32 dev flannel.1",
         "ip link set flannel.1 up",
@@ -171,8 +170,7 @@ def test_a_wrong_address_goes_after_the_right_one_and_the_routes_are_in_place() 
 
 def test_strays_go_before_anything_is_added() -> None:
     stray = StrayRoute(Subnet.parse("10.50.2.0/24"), "flannel.1", 0, 7, 0, 3, 1, 0)
-    untidy = replace(
-        observed(),
+    untidy = observed()._replace(
         stray_routes=(stray,),
         stray_next_hops=(77,),
         stray_fdb=(FdbEntry("flannel.1", bytes(6), parse_ipv4("192.0.2.99")),),
@@ -186,8 +184,8 @@ def test_strays_go_before_anything_is_added() -> None:
 
 
 def test_a_device_no_longer_wanted_goes_last_and_takes_its_rows_along() -> None:
-    old = replace(
-        ObservedState.of(state(peer(2), peer(3), device=None)), neighbours={}, fdb={}, leftovers=("flannel.1",)
+    old = ObservedState.of(state(peer(2), peer(3), device=None))._replace(
+        neighbours={}, fdb={}, leftovers=("flannel.1",)
     )
     assert steps(state(direct(2), device=None), old) == [
         "ip route change 10.50.2.0/24 via 192.0.2.12 dev eth0 proto 158",
@@ -236,14 +234,14 @@ UNREACHABLE = StrayRoute(NETWORK, "", 0, 2**32 - 1, 0, 158, 7, 0)
 
 
 def test_the_unreachable_route_is_added_after_the_routes_to_peers() -> None:
-    wanted = replace(state(peer(2)), unreachable=NETWORK, leave_unreachable=False)
+    wanted = state(peer(2))._replace(unreachable=NETWORK, leave_unreachable=False)
     lines = [str(step) for step in plan(wanted, ObservedState()).operations]
     assert lines[-2:] == [ADDITION[-1], "ip route add unreachable 10.50.0.0/16 metric 4294967295 proto 158"]
-    assert plan(wanted, replace(ObservedState.of(wanted), unreachable=UNREACHABLE)) == Plan()
+    assert plan(wanted, ObservedState.of(wanted)._replace(unreachable=UNREACHABLE)) == Plan()
 
 
 def test_an_unreachable_route_is_removed_only_by_who_knows_that_there_should_be_none() -> None:
-    observed = replace(ObservedState.of(state()), unreachable=UNREACHABLE)
+    observed = ObservedState.of(state())._replace(unreachable=UNREACHABLE)
     assert plan(state(), observed) == Plan()
-    steps = plan(replace(state(), leave_unreachable=False), observed).operations
+    steps = plan(state()._replace(leave_unreachable=False), observed).operations
     assert [str(step) for step in steps] == ["ip route delete 10.50.0.0/16 metric 4294967295 proto 158"]
