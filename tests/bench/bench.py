@@ -218,6 +218,27 @@ class Bench:
             counter.close()
         return times
 
+    def odd_event(self, odd: int, rounds: int) -> list[float]:
+        """Return what ``event`` does, among so many odd leases: /25 subnets, with each MAC on two hosts."""
+        self.fill("vxlan", 0)
+        self._etcd.put_many([(f"{PREFIX}/subnets/{key}", value) for key, value in map(_odd_lease, range(odd))])
+        counter = RouteCounter()
+        times = []
+        try:
+            with self.daemon() as (process, _unused):
+                self._wait_for_file(process)
+                time.sleep(2 + odd / 2000)
+                for number in range(rounds):
+                    time.sleep(0.02)
+                    key, value = _lease("vxlan")(number)
+                    wanted = counter.count + 1
+                    self._etcd.put(f"{PREFIX}/subnets/{key}", value)
+                    answered = time.monotonic()
+                    times.append(counter.wait(wanted, 10) - answered)
+        finally:
+            counter.close()
+        return times
+
     def memory(self, peers: int) -> float:
         """Return resident MiB with so many peers programmed, two seconds later."""
         self.fill("vxlan", peers)
@@ -253,6 +274,15 @@ def _lease(backend: str) -> Callable[[int], tuple[str, str]]:
         return f"{_ip(subnet)}-24", json.dumps(value, separators=(",", ":"))
 
     return lease
+
+
+def _odd_lease(number: int) -> tuple[str, str]:
+    """Return a lease as it remains after a change of SubnetLen, some with a dual stack key, two for each MAC."""
+    _unused, value = _lease("vxlan")(100_000 + number)
+    content = json.loads(value)
+    content["BackendData"]["VtepMAC"] = (bytes([0x0E, 1]) + (number // 2 + 1).to_bytes(4, "big")).hex(":")
+    suffix = "&fd00::-56" if number % 4 == 3 else ""
+    return f"{_ip((10 << 24) + (128 << 16) + (number << 8))}-25{suffix}", json.dumps(content, separators=(",", ":"))
 
 
 def _ip(number: int) -> str:
@@ -314,6 +344,13 @@ def _report(bench: Bench, options: argparse.Namespace) -> None:
         times = sorted(bench.event(backend, 100, 100))
         print(
             f"  new lease to route, {backend:8s}     {statistics.median(times) * 1000:8.2f} ms  "
+            f"(95%: {times[int(len(times) * 0.95)] * 1000:.2f} ms)",
+            flush=True,
+        )
+    for odd in (1000, 10000):
+        times = sorted(bench.odd_event(odd, 100))
+        print(
+            f"  new lease among {odd:5d} odd ones    {statistics.median(times) * 1000:8.2f} ms  "
             f"(95%: {times[int(len(times) * 0.95)] * 1000:.2f} ms)",
             flush=True,
         )

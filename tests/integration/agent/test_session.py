@@ -21,7 +21,7 @@ from netns import Lan, Namespace
 
 CONFIG = NetworkConfig.parse('{"Network": "10.50.0.0/16", "Backend": {"Type": "host-gw"}}')
 OWN = Subnet.parse("10.50.1.0/24")
-PEER = Put(Item("/p/subnets/10.50.2.0-24", json.dumps({"PublicIP": "192.0.2.12", "BackendType": "host-gw"}), 1))
+PEER = Put(Item("10.50.2.0-24", json.dumps({"PublicIP": "192.0.2.12", "BackendType": "host-gw"}), 1))
 
 
 @pytest.fixture

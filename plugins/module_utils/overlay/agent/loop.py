@@ -84,6 +84,7 @@ class Loop:
             if message is not None:
                 self._take(message)
             self._keep_time()
+            self._status.refresh()
             self._feed_watchdog()
 
     def _feed_watchdog(self) -> None:
@@ -95,8 +96,10 @@ class Loop:
     def _next(self) -> Message | None:
         """Return the next message, or None when a timer is due first."""
         wake = min(self._due.values()) if self._session else self._patience_ends
+        status_due = self._status.refresh_due
+        wake = min(wake, self._watchdog_due, wake if status_due is None else status_due)
         try:
-            return self.inbox.get(timeout=max(min(wake, self._watchdog_due) - time.monotonic(), 0.0))
+            return self.inbox.get(timeout=max(wake - time.monotonic(), 0.0))
         except Empty:
             return None
 
@@ -233,7 +236,9 @@ class Loop:
         if memory is None or not self._status.troubles.get("etcd"):
             return
         log.warning("etcd cannot be used: going on with the state remembered from the last run")
-        leases = {name: Item(name, value, 0) for name, value in memory.leases.items()}
+        # In the order in which they were written, and all of them before what etcd has.
+        names = enumerate(memory.leases, -len(memory.leases))
+        leases = {name: Item(name, memory.leases[name], revision) for revision, name in names}
         config = NetworkConfig.parse(memory.config)
         own = self._identity.former_subnet(config) or memory.own_subnet()
         self._begin(config, memory.config, own, leases)

@@ -97,8 +97,6 @@ class Session:
     def follow(self, events: Iterable[Event]) -> bool:
         """Take in changed leases and change the kernel for just those; return whether that worked in full."""
         changes = self.table.change(events)
-        if changes is None:
-            return self.reconcile()
         try:
             failures = self._apply(self._plan_of(changes)) if changes else []
         except OverlayError as error:
@@ -149,7 +147,10 @@ class Session:
 
     def _tell_leases(self) -> None:
         self._status.peers = len(self.table.rows)
-        self._status.trouble("leases", *self.table.problems)
+        if self.table.has_new_problems:
+            self._status.trouble_later("leases", lambda: self.table.problems)
+        else:
+            self._status.publish()
 
 
 def _report_adoption(steps: Plan) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from typing import NamedTuple
 
 ADDRESS_BITS = 32
@@ -30,8 +29,10 @@ def parse_mac(text: str) -> bytes:
     if isinstance(text, str) and len(text) == MAC_LENGTH and text[2::3] == ":::::":
         digits = text.replace(":", "")
         if digits.isalnum() and len(digits) == 12:
-            with suppress(ValueError):
+            try:
                 return bytes.fromhex(digits)
+            except ValueError:
+                pass
     raise ValueError(f"{text!r} is not a MAC address such as 0e:1c:9a:04:7f:22")
 
 
@@ -76,11 +77,11 @@ class Subnet(NamedTuple):
     @property
     def last(self) -> int:
         """The last address of the subnet."""
-        return self.first + self.size - 1
+        return self.first + (1 << (ADDRESS_BITS - self.length)) - 1
 
     def has(self, address: int) -> bool:
         """Whether the address lies in this subnet."""
-        return self.first <= address <= self.last
+        return not (address ^ self.first) >> (ADDRESS_BITS - self.length)
 
     def covers(self, other: Subnet) -> bool:
         """Whether the whole of the other subnet lies in this one."""

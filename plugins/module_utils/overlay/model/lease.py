@@ -14,7 +14,7 @@ from .errors import LeaseError
 from .network import NetworkConfig
 
 LEASE_TTL = 86400  # seconds, as flannel's
-_decode = json.JSONDecoder().decode  # json.loads looks for options at each of fifty thousand calls
+_decoder = json.JSONDecoder()  # json.loads looks for options at each of fifty thousand calls
 _KEY = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3})-(\d{1,2})(?:&[0-9A-Fa-f:.]+-\d{1,3})?\Z", re.ASCII)
 
 
@@ -82,6 +82,14 @@ def parse_lease(key: str, value: str) -> SubnetLease:
     if data is not None and not isinstance(data, dict):
         raise LeaseError(f"lease {key}: BackendData {data!r} is not a JSON object")
     return SubnetLease(subnet, public_ip, kind, data)
+
+
+def _decode(value: str) -> Any:
+    """Return the JSON value of a text; most have no spaces around it, and need no search for them."""
+    if value[:1] != "{":
+        return _decoder.decode(value)
+    raw, end = _decoder.raw_decode(value)
+    return raw if end == len(value) else _decoder.decode(value)
 
 
 def lease_problem(lease: SubnetLease, config: NetworkConfig) -> str | None:

@@ -1,58 +1,173 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which leases of a network are peers to be routed to: the sound ones, judged together."""
+"""Which of several overlapping subnets is routed to, kept up to date one change at a time.
+
+Subnets nest or are apart: of two that overlap, one covers the other. So everything that a subnet overlaps lies either
+around it (at most one subnet of each length) or within it (one piece of a list in order of address)::
+
+    10.5.0.0/21                       odd, left out: 10.5.5.0/24 lies within it
+    ├── 10.5.0.0/22                   odd, admitted: the widest without a fitting subnet within it
+    │   └── 10.5.1.128/25             odd, left out: lies within 10.5.0.0/22
+    └── 10.5.5.0/24                   fitting, always admitted
+        └── 10.5.5.0/26               odd, left out: lies within 10.5.5.0/24
+
+A subnet *fits* that has the config's SubnetLen and lies from SubnetMin to SubnetMax; all others are *odd*. Odd subnets
+are usual after a change of SubnetLen or SubnetMin, until their leases expire.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 
 from .addresses import Subnet
-from .lease import SubnetLease, lease_problem
 from .network import NetworkConfig
 
+_LENGTH_BITS = 6  # enough for a prefix length, 0 to 32
+_LENGTH_MASK = (1 << _LENGTH_BITS) - 1
+_FEW = 64  # changes up to this number are cheaper one by one than sorting the whole list again
 
-def sound_peers(
-    leases: Iterable[SubnetLease], config: NetworkConfig, own: Subnet
-) -> tuple[dict[Subnet, SubnetLease], dict[Subnet, str]]:
-    """Return the leases of others by subnet, and by subnet the sentence why each other lease is left out.
 
-    The own lease is in neither. Where two leases overlap, the own subnet wins, then a lease of the config's SubnetLen,
-    then the lower subnet: a lease that another host wrote must never divert what is rightfully routed.
+class SubnetOrder:
+    """A set of subnets in order of address, the wider first; one integer each, so that thousands are sorted quickly."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._numbers: list[int] = []
+        self._lengths: Counter[int] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Subnet]:
+        return map(_subnet, self._numbers)
+
+    def __contains__(self, subnet: Subnet) -> bool:
+        if not self._numbers:
+            return False
+        number = _number(subnet)
+        position = bisect_left(self._numbers, number)
+        return position < len(self._numbers) and self._numbers[position] == number
+
+    def update(self, gone: Collection[Subnet], come: Collection[Subnet]) -> None:
+        """Remove subnets that are in the set, and add subnets that are not."""
+        self._lengths.subtract(subnet.length for subnet in gone)
+        self._lengths.update(subnet.length for subnet in come)
+        if len(gone) + len(come) > _FEW:
+            old = {_number(subnet) for subnet in gone}
+            kept = [number for number in self._numbers if number not in old] if old else self._numbers
+            self._numbers = sorted([*kept, *map(_number, come)])
+            return
+        for subnet in gone:
+            del self._numbers[bisect_left(self._numbers, _number(subnet))]
+        for subnet in come:
+            insort(self._numbers, _number(subnet))
+
+    def around(self, subnet: Subnet) -> Iterator[Subnet]:
+        """Yield the subnets that cover this one, the widest first, without itself."""
+        for length in sorted(length for length, count in self._lengths.items() if count and length < subnet.length):
+            wider = Subnet.of(subnet.first, length)
+            if wider in self:
+                yield wider
+
+    def within(self, subnet: Subnet) -> Iterator[Subnet]:
+        """Yield the subnets that this one covers, in order, without itself; do not change the set meanwhile."""
+        end = (subnet.last + 1) << _LENGTH_BITS
+        for position in range(bisect_left(self._numbers, _number(subnet) + 1), len(self._numbers)):
+            if self._numbers[position] >= end:
+                return
+            yield _subnet(self._numbers[position])
+
+    def overlapping(self, subnet: Subnet) -> Iterator[Subnet]:
+        """Yield the subnets that share an address with this one, without itself: those around it first."""
+        yield from self.around(subnet)
+        yield from self.within(subnet)
+
+
+class Admission:
+    """The sound subnets of other hosts; ``rivals`` says for each that is left out which other one keeps it out.
+
+    The rule, which does not depend on any order of events: a fitting subnet is admitted. An odd one is admitted if no
+    fitting one overlaps it and no wider odd one around it is admitted. So a lease that another host wrote never
+    diverts what is rightfully routed, and of odd ones that nest, the widest that is free of fitting ones wins.
+
+    A change touches what it overlaps and, where an odd subnet comes in or drops out by it, what lies within that one.
     """
-    peers: dict[Subnet, SubnetLease] = {}
-    problems: dict[Subnet, str] = {}
-    odd: list[SubnetLease] = []
-    for lease in leases:
-        if lease.subnet == own:
-            continue
-        problem = lease_problem(lease, config)
-        if problem:
-            problems[lease.subnet] = problem
-        elif lease.subnet.overlaps(own):
-            problems[lease.subnet] = f"lease {lease.key}: overlaps this host's own subnet {own}"
-        elif config.fits(lease.subnet):
-            peers[lease.subnet] = lease
-        else:
-            odd.append(lease)
-    if odd:
-        _admit_odd(odd, peers, problems)
-    return peers, problems
+
+    def __init__(self, config: NetworkConfig) -> None:
+        """Start with no subnets."""
+        self._config = config
+        self._fitting = SubnetOrder()
+        self._odd = SubnetOrder()
+        self.rivals: dict[Subnet, Subnet] = {}  # by each subnet that is left out, the one that keeps it out
+
+    def __contains__(self, subnet: Subnet) -> bool:
+        """Whether the subnet was added, admitted or not."""
+        return subnet in (self._fitting if self._config.fits(subnet) else self._odd)
+
+    def update(self, gone: Collection[Subnet], come: Collection[Subnet]) -> set[Subnet]:
+        """Remove subnets that are in and add some that are not; return the odd ones whose answer may be another now."""
+        (fitting_gone, odd_gone), (fitting_come, odd_come) = self._sorted(gone), self._sorted(come)
+        self._fitting.update(fitting_gone, fitting_come)
+        self._odd.update(odd_gone, odd_come)
+        concerned: list[Subnet] = []
+        for subnet in odd_gone:
+            if self.rivals.pop(subnet, None) is None:
+                concerned += self._odd.within(subnet)
+        for subnet in odd_come:
+            self.rivals[subnet] = subnet  # left out as long as it is not judged
+        concerned += odd_come
+        if self._odd:
+            concerned += self._overlapped_by(fitting_gone, fitting_come)
+        return self._judge(concerned)
+
+    def _sorted(self, subnets: Iterable[Subnet]) -> tuple[list[Subnet], list[Subnet]]:
+        """Return those that fit, and the odd ones."""
+        sorts: tuple[list[Subnet], list[Subnet]] = [], []
+        for subnet in subnets:
+            sorts[not self._config.fits(subnet)].append(subnet)
+        return sorts
+
+    def _overlapped_by(self, *fitting: Collection[Subnet]) -> Iterable[Subnet]:
+        """Return the odd subnets that overlap one of these; all of them where these are more."""
+        if sum(map(len, fitting)) > len(self._odd):
+            return self._odd
+        return (odd for changed in fitting for subnet in changed for odd in self._odd.overlapping(subnet))
+
+    def _judge(self, concerned: Iterable[Subnet]) -> set[Subnet]:
+        """Find these subnets' rivals; go on within each that comes in or drops out. Return those that changed."""
+        waiting, seen = list(concerned), set[Subnet]()
+        changed: set[Subnet] = set()
+        while waiting:
+            subnet = waiting.pop()
+            if subnet in seen:
+                continue
+            seen.add(subnet)
+            before, after = self.rivals.get(subnet), self._find_rival(subnet)
+            if after is None:
+                self.rivals.pop(subnet, None)
+            else:
+                self.rivals[subnet] = after
+            if before != after:
+                changed.add(subnet)
+            if (before is None) != (after is None):
+                waiting += self._odd.within(subnet)
+        return changed
+
+    def _find_rival(self, subnet: Subnet) -> Subnet | None:
+        fitting = self._fitting_in_the_way(subnet)
+        if fitting is not None:
+            return fitting
+        return next((odd for odd in self._odd.around(subnet) if self._fitting_in_the_way(odd) is None), None)
+
+    def _fitting_in_the_way(self, subnet: Subnet) -> Subnet | None:
+        return next(self._fitting.overlapping(subnet), None)
 
 
-def _admit_odd(odd: list[SubnetLease], peers: dict[Subnet, SubnetLease], problems: dict[Subnet, str]) -> None:
-    """Add the leases of another length or range that overlap no other; one sweep over all in order of address."""
-    fitting = sorted(peers)
-    position, reach = 0, -1
-    holder: Subnet | None = None
-    for lease in sorted(odd, key=lambda lease: lease.subnet):
-        subnet = lease.subnet
-        while position < len(fitting) and fitting[position].last < subnet.first:
-            position += 1
-        rival = fitting[position] if position < len(fitting) and fitting[position].overlaps(subnet) else None
-        if rival is None and subnet.first <= reach:
-            rival = holder
-        if rival is not None:
-            problems[subnet] = f"lease {lease.key}: overlaps lease {rival}, which is kept"
-            continue
-        peers[subnet] = lease
-        reach, holder = subnet.last, subnet
+def _number(subnet: Subnet) -> int:
+    return subnet.first << _LENGTH_BITS | subnet.length
+
+
+def _subnet(number: int) -> Subnet:
+    return Subnet(number >> _LENGTH_BITS, number & _LENGTH_MASK)
