@@ -30,7 +30,6 @@ routes at once.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -40,7 +39,8 @@ from .errors import LeaseError
 from .lease import SubnetLease
 from .network import NetworkConfig
 
-_OTHER_DEVICES = re.compile(r"flannel.*|docker0|docker_gwbridge|br-[0-9a-f]{12}")
+_DOCKERS_BRIDGES = ("docker0", "docker_gwbridge")
+_DOCKERS_NAME_LENGTH = 15  # of a bridge that Docker names: br- and twelve digits of the network's id
 
 
 class HostAddress(NamedTuple):
@@ -134,12 +134,12 @@ def _needed(host: HostNetworks, own: Subnet | None) -> Iterable[Range]:
 
 def _all_needed(host: HostNetworks) -> Iterable[Range]:
     for route in host.routes:
-        if route.connected and not _OTHER_DEVICES.fullmatch(route.device):
+        if route.connected and not _is_exempt(route.device):
             yield Range(route.network, f"the connected network {route}")
         if not route.network.length and route.gateway:
             yield _single(route.gateway, f"the default gateway {format_ipv4(route.gateway)}")
     for address, device in host.addresses:
-        if not _OTHER_DEVICES.fullmatch(device):
+        if not _is_exempt(device):
             yield _single(address, f"the address {format_ipv4(address)} on {device}")
     for address in host.endpoints:
         yield _single(address, f"the etcd endpoint {format_ipv4(address)}")
@@ -149,12 +149,19 @@ def _single(address: int, what: str) -> Range:
     return Range(Subnet(address, ADDRESS_BITS), what)
 
 
+def _is_exempt(device: str) -> bool:
+    """Whether a device belongs to the overlay or to Docker."""
+    if device.startswith("br-") and len(device) == _DOCKERS_NAME_LENGTH:
+        return not device[3:].strip("0123456789abcdef")
+    return device.startswith("flannel") or device in _DOCKERS_BRIDGES
+
+
 def _takes_from(config: NetworkConfig, route: HostRoute, underlay: str, own: Subnet | None) -> bool:
     """Whether a route is a static one in Network, and neither of the overlay, of Docker nor of flannel's host-gw."""
     return not (
         route.connected
         or not config.network.covers(route.network)
-        or _OTHER_DEVICES.fullmatch(route.device)
+        or _is_exempt(route.device)
         or (own is not None and own.covers(route.network))
         or _is_host_gw(route, config, underlay)
     )
