@@ -120,6 +120,23 @@ def test_an_emptied_etcd_gets_the_leases_back_with_the_same_subnets(
     assert all(host.notified.count("READY=1") == 1 for host in hosts)
 
 
+def test_a_lease_missing_from_a_restored_etcd_is_claimed_at_once(
+    host: Host, network: Network, own_etcd: EtcdServer
+) -> None:
+    network.configure()
+    host.join()
+    subnet = host.subnet
+    host.send(signal.SIGSTOP)
+    own_etcd.restart(wipe=True)
+    network.configure()
+    for number in range(50):  # the new history is longer than the old one, so the watch sees nothing wrong
+        network.put("other", str(number))
+    host.send(signal.SIGCONT)
+    # Until then another host can be given the same subnet. The next full reconciliation is 30 to 60 seconds away.
+    until(lambda: list(network.leases()) == [subnet], "the lease", 15)
+    host.wait_said(f"lease {subnet.replace('/', '-')} is no longer in etcd; claiming it again")
+
+
 def test_a_start_without_etcd_goes_on_from_memory_even_after_a_reboot(
     fleet: Fleet, network: Network, own_etcd: EtcdServer
 ) -> None:

@@ -112,6 +112,7 @@ class EtcdSide(threading.Thread):
         """Pass changes on and renew the lease, also after an outage; return when a whole comparison is due."""
         end = time.monotonic() + FULL_COMPARISON * random.uniform(0.5, 1.0)
         outage: Outage | None = None
+        interruptions = 0
         while time.monotonic() < end:
             try:
                 events = next(watch)
@@ -122,6 +123,11 @@ class EtcdSide(threading.Thread):
                 if self._concerns_me(events, held, config):
                     return
                 self._pass_on(events)
+                if watch.interruptions != interruptions:
+                    if _lost(store, held):
+                        log.warning("lease %s is no longer in etcd; claiming it again", held.lease.key)
+                        return
+                    interruptions = watch.interruptions
                 if held.renew_at is not None and time.monotonic() >= held.renew_at:
                     held = keeper.renew(held)
                     self._out.put(LeaseRenewed(held))
@@ -188,6 +194,15 @@ class EtcdSide(threading.Thread):
         if self._store is not None:
             self._store.close()
             self._store = None
+
+
+def _lost(store: Store, held: HeldLease) -> bool:
+    """Whether the own lease is no longer as it was: an etcd that was emptied or restored sends no event for that.
+
+    Checked whenever the connection was lost, because another host can be given the subnet until the lease is back.
+    """
+    item = store.get(held.item.key)
+    return item is None or item.value != held.item.value
 
 
 def _reserves_another(name: str | None, item: Item, held: HeldLease) -> bool:

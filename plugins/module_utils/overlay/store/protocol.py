@@ -45,6 +45,9 @@ Event = Union[Put, Deleted]
 class Watch(Protocol):
     """The changes below a folder, batch by batch; see Store.watch."""
 
+    interruptions: int
+    """How often the connection was lost so far."""
+
     def __iter__(self) -> Watch:
         """Return the watch itself."""
 

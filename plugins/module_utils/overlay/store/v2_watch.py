@@ -31,6 +31,7 @@ class V2Watch:
         self._checked: Any = None  # the client whose server was seen to know the history
         self._heard = time.monotonic()
         self._closed = False
+        self.interruptions = 0
 
     def __iter__(self) -> V2Watch:
         """Return the watch itself."""
@@ -45,6 +46,7 @@ class V2Watch:
         except self._etcd.EtcdEventIndexCleared as error:
             raise CompactedError(f"etcd no longer has the events since index {self._index}: {error}") from None
         except UnreachableError:
+            self.interruptions += 1
             self._checked = None
             raise
         now = time.monotonic()
@@ -63,6 +65,7 @@ class V2Watch:
     def _poll(self, client: Any) -> Any:
         """Return the next event, None when there is none in time; make sure of the server's history first."""
         if client is not self._checked:
+            self.interruptions += self._checked is not None
             self._check_history(client)
             self._checked = client
         try:

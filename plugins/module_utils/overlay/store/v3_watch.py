@@ -33,6 +33,7 @@ class V3Watch:
         self._stream: Stream | None = None
         self._waiting: list[Event] = []  # what came together with the confirmation
         self._losses: list[tuple[str, str]] = []  # streams lost since one last proved to work
+        self.interruptions = 0
         self._closed = False
         self._heard = 0.0  # when the server last said something, on the monotonic clock
 
@@ -83,6 +84,7 @@ class V3Watch:
         self.close()
         if self._closed:
             return
+        self.interruptions += 1
         self._gateway.failover.avoid(stream.endpoint)
         self._losses.append((str(stream.endpoint), reason))
         # Each endpoint gets one more try; a cluster that grants watches and drops them at once is of no use.
