@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_fleet import Fleet
 from agent_host import Host
+from agent_network import Network
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import EtcdConnection
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item, Store
@@ -69,6 +72,22 @@ class Overlay:
 def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
     with EtcdServer(tmp_path_factory.mktemp("etcd")) as server:
         yield server
+
+
+@pytest.fixture
+def network(etcd: EtcdServer) -> Iterator[Network]:
+    """A prefix of the test's own, with nothing in it."""
+    network = Network(etcd.endpoint)
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def fleet(etcd: EtcdServer, network: Network, tmp_path: Path) -> Iterator[Fleet]:
+    """Makes hosts; called with how many."""
+    made = Fleet(etcd, network, tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

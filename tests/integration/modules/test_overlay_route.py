@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from agent_fleet import Fleet
 from agent_host import Host
 from agent_network import Network
-from etcd_server import EtcdServer
 from netns import can_make_namespaces
 
 pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="makes network namespaces: it needs root")
@@ -20,22 +18,6 @@ OWN = "subnets/10.50.1.0-24"
 MACS = {number: f"0e:00:00:00:00:{number:02x}" for number in (12, 13)}
 Run = Callable[..., dict[str, Any]]
 Module = Callable[[Host], Run]
-
-
-@pytest.fixture
-def network(etcd: EtcdServer) -> Iterator[Network]:
-    """A prefix of the test's own, with nothing in it."""
-    network = Network(etcd.endpoint)
-    yield network
-    network.close()
-
-
-@pytest.fixture
-def fleet(etcd: EtcdServer, network: Network, tmp_path: Path) -> Iterator[Fleet]:
-    """Makes hosts; called with how many."""
-    made = Fleet(etcd, network, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

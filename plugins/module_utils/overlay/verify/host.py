@@ -139,9 +139,9 @@ def _look_at_kernel(
     report: HostReport, env: SubnetEnv, config: NetworkConfig, network: StoredNetwork, own_item: Item
 ) -> None:
     own = parse_lease(lease_key(env.subnet), own_item.value)
+    _check_holder(own)
     underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
     report.backend, report.public_ip, report.underlay = own.backend_type, format_ipv4(own.public_ip), underlay.name
-    _check_holder(own)
     backend = backend_for(config, underlay, env.subnet, _own_mac(own))
     if env.mtu != backend.mtu:
         report.problems.append(
