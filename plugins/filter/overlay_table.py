@@ -44,7 +44,9 @@ def _registered(host: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str
 
 
 def _line(result: Mapping[str, Any]) -> str:
-    return " ".join(str(result.get("msg") or "no reason given").split())
+    """Return why a task failed in one line, with the last line that a module printed which crashed."""
+    printed = str(result.get("module_stderr") or result.get("module_stdout") or "").strip().splitlines()[-1:]
+    return " ".join([*str(result.get("msg") or "no reason given").split(), *printed])
 
 
 def _row(name: str, host: Mapping[str, Any]) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from .overlay.agent.status import reported_trouble
 from .overlay.model.errors import OverlayError
 
 AGENT_UNITS = ("overlayd.service", "flanneld.service")  # hosts of a mixed fleet run one or the other
-LOOP_RESTARTS = 3  # automatic restarts after which an active unit counts as crash-looping ...
-SETTLED = 60.0  # ... unless it has been active for so many seconds
+SUSPICIOUS_RESTARTS = 3  # a unit restarted as often is watched, unless it has been active for a while
+SETTLED = 5.0  # seconds that a unit must be active to count as running
+WATCH, PAUSE = 10.0, 0.5  # seconds to watch a unit that may be crash-looping, and between two looks
 _UP = ("active", "reloading", "activating", "deactivating")
 _NOT_AT_BOOT = ("disabled", "enabled-runtime")
 _TIMEOUT = 20.0  # seconds
@@ -38,6 +39,7 @@ class Service(NamedTuple):
     status: str
     active_seconds: float
     last_line: str = ""
+    crash_looping: bool = False  # the process ends again and again, and systemd restarts it
 
     @property
     def is_installed(self) -> bool:
@@ -45,11 +47,9 @@ class Service(NamedTuple):
         return self.load != "not-found"
 
     @property
-    def is_crash_looping(self) -> bool:
-        """Whether the process ends again and again and systemd restarts it."""
-        if self.sub_state == "auto-restart":
-            return True
-        return self.state in _UP and self.restarts >= LOOP_RESTARTS and self.active_seconds < SETTLED
+    def runs(self) -> bool:
+        """Whether the unit is up and, if it tells systemd, ready."""
+        return self.state in ("active", "reloading")
 
 
 def read_services(units: Sequence[str]) -> list[Service]:
@@ -57,7 +57,32 @@ def read_services(units: Sequence[str]) -> list[Service]:
     shown = _output(["systemctl", "show", "--no-pager", f"--property={','.join(_PROPERTIES)}", *units])
     now = time.monotonic()
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
-    return [_with_last_line(_service(unit, block, now)) for unit, block in zip(units, blocks)]
+    return [_service(unit, block, now) for unit, block in zip(units, blocks)]
+
+
+def watch_service(service: Service) -> Service:
+    """Return the unit's state once it is known whether it is crash-looping, and then what its process wrote last.
+
+    systemd's count of restarts outlives the repair of a crash loop, so a unit that may loop is watched for a while.
+    """
+    now, end = service, time.monotonic() + WATCH
+    verdict = loops(service, now)
+    while verdict is None and time.monotonic() < end:
+        time.sleep(PAUSE)
+        now = read_services([service.unit])[0]
+        verdict = loops(service, now)
+    now = now._replace(crash_looping=now.sub_state == "auto-restart" if verdict is None else verdict)
+    needs_cause = now.is_installed and (now.crash_looping or not (now.runs or now.state == "inactive"))
+    return _with_last_line(now) if needs_cause else now
+
+
+def loops(first: Service, now: Service) -> bool | None:
+    """Return whether a unit is crash-looping, by its state then and now; None if that takes another look."""
+    if now.restarts > first.restarts + 1 or (now.restarts > first.restarts and now.sub_state == "auto-restart"):
+        return True
+    may_loop = first.sub_state == "auto-restart" or (first.state in _UP and first.restarts >= SUSPICIOUS_RESTARTS)
+    settled = now.runs and (now.active_seconds >= SETTLED or now.state == "reloading")
+    return None if may_loop and not settled else False
 
 
 def choose_agent(services: Sequence[Service]) -> Service:
@@ -79,7 +104,7 @@ def service_problems(chosen: Service, services: Sequence[Service]) -> list[str]:
             f"systemd has no unit {units}: no overlay agent is installed on this host; "
             f"run the role clusternet.overlay.agent"
         ]
-    rivals = [one.unit for one in services if one.state in _UP and one is not chosen]
+    rivals = [one.unit for one in services if one.state in _UP and one.unit != chosen.unit]
     conflicts = [
         f"{chosen.unit} and {rival} both run, and would change one another's device; systemctl disable --now {rival}"
         for rival in rivals
@@ -89,12 +114,12 @@ def service_problems(chosen: Service, services: Sequence[Service]) -> list[str]:
 
 def _run_problems(service: Service) -> list[str]:
     unit = service.unit
-    if service.is_crash_looping:
+    if service.crash_looping:
         return [
             f"{unit} is crash-looping: {service.restarts} automatic restarts{_cause(service)}; correct its settings "
             f"(role clusternet.overlay.agent), see journalctl -u {unit}"
         ]
-    if service.state in ("active", "reloading"):
+    if service.runs:
         trouble = reported_trouble(service.status)
         return [trouble] if trouble else []
     if service.state == "activating":
@@ -136,9 +161,7 @@ def _service(unit: str, shown: Mapping[str, str], now: float) -> Service:
 
 
 def _with_last_line(service: Service) -> Service:
-    """Add what the process wrote last, where that may say why it does not run."""
-    if service.state in ("inactive", "reloading") or (service.state == "active" and not service.is_crash_looping):
-        return service
+    """Add what the process wrote last, which may say why it does not run."""
     command = ["journalctl", "--no-pager", "--output=cat", "--lines=1", f"_SYSTEMD_UNIT={service.unit}"]
     try:
         return service._replace(last_line=_output(command).strip())
@@ -153,8 +176,8 @@ def _output(command: list[str]) -> str:
         raise OverlayError(f"{command[0]} cannot be run: {error}") from error
     if done.returncode:
         raise OverlayError(
-            f"{command[0]} failed: {' '.join(done.stderr.split())}; set agent_unit to none on a host whose agent is "
-            f"not run by systemd"
+            f"{command[0]} failed: {' '.join(done.stderr.split())}; set agent_unit (verify_agent_unit) to none on a "
+            f"host whose agent is not run by systemd"
         )
     return done.stdout
 

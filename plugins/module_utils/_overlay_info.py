@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ._agent_service import AGENT_UNITS, Service, choose_agent, read_services, service_problems
+from ._agent_service import AGENT_UNITS, Service, choose_agent, read_services, service_problems, watch_service
 from ._docker.engine import Engine
 from ._docker.options import BRIDGE, Bridge, bridge_differences, options_of
 from ._etcd import open_store
@@ -66,9 +66,9 @@ def _agent(unit: str) -> tuple[Service | None, list[str]]:
         return None, []
     try:
         services = read_services(AGENT_UNITS if unit == "auto" else [unit])
+        chosen = watch_service(choose_agent(services))
     except OverlayError as error:
         return None, [f"the state of the overlay agent is unknown: {error}"]
-    chosen = choose_agent(services)
     return chosen, service_problems(chosen, services)
 
 

@@ -123,6 +123,7 @@ service:
     status: subnet 10.50.7.0/24, 2 peers
     active_seconds: 86400.1
     last_line: ""
+    crash_looping: false
   version_added: 1.1.0
 lease_ttl:
   description: The seconds until this host's lease expires unless it is renewed, V(null) for none or a reservation.

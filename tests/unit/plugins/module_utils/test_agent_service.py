@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils._agent_service import (
     Service,
     choose_agent,
+    loops,
     service_problems,
 )
 
@@ -59,18 +60,12 @@ def test_a_healthy_unit_has_no_problem(change: dict[str, Any]) -> None:
             "overlayd.service is disabled and will not start at boot; systemctl enable overlayd.service",
         ),
         (
-            {
-                "state": "activating",
-                "sub_state": "auto-restart",
-                "restarts": 7,
-                "exit_status": 1,
-                "last_line": "bad flag",
-            },
+            {"state": "activating", "restarts": 7, "exit_status": 1, "last_line": "bad flag", "crash_looping": True},
             "overlayd.service is crash-looping: 7 automatic restarts, exit status 1: bad flag; correct its settings "
             "(role clusternet.overlay.agent), see journalctl -u overlayd.service",
         ),
         (
-            {"restarts": 3, "active_seconds": 2.0, "last_line": "out of memory", "status": ""},
+            {"restarts": 3, "last_line": "out of memory", "status": "", "crash_looping": True},
             "overlayd.service is crash-looping: 3 automatic restarts: out of memory; correct its settings "
             "(role clusternet.overlay.agent), see journalctl -u overlayd.service",
         ),
@@ -99,6 +94,32 @@ def test_each_other_state_is_a_sentence_with_its_cure(change: dict[str, Any], pr
 def test_a_unit_that_is_stopped_and_disabled_has_two_problems() -> None:
     service = HEALTHY._replace(**STOPPED, enabled="disabled")
     assert len(service_problems(service, [service])) == 2
+
+
+RESTARTING: dict[str, Any] = {"state": "activating", "sub_state": "auto-restart", "active_seconds": 0.0}
+
+
+@pytest.mark.parametrize(
+    "then, now, looping",
+    [
+        ({}, {}, False),
+        ({"restarts": 40}, {"restarts": 40}, False),
+        ({"active_seconds": 1.0, "restarts": 1}, {"active_seconds": 1.0, "restarts": 1}, False),
+        ({"active_seconds": 1.0, "restarts": 3}, {"active_seconds": 1.0, "restarts": 3}, None),
+        ({"active_seconds": 1.0, "restarts": 3}, {"active_seconds": 6.0, "restarts": 3}, False),
+        ({"active_seconds": 1.0, "restarts": 3}, {**RESTARTING, "restarts": 3}, None),
+        ({"active_seconds": 1.0, "restarts": 3}, {**RESTARTING, "restarts": 4}, True),
+        ({**RESTARTING, "restarts": 0}, {**RESTARTING, "restarts": 0}, None),
+        ({**RESTARTING, "restarts": 0}, {"active_seconds": 6.0, "restarts": 1}, False),
+        ({**RESTARTING, "restarts": 0}, {"active_seconds": 1.0, "restarts": 1}, None),
+        ({**RESTARTING, "restarts": 0}, {"active_seconds": 1.0, "restarts": 2}, True),
+        (STOPPED, STOPPED, False),
+    ],
+)
+def test_a_crash_loop_is_restarts_that_go_on_and_not_those_of_the_past(
+    then: dict[str, Any], now: dict[str, Any], looping: bool | None
+) -> None:
+    assert loops(HEALTHY._replace(**then), HEALTHY._replace(**now)) is looping
 
 
 @pytest.mark.parametrize(
