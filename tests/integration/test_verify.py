@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,7 +106,7 @@ def test_the_first_run_with_running_containers_ends_well_and_names_the_pending_r
 ) -> None:
     status, output = first_run
     assert status == 0, output
-    assert "1 restart pending" in output or "restart pending - h2" in output, output
+    assert re.search(r"- h1 10\.50\.\S+ vxlan 1450 1/1 active \S+ - restart pending - h2 10\.50\.", output), output
     assert "converged, restart pending on: h1. Run clusternet.overlay.site with -e docker_restart=needed" in output
     assert "does not answer" not in output
     assert hosts.sh("h1", "docker inspect -f '{{.State.Running}}' worker") == "true"
@@ -124,7 +125,7 @@ def test_a_pending_restart_fails_verify_unless_it_is_allowed(pending: Fleet) -> 
 def test_containers_are_proven_without_a_registry_and_nothing_is_left(fleet: Fleet) -> None:
     status, output = fleet.play("verify")
     assert status == 0, output
-    assert output.count("1/1 1/1") == 0 and output.count(" 1/1 ok") == 2, output
+    assert output.count(" 1/1 ok ") == 2, output
     for host in ("h1", "h2"):
         assert "probe" not in fleet.sh(host, "docker ps --all; docker images")
 
