@@ -84,8 +84,14 @@ class Loop:
             if message is not None:
                 self._take(message)
             self._keep_time()
-            self._status.refresh()
+            self._show()
             self._feed_watchdog()
+
+    def _show(self) -> None:
+        """Write the log lines and the status line that had to wait."""
+        self._status.refresh()
+        if self._session is not None:
+            self._session.flush_log()
 
     def _feed_watchdog(self) -> None:
         now = time.monotonic()
@@ -95,9 +101,12 @@ class Loop:
 
     def _next(self) -> Message | None:
         """Return the next message, or None when a timer is due first."""
-        wake = min(self._due.values()) if self._session else self._patience_ends
-        status_due = self._status.refresh_due
-        wake = min(wake, self._watchdog_due, wake if status_due is None else status_due)
+        wakes = [self._status.refresh_due, self._watchdog_due]
+        if self._session is None:
+            wakes.append(self._patience_ends)
+        else:
+            wakes += [self._session.log_due, *self._due.values()]
+        wake = min(due for due in wakes if due is not None)
         try:
             return self.inbox.get(timeout=max(wake - time.monotonic(), 0.0))
         except Empty:
@@ -129,7 +138,7 @@ class Loop:
             raise StartAgainError("the network config or the subnet of this host is another one now")
         else:
             self._changed = True
-            self._session.table.reset(joined.leases)
+            self._session.take(joined.leases)
             self._reconcile()
 
     def _begin(self, config: NetworkConfig, text: str, own: Subnet, leases: Mapping[str, Item]) -> None:
@@ -145,7 +154,7 @@ class Loop:
         )
         self._config_text = text
         self._status.subnet = str(own)
-        self._session.table.reset(leases)
+        self._session.take(leases)
         self._check_passage()
         self._changed = True
         self._reconcile()

@@ -5,25 +5,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from ..backends import Backend
 from ..backends.guarded import Guarded
-from ..kernel.dataplane import Dataplane
+from ..kernel.dataplane import Dataplane, Failure
 from ..kernel.firewall import Firewall
-from ..kernel.operations import AdoptRoute
+from ..kernel.operations import AdoptRoute, CreateDevice, RemoveNextHop
 from ..kernel.plan import DesiredState, ObservedState, Plan, plan
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved
-from ..store.protocol import Event
+from ..store.protocol import Event, Item
+from .journal import RowKey, key_of, keys_of, peer_log, repair_log
 from .log import DEBUG, log
 from .options import Options
 from .peers import Change, PeerTable
 from .status import Status
 
 SHOWN = 20  # subnets named in a log line about many
+_NO_REPAIRS = (AdoptRoute, RemoveNextHop)  # the latter goes with the repair of a route
 
 
 def firewall_for(options: Options, config: NetworkConfig, own: Subnet) -> Firewall:
@@ -68,27 +70,50 @@ class Session:
         self._takes_over = True  # until flannel's rules were looked for
         self._unreachable = config.network if unreachable else None
         self.device_ifindex: int | None = None
+        self._peer_log = peer_log(backend.type)
+        self._repair_log = repair_log()
+        self._is_applied = False  # whether all rows were applied once, so that a step for one of them is a repair
+        self._pending: set[RowKey] = set()  # the rows for which a step is none
 
     @property
     def device_stands(self) -> bool:
         """Whether the tunnel device, if there should be one, is there."""
         return self.backend.device is None or self.device_ifindex is not None
 
+    @property
+    def log_due(self) -> float | None:
+        """When (monotonic clock) ``flush_log`` has something to write; None where it has not."""
+        dues = [due for due in (self._peer_log.due, self._repair_log.due) if due is not None]
+        return min(dues, default=None)
+
+    def flush_log(self) -> None:
+        """Write the log lines that had to wait."""
+        self._peer_log.flush()
+        self._repair_log.flush()
+
+    def take(self, leases: Mapping[str, Item]) -> None:
+        """Replace all leases; the kernel follows with the next ``reconcile``."""
+        changes = self.table.reset(leases)
+        if self._is_applied:
+            self._expect(changes)
+        self._peer_log.write(changes)
+
     def reconcile(self) -> bool:
         """Make the kernel hold everything it should, whatever it holds now; return whether that worked in full."""
         started = time.monotonic()
         try:
-            steps = self._whole_plan()
+            steps, observed = self._whole_plan()
             failures = self._apply(steps)
             device = self.backend.device
             self.device_ifindex = self._dataplane.ifindex(device.name) if device else None
         except OverlayError as error:
             self._status.trouble("kernel", str(error))
-            done = False
+            self._is_applied = done = False
         else:
-            self._status.trouble("kernel", *steps.conflicts, *failures)
+            self._status.trouble("kernel", *steps.conflicts, *map(str, failures))
             done = not failures
             _report_adoption(steps)
+            self._report_repairs(steps, failures, observed)
         self._tell_leases()
         self._status.count("reconciliations")
         self._status.count("reconcile_seconds", time.monotonic() - started)
@@ -98,11 +123,13 @@ class Session:
         """Take in changed leases and change the kernel for just those; return whether that worked in full."""
         changes = self.table.change(events)
         try:
-            failures = self._apply(self._plan_of(changes)) if changes else []
+            failures = [str(failure) for failure in self._apply(self._plan_of(changes))] if changes else []
         except OverlayError as error:
             failures = [str(error)]
         if failures:
             self._status.trouble("kernel", *failures)
+            self._expect(changes)
+        self._peer_log.write([change for change in changes if change.before != change.after])
         self._tell_leases()
         return not failures
 
@@ -120,13 +147,14 @@ class Session:
 
     def preview(self) -> list[str]:
         """Return what ``reconcile`` and ``check_firewall`` would change, as the commands a person would type."""
-        steps = self._whole_plan()
+        steps, _unused = self._whole_plan()
         return [*map(str, steps.operations), *self._firewall.plan(), *steps.conflicts]
 
-    def _whole_plan(self) -> Plan:
+    def _whole_plan(self) -> tuple[Plan, ObservedState]:
         wanted = DesiredState.of(self.backend.device, self.table.rows.values())
         wanted = wanted._replace(unreachable=self._unreachable, leave_unreachable=False)
-        return plan(wanted, self._dataplane.observe(wanted, self.config.network, self._leftovers))
+        observed = self._dataplane.observe(wanted, self.config.network, self._leftovers)
+        return plan(wanted, observed), observed
 
     def _plan_of(self, changes: list[Change]) -> Plan:
         """Return the steps for single peers, taking for granted what was applied for them before."""
@@ -135,15 +163,35 @@ class Session:
         known = DesiredState.of(device, (change.before for change in changes if change.before))
         return plan(wanted, ObservedState.of(known))
 
-    def _apply(self, steps: Plan) -> list[str]:
-        """Carry the steps out; return a sentence for each that the kernel refused."""
+    def _apply(self, steps: Plan) -> list[Failure]:
+        """Carry the steps out; return those that the kernel refused."""
         if log.level <= DEBUG:
             for operation in steps.operations:
                 log.debug("kernel: %s", operation)
         failures = self._dataplane.apply(steps)
         self._status.count("kernel_operations", len(steps.operations))
         self._status.count("kernel_failures", len(failures))
-        return [str(failure) for failure in failures]
+        return failures
+
+    def _expect(self, changes: Iterable[Change]) -> None:
+        """Take note of rows that are not applied yet."""
+        for change in changes:
+            self._pending.update(keys_of(change.before), keys_of(change.after))
+
+    def _report_repairs(self, steps: Plan, failures: list[Failure], observed: ObservedState) -> None:
+        """Log the steps that undo what somebody else did: those for rows that were applied before."""
+        refused = {failure.operation for failure in failures}
+        if self._is_applied and steps.operations:
+            self._repair_log.write(
+                [
+                    step
+                    for step in steps.operations
+                    if step not in refused and key_of(step) not in self._pending and not isinstance(step, _NO_REPAIRS)
+                ]
+            )
+        self._is_applied = not any(isinstance(step, CreateDevice) for step in refused)
+        # A refused row, and one in whose place somebody else has a route, is still to come.
+        self._pending = {key for key in map(key_of, refused) if key is not None} | set(observed.foreign_routes)
 
     def _tell_leases(self) -> None:
         self._status.peers = len(self.table.rows)
