@@ -28,7 +28,7 @@ class Run(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What a script printed, and when (seconds since 1970)."""
+    """What a script printed, and when (seconds since the boot of the machine that has the lab)."""
 
     time: float
     text: str
@@ -68,9 +68,19 @@ class Fleet:
 
     def play(self, playbook: str, *options: str, **variables: object) -> Run:
         """Run a playbook of the collection."""
+        return self._run(ROOT / f"playbooks/{playbook}.yml", *options, **variables)
+
+    def role(self, role: str, **variables: object) -> Run:
+        """Run a role of the collection on all hosts at once, as a play of the user's own."""
+        playbook = self._folder / "role.yml"
+        roles = [{"role": f"clusternet.overlay.{role}"}]
+        playbook.write_text(json.dumps([{"hosts": "overlay", "gather_facts": False, "roles": roles}]))
+        return self._run(playbook, **variables)
+
+    def _run(self, playbook: Path, *options: str, **variables: object) -> Run:
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self._inventory), *options]
         done = subprocess.run(
-            [*command, "-e", json.dumps(variables), f"playbooks/{playbook}.yml"],
+            [*command, "-e", json.dumps(variables), str(playbook)],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -83,7 +93,8 @@ class Fleet:
     @contextmanager
     def watched(self, script: str) -> Iterator[dict[str, list[Sample]]]:
         """Run a script on each host about every 0.1 s; yield its answers, which are complete after the block."""
-        loop = f"rm -f {STOP}; while [ ! -e {STOP} ]; do echo $(date +%s.%N) $({script}); sleep 0.1; done"
+        each = f"read -r seconds rest < /proc/uptime; echo $seconds $({script})"
+        loop = f"rm -f {STOP}; while [ ! -e {STOP} ]; do {each}; sleep 0.1; done"
         answers: dict[str, list[Sample]] = {}
         watchers = {
             host: subprocess.Popen(

@@ -26,7 +26,7 @@ MAIN_TABLE = 254
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 10, 18
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 2, 4, 5, 6, 7, 15
 _RTN_UNICAST = 1
 
 
@@ -87,9 +87,15 @@ def addresses(netlink: Netlink, index: int = 0) -> list[InterfaceAddress]:
     return [address for address in found if index in (0, address.ifindex)]
 
 
-def path_to(netlink: Netlink, address: int) -> Path:
-    """Return the way to an address, by the kernel's own look-up; raise NetlinkError (ENETUNREACH, ...) for none."""
-    body = ROUTE.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0) + attribute(_RTA_DST, address.to_bytes(4, "big"))
+def path_to(netlink: Netlink, address: int, source: int | None = None) -> Path:
+    """Return the way to an address, by the kernel's own look-up; raise NetlinkError (ENETUNREACH, ...) for none.
+
+    ``source`` is an address of this host that the packets carry, for routing policies that depend on it.
+    """
+    body = ROUTE.pack(socket.AF_INET, 32, 0 if source is None else 32, 0, 0, 0, 0, 0, 0)
+    body += attribute(_RTA_DST, address.to_bytes(4, "big"))
+    if source is not None:
+        body += attribute(_RTA_SRC, source.to_bytes(4, "big"))
     return netlink.ask(RTM_GETROUTE, body, _parse_path)
 
 

@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Find the interface below the overlay, and whether it reaches the other hosts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: underlay_info
+short_description: Find the interface below the overlay
+version_added: 1.1.0
+author: clusternet.overlay contributors (@clusternet)
+description:
+  - Chooses the interface exactly as C(overlayd) does with the same options, and checks that it reaches the other hosts.
+  - Nothing is changed. C(overlayd) need not be installed. An empty UDP datagram is sent to port 9 of each of O(peers).
+options:
+  iface:
+    description: Names or addresses of interfaces. The first that the host has is chosen.
+    type: list
+    elements: str
+    default: []
+  iface_regex:
+    description: Regular expressions that are tried after O(iface), on addresses first, then on names.
+    type: list
+    elements: str
+    default: []
+  iface_can_reach:
+    description: Choose the interface by which this address is reached.
+    type: str
+    default: ""
+  public_ip:
+    description: The address by which other hosts reach this one, if it is not that of the interface.
+    type: str
+    default: ""
+  peers:
+    description: The public addresses of other hosts, which must be reached by the interface.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - clusternet.overlay.attributes
+  - clusternet.overlay.attributes.info
+seealso:
+  - module: clusternet.overlay.overlay_info
+"""
+
+EXAMPLES = r"""
+- name: Find the interface that overlayd would choose
+  clusternet.overlay.underlay_info:
+    iface: [eth1]
+    peers: [192.0.2.12, 192.0.2.13]
+  register: underlay
+
+- name: Refuse an interface that does not suit
+  ansible.builtin.assert:
+    that: underlay.problems | length == 0
+"""
+
+RETURN = r"""
+interface:
+  description: The name of the interface; empty where none can be chosen.
+  returned: success
+  type: str
+  sample: eth1
+address:
+  description: The address of that interface which the overlay's packets carry.
+  returned: success
+  type: str
+  sample: 192.0.2.11
+public_ip:
+  description: The address by which other hosts reach this one.
+  returned: success
+  type: str
+  sample: 192.0.2.11
+mtu:
+  description: The MTU of the interface in bytes.
+  returned: success
+  type: int
+  sample: 1500
+problems:
+  description: A sentence for each problem. It names the interfaces of the host where none can be chosen.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.clusternet.overlay.plugins.module_utils._underlay import Choice, examine
+
+
+def main() -> None:
+    """Run the module."""
+    names: dict[str, object] = {"type": "list", "elements": "str", "default": []}
+    text: dict[str, object] = {"type": "str", "default": ""}
+    module = AnsibleModule(
+        argument_spec={
+            "iface": names,
+            "iface_regex": names,
+            "iface_can_reach": text,
+            "public_ip": text,
+            "peers": names,
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    choice = Choice(given["iface"], given["iface_regex"], given["iface_can_reach"], given["public_ip"])
+    module.exit_json(changed=False, **examine(choice, given["peers"]))
+
+
+if __name__ == "__main__":
+    main()
