@@ -63,9 +63,11 @@ options:
     type: str
   timeout:
     description:
-      - How long to wait for an answer of each endpoint that is tried, in seconds.
+      - How long to wait for an answer, in seconds. Connections to all endpoints are opened at the same time, so that
+        endpoints that do not answer cost this time once.
     type: float
     default: 5
-notes:
-  - Runs on the target and needs nothing there but Python 3.9 or later, except to speak v2.
+requirements:
+  - Python 3.9 or later on the target
+  - python-etcd on the target, for the v2 API only
 """

@@ -78,7 +78,9 @@ EXAMPLES = r"""
 - name: One overlay network over vxlan, a /24 for each host
   clusternet.overlay.network_config:
     endpoints: ["https://192.0.2.11:2379", "https://192.0.2.12:2379", "https://192.0.2.13:2379"]
-    ca_file: /etc/overlayd/etcd-ca.pem
+    ca_file: /etc/overlay/pki/ca.crt
+    cert_file: /etc/overlay/pki/client.crt
+    key_file: /etc/overlay/pki/client.key
     network: 10.5.0.0/16
     backend:
       Type: vxlan

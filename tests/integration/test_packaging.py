@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,6 +98,18 @@ def test_every_module_is_documented_from_the_installed_collection(run: Run) -> N
     docs = documented(run, "module")
     assert sorted(docs) == [f"clusternet.overlay.{name}" for name in MODULES]
     assert all(doc["doc"]["short_description"] and doc["examples"] for doc in docs.values())
+
+
+def test_no_module_repeats_a_note(run: Run) -> None:
+    notes = {name: doc["doc"].get("notes", []) for name, doc in documented(run, "module").items()}
+    assert {name: found for name, found in notes.items() if len(set(found)) < len(found)} == {}
+
+
+def test_certificates_in_examples_are_those_that_the_role_etcd_provides(run: Run) -> None:
+    defaults = yaml.safe_load((ROOT / "roles/overlay/defaults/main.yml").read_text(encoding="utf-8"))
+    for name, doc in documented(run, "module").items():
+        paths = re.findall(r"(?:ca|cert|key)_file: (\S+)", doc["examples"])
+        assert {str(Path(path).parent) for path in paths} <= {defaults["overlay_pki_dir"]}, name
 
 
 def test_every_role_shows_its_entry_points(run: Run) -> None:
