@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.files import read_text, write_atomically
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.log import INFO, log
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.notify import watchdog_pause
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.status import SILENCE, Status
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.status import (
+    SILENCE,
+    Status,
+    reported_trouble,
+)
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 
@@ -40,6 +45,16 @@ def test_only_the_kernel_and_the_rules_decide_on_being_in_sync() -> None:
     status.trouble("kernel")
     status.trouble("firewall", "iptables is not there")
     assert not status.in_sync
+
+
+def test_the_first_problem_can_be_read_from_the_status_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "notify"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        Status().trouble("etcd", "it is away", "and something else")
+        Status().publish()
+        assert [reported_trouble(manager.recv(4096).decode()) for _line in range(2)] == ["it is away", ""]
 
 
 def test_a_loop_that_does_not_turn_is_not_alive() -> None:
