@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from agent_host import until
 from agent_network import Network
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.claim import Claim
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.keeper import (
-    Claim,
     HeldLease,
     LeaseKeeper,
     own_leases,

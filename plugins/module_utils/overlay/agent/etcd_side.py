@@ -22,8 +22,9 @@ from ..store.schema import Keys, NestedKeys, key_of, lease_events, read_network
 from .identity import Identity
 from .keeper import HeldLease, LeaseKeeper
 from .log import log
-from .messages import Joined, KeysIgnored, LeaseRenewed, LeasesChanged, Message, StoreTrouble
+from .messages import Joined, KeysIgnored, LeaseConflict, LeaseRenewed, LeasesChanged, Message, StoreTrouble
 from .outage import Outage
+from .rivals import LeaseConflictError, Rivals, claimant_of
 
 WATCH_TICK = 5.0  # seconds without an event after which the thread looks at its clock
 FULL_COMPARISON = 600.0  # seconds between two whole comparisons, should a watch have gone deaf unnoticed
@@ -48,6 +49,7 @@ class EtcdSide(threading.Thread):
         self._out = out
         self._store: Store | None = None
         self._nested = NestedKeys(self._keys, ())
+        self._rivals = Rivals()
         self._config_text: str | None = None  # the last good network config
         self._hosts = 0  # leases at the last whole comparison
 
@@ -58,6 +60,9 @@ class EtcdSide(threading.Thread):
             started = time.monotonic()
             try:
                 self._join_and_follow()
+            except LeaseConflictError as error:
+                self._out.put(StoreTrouble(""))
+                self._out.put(LeaseConflict(str(error)))
             except (ConfigError, LeaseError) as error:
                 self._out.put(StoreTrouble(str(error)))
                 if isinstance(error, ConfigMissingError):
@@ -88,7 +93,7 @@ class EtcdSide(threading.Thread):
     def _join_and_follow(self) -> None:
         """Make one whole comparison and follow the changes; return when another whole comparison is due."""
         store = self._connected()
-        keeper = LeaseKeeper(store, self._keys, self._margin)
+        keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals)
         network = read_network(store, self._keys)
         text, trouble = self._usable_config(store, network.config)
         config = NetworkConfig.parse(text)
@@ -97,7 +102,8 @@ class EtcdSide(threading.Thread):
         self._nested = NestedKeys(self._keys, network.nested)
         self._identity.known_as(held.lease)
         self._connection = self._connection.with_api(store.api)  # an emptied etcd must not send us to the other
-        self._out.put(Joined(config, text, held, network.leases, trouble, self._nested.sentences()))
+        ignored, conflict = self._nested.sentences(), self._rivals.report()
+        self._out.put(Joined(config, text, held, network.leases, trouble, ignored, conflict))
         watch = store.watch(self._keys.folder or "/", network.revision, WATCH_TICK)
         try:
             self._follow(store, watch, keeper, held, network.config, trouble)
@@ -120,6 +126,7 @@ class EtcdSide(threading.Thread):
                     end = min(end, time.monotonic() + outage.comparison_pause())
                     outage = None
                     self._out.put(StoreTrouble(trouble))
+                held = self._answered(keeper, events, held)
                 if self._concerns_me(events, held, config):
                     return
                 self._pass_on(events)
@@ -150,6 +157,14 @@ class EtcdSide(threading.Thread):
         if self._nested.follow(events):
             self._out.put(KeysIgnored(self._nested.sentences()))
 
+    def _answered(self, keeper: LeaseKeeper, events: list[Event], held: HeldLease) -> HeldLease:
+        """Answer the challenge of another host with this public IP, if there is one; return the lease as it is then."""
+        for event in events:
+            if isinstance(event, Put) and _challenges(event.item, held):
+                held = keeper.answer(held, event.item)
+                self._out.put(LeaseConflict(self._rivals.report()))
+        return held
+
     def _concerns_me(self, events: list[Event], held: HeldLease, config: Item | None) -> bool:
         """Whether config or own lease are no longer what they were when this host joined, or it is to have another."""
         for event in events:
@@ -158,7 +173,7 @@ class EtcdSide(threading.Thread):
                 if not (isinstance(event, Put) and config and event.item.value == config.value):
                     log.info("the network config was changed")
                     return True
-            elif key == held.item.key and not (isinstance(event, Put) and event.item.value == held.item.value):
+            elif key == held.item.key and not (isinstance(event, Put) and _is_known(event.item, held)):
                 _report_loss(event, held)
                 return True
             elif isinstance(event, Put) and _reserves_another(self._keys.lease_name(key), event.item, held):
@@ -203,6 +218,21 @@ def _lost(store: Store, held: HeldLease) -> bool:
     """
     item = store.get(held.item.key)
     return item is None or item.value != held.item.value
+
+
+def _challenges(item: Item, held: HeldLease) -> bool:
+    """Whether another host asks whether this one, which holds the lease, is alive."""
+    if item.key != held.item.key or _is_known(item, held) or claimant_of(item.value) is None:
+        return False
+    try:
+        return parse_lease(held.lease.key, item.value) == held.lease
+    except LeaseError:
+        return False
+
+
+def _is_known(item: Item, held: HeldLease) -> bool:
+    """Whether an event of this host's lease is its own write, or older than that."""
+    return item.value == held.item.value or item.revision <= held.item.revision
 
 
 def _reserves_another(name: str | None, item: Item, held: HeldLease) -> bool:

@@ -14,15 +14,15 @@ from ..kernel.interfaces import links
 from ..kernel.netlink import Netlink
 from ..kernel.underlay import choose_underlay
 from ..kernel.vxlan import KIND
-from ..model.addresses import Subnet, format_ipv4, parse_ipv4
+from ..model.addresses import Subnet, format_ipv4, format_mac, parse_ipv4
 from ..model.backend import HostGwOptions, VxlanOptions
 from ..model.errors import ConfigError, KernelError
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved, network_problems
 from ..model.state import Underlay
+from .claim import Claim
 from .former import Held, former_host
-from .keeper import Claim
 from .memory import Memory, memory_file
 from .options import Options
 
@@ -108,7 +108,8 @@ class Identity:
                 raise ConfigError(problem)
             self._networks.add(config.network)
         subnet, public_ip = self._former_lease(config) or (None, None)
-        return Claim(self.public_ip, backend.type, backend.lease_data(), subnet, public_ip)
+        macs = frozenset(map(format_mac, (*dict(self._former.macs).values(), *self._macs.values())))
+        return Claim(self.public_ip, backend.type, backend.lease_data(), subnet, public_ip, macs)
 
     def overlaps(self, config: NetworkConfig) -> list[str]:
         """Return a sentence for each overlap of the overlay with the host's own networks (model/overlap.py)."""

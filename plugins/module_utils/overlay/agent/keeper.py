@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..model.addresses import Subnet, format_ipv4
+from ..model.addresses import format_ipv4
 from ..model.allocation import choose_subnet, taken_subnets
 from ..model.errors import LeaseError
 from ..model.lease import LEASE_TTL, SubnetLease, lease_key, parse_lease, parse_lease_key
@@ -16,23 +16,11 @@ from ..model.network import NetworkConfig
 from ..store.errors import ChangedError, GoneError, KeyExistsError
 from ..store.protocol import Item, Store
 from ..store.schema import Keys, StoredNetwork, read_network
+from .claim import Claim
 from .log import log
+from .rivals import Rivals, answer_value, claimant_of
 
 ATTEMPTS = 200  # lost races before giving up; a fleet of fifty starting at once needs a handful
-
-
-class Claim(NamedTuple):
-    """What this host says of itself in its lease, and what it was known by before."""
-
-    public_ip: int
-    backend_type: str
-    backend_data: Mapping[str, Any] | None
-    previous_subnet: Subnet | None = None
-    previous_public_ip: int | None = None
-
-    def lease(self, subnet: Subnet) -> SubnetLease:
-        """Return the lease this host wants for a subnet."""
-        return SubnetLease(subnet, self.public_ip, self.backend_type, self.backend_data)
 
 
 class HeldLease(NamedTuple):
@@ -46,21 +34,30 @@ class HeldLease(NamedTuple):
 class LeaseKeeper:
     """Speaks to etcd about the one lease of this host; every call may raise StoreError and may be repeated."""
 
-    def __init__(self, store: Store, keys: Keys, margin: float, ttl: int = LEASE_TTL) -> None:
-        """Keep the lease in the network; ``margin`` seconds before its end (``ttl`` seconds) it is renewed."""
+    def __init__(
+        self, store: Store, keys: Keys, margin: float, ttl: int = LEASE_TTL, rivals: Rivals | None = None
+    ) -> None:
+        """Keep the lease in the network; ``margin`` seconds before its end (``ttl`` seconds) it is renewed.
+
+        ``rivals`` is what earlier keepers of this process knew of other hosts with its public IP.
+        """
         self._store = store
         self._keys = keys
         self._margin = margin
         self._ttl = ttl
+        self._rivals = rivals or Rivals()
 
     def acquire(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
         """Return this host's lease, made or taken over; ``network`` is what etcd held a moment ago.
 
-        Raise PoolExhaustedError when every subnet is held by others, LeaseError when each attempt lost its race.
+        Raise PoolExhaustedError when every subnet is held by others, LeaseConflictError when another live host has the
+        lease of this one's public IP, LeaseError when each attempt lost its race.
         """
         for _attempt in range(ATTEMPTS):
             try:
-                return self._acquire_once(config, claim, network)
+                held = self._acquire_once(config, claim, network)
+                self._rivals.holds(held.lease)
+                return held
             except (KeyExistsError, ChangedError, GoneError) as race:
                 log.info("another host was faster (%s); choosing again", race)
                 network = read_network(self._store, self._keys)
@@ -74,6 +71,12 @@ class LeaseKeeper:
             return held
         return self._held(held.lease, self._store.keep_alive(held.item, self._ttl))
 
+    def answer(self, held: HeldLease, challenge: Item) -> HeldLease:
+        """Answer the challenge of another host; raise GoneError or ChangedError when the lease is lost."""
+        self._rivals.challenged(held.lease, claimant_of(challenge.value))
+        ttl = None if challenge.reservation else self._ttl
+        return self._held(held.lease, self._store.replace(challenge, answer_value(held.lease), ttl))
+
     def release(self, item: Item) -> bool:
         """Give a subnet back; return False for a reservation, which stays this host's whether it runs or not."""
         if not item.reservation:
@@ -82,7 +85,8 @@ class LeaseKeeper:
 
     def _acquire_once(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
         kept: HeldLease | None = None
-        for lease, item in own_leases(claim, network.leases):
+        own = own_leases(claim, network.leases)
+        for lease, item in self._rivals.settle(self._store, claim, own, self._ttl):
             if kept is None and config.fits(lease.subnet):
                 kept = self._take_over(claim, lease, item)
             elif not item.reservation:
@@ -99,6 +103,8 @@ class LeaseKeeper:
             ttl = None if item.reservation else self._ttl
             log.info("taking over lease %s, updating what it says of this host", lease.key)
             return self._held(wanted, self._store.replace(item, wanted.value(), ttl))
+        if claimant_of(item.value) is not None:
+            return self.answer(self._held(lease, item), item)
         if lease.subnet != claim.previous_subnet:
             log.info("taking over lease %s of %s", lease.key, format_ipv4(lease.public_ip))
         return self.renew(self._held(lease, item))

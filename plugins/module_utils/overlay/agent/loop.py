@@ -22,7 +22,17 @@ from .files import write_atomically
 from .identity import Identity
 from .log import log
 from .memory import Memory, machine_id, remember
-from .messages import Joined, KernelChanged, KeysIgnored, LeaseRenewed, LeasesChanged, Message, Stop, StoreTrouble
+from .messages import (
+    Joined,
+    KernelChanged,
+    KeysIgnored,
+    LeaseConflict,
+    LeaseRenewed,
+    LeasesChanged,
+    Message,
+    Stop,
+    StoreTrouble,
+)
 from .notify import notify, watchdog_pause
 from .options import Options
 from .removal import clearing, former_devices, former_network
@@ -121,6 +131,8 @@ class Loop:
             self._due["kernel"] = min(self._due["kernel"], self._pause_ends)
         elif isinstance(message, KeysIgnored):
             self._status.trouble("keys", *message.sentences)
+        elif isinstance(message, LeaseConflict):
+            self._status.trouble("conflict", message.sentence)
         elif isinstance(message, LeaseRenewed):
             self._status.lease_renew_at = message.held.renew_at
         elif isinstance(message, StoreTrouble):
@@ -130,6 +142,7 @@ class Loop:
         """Take a whole comparison with etcd: the first begins the session, later ones must agree with it."""
         self._status.trouble("etcd", *filter(None, [joined.trouble]))
         self._status.trouble("keys", *joined.ignored)
+        self._status.trouble("conflict", *filter(None, [joined.conflict]))
         self._status.lease_renew_at = joined.held.renew_at
         subnet = joined.held.lease.subnet
         if self._session is None:

@@ -16,7 +16,7 @@ class Joined(NamedTuple):
     """A whole comparison with etcd was made: the config, the own lease and all leases by lease name.
 
     ``trouble`` says why the config is not the one in etcd but the last good one, "" where it is; ``ignored`` has a
-    sentence for each folder of nested keys.
+    sentence for each folder of nested keys, ``conflict`` one about another host that claimed the own lease lately.
     """
 
     config: NetworkConfig
@@ -25,6 +25,7 @@ class Joined(NamedTuple):
     leases: Mapping[str, Item]
     trouble: str = ""
     ignored: tuple[str, ...] = ()
+    conflict: str = ""
 
 
 class LeasesChanged(NamedTuple):
@@ -37,6 +38,12 @@ class KeysIgnored(NamedTuple):
     """Nested keys, which are no leases, came or went; a sentence for each folder of those that there are now."""
 
     sentences: tuple[str, ...]
+
+
+class LeaseConflict(NamedTuple):
+    """Another host has this host's public IP, and only one of them can have the lease."""
+
+    sentence: str
 
 
 class LeaseRenewed(NamedTuple):
@@ -59,4 +66,4 @@ class Stop(NamedTuple):
     """The process was asked to end."""
 
 
-Message = Union[Joined, LeasesChanged, KeysIgnored, LeaseRenewed, StoreTrouble, KernelChanged, Stop]
+Message = Union[Joined, LeasesChanged, KeysIgnored, LeaseConflict, LeaseRenewed, StoreTrouble, KernelChanged, Stop]

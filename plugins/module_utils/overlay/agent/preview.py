@@ -18,6 +18,7 @@ from .keeper import own_leases
 from .memory import memory_file, recall
 from .options import Options
 from .removal import clearing, former_devices, former_network
+from .rivals import is_certain
 from .session import Session, firewall_for
 from .status import Status
 
@@ -31,10 +32,12 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     network = read_network(store, keys)
     config = parse_config(store, keys, network.config)
     claim = identity.claim(config)
-    held = next((lease for lease, _unused in own_leases(claim, network.leases) if config.fits(lease.subnet)), None)
+    held = next((one for one in own_leases(claim, network.leases) if config.fits(one[0].subnet)), None)
     if held is not None:
-        own = held.subnet
-        said = f"# holds lease {held.key}"
+        lease, item = held
+        own = lease.subnet
+        certain = is_certain(claim, lease, item)
+        said = f"# {'holds' if certain else 'would take over, unless another host holds it,'} lease {lease.key}"
     else:
         own = choose_subnet(config, taken_subnets(config, network.values(), network.directories), claim.previous_subnet)
         said = f"# would lease a subnet, such as {own}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..kernel.dataplane import Dataplane
 from ..kernel.firewall import Firewall
 from ..kernel.plan import DesiredState, Plan, plan
-from ..model.addresses import Subnet
+from ..model.addresses import Subnet, format_mac
 from ..model.errors import KernelError, OverlayError
 from ..model.network import NetworkConfig
 from ..model.state import VxlanDevice
@@ -18,12 +18,14 @@ from ..store.connect import connect
 from ..store.connection import EtcdConnection
 from ..store.reachable import reachable_first
 from ..store.schema import Keys, read_network
+from .claim import Claim
 from .identity import Identity
-from .keeper import Claim, LeaseKeeper, own_leases
+from .keeper import LeaseKeeper, own_leases
 from .lock import hold_lock, lock_file
 from .log import log
 from .memory import Memory, memory_file, recall
 from .options import Options
+from .rivals import is_certain
 
 
 def remove(options: Options, connection: EtcdConnection) -> int:
@@ -36,7 +38,7 @@ def remove(options: Options, connection: EtcdConnection) -> int:
     hold_lock(path)
     memory = recall(path)
     if options.release:
-        _release(options, connection, memory.own_address() if memory else Identity(options, None).public_ip)
+        _release(options, connection, memory)
     if memory is not None:
         network, dataplane = NetworkConfig.parse(memory.config).network, Dataplane()
         failures = dataplane.apply(clearing(dataplane, network, former_devices(memory, None)))
@@ -73,15 +75,27 @@ def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | Non
     return None if network == config.network else network
 
 
-def _release(options: Options, connection: EtcdConnection, public_ip: int) -> None:
+def _release(options: Options, connection: EtcdConnection, memory: Memory | None) -> None:
     store = connect(reachable_first(connection), options.etcd_prefix)
     keys = Keys(store.root(options.etcd_prefix))
     keeper = LeaseKeeper(store, keys, 0.0)
-    own = own_leases(Claim(public_ip, "", None), read_network(store, keys).leases)
+    claim = _claim(options, memory)
+    own = own_leases(claim, read_network(store, keys).leases)
     if not own:
         log.info("there is no lease of this host in etcd")
     for lease, item in own:
-        if keeper.release(item):
+        if memory is not None and not is_certain(claim, lease, item):
+            log.warning("lease %s is kept: it may be another host's with the same public IP", lease.key)
+        elif keeper.release(item):
             log.info("released lease %s", lease.key)
         else:
             log.info("lease %s is a reservation and stays with this host", lease.key)
+
+
+def _claim(options: Options, memory: Memory | None) -> Claim:
+    """Return what tells which leases are this host's."""
+    if memory is None:
+        return Claim(Identity(options, None).public_ip, "", None)
+    mac = memory.own_mac()
+    macs = frozenset([format_mac(mac)] if mac else [])
+    return Claim(memory.own_address(), "", None, memory.own_subnet(), memory.own_address(), macs)

@@ -1,0 +1,179 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Two hosts with one public IP: the holder keeps its lease and its packets, the other has no subnet and says why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from agent_fleet import Fleet
+from agent_host import HEALTH, Host, lost, until
+from agent_network import Network
+from etcd_server import EtcdServer
+from watching import brief
+
+OTHER_MAC = "0e:00:00:00:00:66"
+CONFLICT = "two hosts have it: "
+
+
+@pytest.fixture(params=["v3", "v2"])
+def network(request: pytest.FixtureRequest, etcd: EtcdServer) -> Iterator[Network]:
+    network = Network(etcd.endpoints[0], request.param)
+    yield network
+    network.close()
+
+
+def writes(network: Network, seconds: float, revision: int = 0) -> list[str]:
+    """Return what is written below the prefix for so long, from a revision on if one is given."""
+    watch = network.store.watch(network.prefix, revision or network.store.snapshot(network.prefix)[1], 0.2)
+    end = time.monotonic() + seconds
+    found: list[str] = []
+    for events in watch:
+        found += brief(events)
+        if time.monotonic() > end:
+            return found
+    return found
+
+
+def mac_of(network: Network, subnet: str) -> object:
+    return network.leases()[subnet]["BackendData"]["VtepMAC"]
+
+
+def lose_state(host: Host) -> None:
+    """Remove all that the host knows of itself."""
+    host.stop(signal.SIGKILL)
+    shutil.rmtree(host.state)
+    host.subnet_file.unlink()
+    host.ip("link", "delete", "flannel.1")
+
+
+def test_the_holder_keeps_its_lease_and_its_packets_and_the_other_reports_both(fleet: Fleet, network: Network) -> None:
+    network.configure()
+    one, peer, other = fleet(3)
+    one.join(*HEALTH)
+    peer.join()
+    until(lambda: one.subnet in peer.routes() and peer.subnet in one.routes(), "the routes of both")
+    containers = [one.container(), peer.container()]
+    stream = containers[1].stream(containers[0])
+    revision = network.store.snapshot(network.prefix)[1]
+    other.start(f"--public-ip={one.address}", *HEALTH)
+    other.wait_said(f"ERROR public IP {one.address}: {CONFLICT}.*{one.mac()}.* keeps lease .* this host, .*VtepMAC")
+    one.wait_said(f"ERROR public IP {one.address}: {CONFLICT}this host, .*{one.mac()}.* keeps lease")
+    assert writes(network, 8) == []
+    assert len(writes(network, 0.5, revision)) == 2  # the challenge and the answer
+    sent, missing = lost(stream)
+    for container in containers:
+        container.close()
+    assert sent > 500 and missing == 0
+    assert mac_of(network, one.subnet) == one.mac()
+    assert not network.lease_item(one.subnet).reservation
+    assert one.http("/readyz")[0] == 200 and CONFLICT in one.http("/readyz")[1]
+    assert other.http("/readyz")[0] == 503 and one.mac() in other.http("/readyz")[1]
+    assert any(CONFLICT in line for line in other.notified if line.startswith("STATUS="))
+    assert other.said("ERROR") == 1 and one.said("ERROR") == 1
+    one.stop()
+    network.delete(f"subnets/{one.subnet.replace('/', '-')}")
+    other.wait_ready()
+    other.wait_said("conflict: mended")
+
+
+def test_a_host_that_lost_its_state_gets_its_lease_back(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    subnet, mac = host.subnet, host.mac()
+    lose_state(host)
+    host.join()
+    assert host.subnet == subnet
+    assert host.mac() != mac
+    assert mac_of(network, subnet) == host.mac()
+    assert set(network.leases()[subnet]) == {"PublicIP", "PublicIPv6", "BackendType", "BackendData"}
+    assert host.said("ERROR") == 0
+
+
+def test_a_host_taken_for_dead_gets_its_lease_back_and_the_other_gives_way(fleet: Fleet, network: Network) -> None:
+    network.configure()
+    one, other = fleet(2)
+    one.join(*HEALTH)
+    subnet, mac = one.subnet, one.mac()
+    one.send(signal.SIGSTOP)
+    other.join(f"--public-ip={one.address}", *HEALTH)
+    assert other.subnet == subnet and mac_of(network, subnet) != mac
+    one.send(signal.SIGCONT)
+    other.wait_said(CONFLICT)
+    until(lambda: mac_of(network, subnet) == mac, "the lease of the first holder")
+    assert writes(network, 5) == []
+    assert mac_of(network, subnet) == mac
+    assert one.notified.count("READY=1") == 1
+
+
+def test_a_writer_that_never_gives_way_is_answered_less_and_less(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    subnet, mac, stop = host.subnet, host.mac(), threading.Event()
+    revision = network.store.snapshot(network.prefix)[1]
+
+    def insist() -> None:
+        while not stop.wait(0.2):
+            if mac_of(network, subnet) == mac:
+                network.lease(subnet, host.address, OTHER_MAC)
+
+    thread = threading.Thread(target=insist)
+    thread.start()
+    time.sleep(10)
+    stop.set()
+    thread.join()
+    until(lambda: mac_of(network, subnet) == mac, "the lease to be as it was")
+    found = [json.loads(text.partition("=")[2]) for text in writes(network, 0.5, revision)]
+    own = [value for value in found if value["BackendData"]["VtepMAC"] == mac]
+    assert 2 <= len(own) <= 6, own
+    assert host.notified.count("READY=1") == 1
+
+
+def test_a_second_host_without_state_never_releases_the_lease_of_the_first(fleet: Fleet, network: Network) -> None:
+    network.configure()
+    one, other = fleet(2)
+    one.join()
+    other.join()
+    item = network.lease_item(one.subnet)
+    former = other.subnet
+    other.stop()
+    other.start(f"--public-ip={one.address}")
+    other.wait_said(CONFLICT)
+    assert network.lease_item(one.subnet).value.startswith(item.value[:-1])
+    assert network.leases()[former]["PublicIP"] == other.address
+    other.stop()
+    other.join()
+    assert other.subnet == former
+
+
+def test_a_second_lease_with_the_own_public_ip_is_reported_and_left_alone(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    subnet = host.subnet
+    host.stop()
+    network.lease("10.50.222.0/24", host.address, OTHER_MAC)
+    host.join()
+    assert host.subnet == subnet
+    host.wait_said(f"ERROR public IP {host.address}: two leases have it: {subnet.replace('/', '-')} of this host")
+    assert mac_of(network, "10.50.222.0/24") == OTHER_MAC
+
+
+def test_the_former_subnet_and_address_of_a_host_stay_with_the_host_that_has_them_now(
+    host: Host, network: Network
+) -> None:
+    network.configure()
+    host.join()
+    subnet, address = host.subnet, host.address
+    host.stop()
+    network.lease(subnet, address, OTHER_MAC)
+    host.ip("address", "delete", f"{address}/24", "dev", "eth0")
+    host.ip("address", "add", "192.0.2.77/24", "dev", "eth0")
+    host.join()
+    assert host.subnet != subnet
+    assert mac_of(network, subnet) == OTHER_MAC
