@@ -24,7 +24,6 @@ options:
     description:
       - The etcd API to speak. The two hold separate data, and no tool copies one to the other.
       - With V(auto) it is V(v3), unless only v2 is served, or only v2 holds a network config under O(prefix).
-      - V(v2) needs C(python-etcd) on the target.
     type: str
     choices: [auto, v2, v3]
     default: auto

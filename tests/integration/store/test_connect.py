@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError, StoreError
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.config import parse_config
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import (
@@ -88,15 +87,6 @@ def test_a_config_in_the_other_api_is_told(etcd: EtcdServer, store: Store, folde
         read_config(store, Keys(folder))
     assert other_api_hint(EtcdConnection(etcd.endpoints, store.api), folder) is not None
     assert other_api_hint(EtcdConnection(etcd.endpoints, other), folder) is None
-
-
-def test_without_python_etcd_v3_works_and_v2_names_the_package(
-    etcd: EtcdServer, folder: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "etcd", None)
-    assert connect(EtcdConnection(etcd.endpoints), folder).snapshot(folder)[0] == {}
-    with pytest.raises(StoreError, match="python3-etcd"):
-        connect(EtcdConnection(etcd.endpoints, "v2"))
 
 
 def test_the_config_is_read_and_a_bad_one_names_its_key(store: Store, folder: str) -> None:

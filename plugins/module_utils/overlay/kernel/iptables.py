@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -36,7 +35,7 @@ class Rule(NamedTuple):
     def options(self) -> frozenset[Option]:
         """What the rule says whatever the order, without its comment: the variants of iptables print differently."""
         found: list[Option] = []
-        for word in shlex.split(self.text):
+        for word in _words(self.text):
             if word == "!" or (word.startswith("-") and (not found or found[-1] != ("!",))):
                 found.append((word,))
             else:
@@ -112,6 +111,15 @@ def _refuse_unreadable(line: str, needed: Collection[str]) -> None:
             f"iptables cannot read its table {unreadable.group(1)}, as rules were added to it by nft; "
             f"move those to an nft table of their own: nft list table ip {unreadable.group(1)} shows them"
         )
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a rule, without the quotes that iptables-save puts around some."""
+    if '"' not in text and "'" not in text and "\\" not in text:
+        return text.split()
+    import shlex  # few rules have quotes
+
+    return shlex.split(text)
 
 
 def _without_comment(text: str) -> str:

@@ -24,8 +24,8 @@ def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
     """Return a store that speaks the API asked for.
 
     With "auto" it is v3 wherever it answers, except where only the v2 store holds <prefix>/config. Nothing is sent
-    before the first operation unless the API is to be found out. Raise StoreError for files that cannot be used, for
-    v2 without python-etcd, and with "auto" when no endpoint can be used.
+    before the first operation unless the API is to be found out. Raise StoreError for files that cannot be used, and
+    with "auto" when no endpoint can be used.
     """
     if connection.api == "v2":
         return _v2(connection)
@@ -80,8 +80,8 @@ class _V2Glance(NamedTuple):
 
 
 def _peek_v2(connection: EtcdConnection, key: str) -> _V2Glance:
-    """Look for a key with the v2 API without the library that speaking v2 properly takes; raise UnreachableError."""
-    from urllib.parse import quote  # only here; every start of the agent would pay for it
+    """Look for a key with the v2 API, which may not be served; raise UnreachableError."""
+    from .v2_client import target  # a fleet with --etcd-api=v3 need not pay for it
 
     context = connection.tls_context()
     headers = {}
@@ -92,7 +92,7 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Glance:
     def attempt(endpoint: Endpoint) -> _V2Glance:
         wire = Wire(endpoint, context, connection.timeout)
         try:
-            response = wire.exchange("GET", f"/v2/keys/{quote(key.lstrip('/'))}?quorum=true", headers)
+            response = wire.exchange("GET", target(key, {"quorum": "true"}), headers)
         finally:
             wire.close()
         try:
@@ -105,6 +105,6 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Glance:
 
 
 def _v2(connection: EtcdConnection) -> Store:
-    from .v2 import V2Store  # python-etcd costs 80 ms and 18 MB, and need not be installed where v3 is spoken
+    from .v2 import V2Store  # most fleets speak v3
 
     return V2Store(connection.with_api("v2"))

@@ -29,6 +29,7 @@ class Response:
 
     def __init__(self) -> None:
         self.status = 0
+        self.headers: dict[str, str] = {}  # names and values in lower case
         self.body = bytearray()
         self.complete = False
         self.reusable = True
@@ -88,9 +89,9 @@ class Response:
             raise ProtocolError("the answer is not HTTP")
         self.status = int(words[1])
         pairs = (line.partition(":") for line in lines)
-        headers = {name.strip().lower(): value.strip().lower() for name, _unused, value in pairs}
-        self.reusable = words[0] != "HTTP/1.0" and headers.get("connection") != "close"
-        self._choose_framing(headers)
+        self.headers = {name.strip().lower(): value.strip().lower() for name, _unused, value in pairs}
+        self.reusable = words[0] != "HTTP/1.0" and self.headers.get("connection") != "close"
+        self._choose_framing(self.headers)
         return True
 
     def _choose_framing(self, headers: Mapping[str, str]) -> None:

@@ -71,7 +71,7 @@ def first_accepting(
 def _handshakes(endpoint: Endpoint, failures: dict[Endpoint, OSError]) -> Iterator[socket.socket]:
     """Yield a socket with its handshake under way for each address of the endpoint, less those refused at once."""
     try:
-        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(endpoint.ascii_host, endpoint.port, type=socket.SOCK_STREAM)
     except OSError as unknown_name:
         failures[endpoint] = unknown_name
         return

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The store over etcd's v2 API, by python-etcd: folders, keys with a time to live, one event for each long poll."""
+"""The store over etcd's v2 API: folders, keys with a time to live, one event for each long poll."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakSet
 
@@ -12,8 +12,8 @@ from ..model.errors import StoreError
 from .connection import EtcdConnection
 from .errors import ChangedError, GoneError, KeyExistsError
 from .protocol import Item
-from .v2_client import V2Client
-from .v2_watch import V2Watch, absent_index, node_item
+from .v2_client import KEY_NOT_FOUND, NODE_EXISTS, RefusedError, V2Client
+from .v2_watch import V2Watch, node_item
 
 
 class V2Store:
@@ -24,7 +24,6 @@ class V2Store:
     def __init__(self, connection: EtcdConnection) -> None:
         self.connection = connection
         self._client = V2Client(connection)
-        self._etcd = self._client.etcd
         self._watches: WeakSet[V2Watch] = WeakSet()
 
     def root(self, prefix: str) -> str:
@@ -34,21 +33,24 @@ class V2Store:
     def get(self, key: str) -> Item | None:
         """Return the key's item, or None where there is no such key."""
         try:
-            result = self._client.run(lambda client: client.read(key, quorum=True))
-        except self._etcd.EtcdKeyNotFound:
-            return None
-        return None if result.dir else node_item(result)
+            node = self._client.read(key, quorum="true").node
+        except RefusedError as error:
+            if error.code == KEY_NOT_FOUND:
+                return None
+            raise
+        return None if "dir" in node else node_item(node)
 
     def snapshot(self, folder: str) -> tuple[dict[str, Item], int]:
         """Return all items below folder + "/", by key, as of one moment, and the index to watch from."""
         try:
-            result = self._client.run(lambda client: client.read(folder, recursive=True, quorum=True))
-        except self._etcd.EtcdKeyNotFound as error:
-            return {}, absent_index(error)
-        if not result.dir:
+            reply = self._client.read(folder, recursive="true", quorum="true")
+        except RefusedError as error:
+            if error.code == KEY_NOT_FOUND:
+                return {}, error.index
+            raise
+        if "dir" not in reply.node:
             raise StoreError(f"{folder} is a key in etcd's v2 store where a folder is needed; delete the key")
-        leaves = {leaf.key: node_item(leaf) for leaf in result.leaves if leaf is not result}
-        return leaves, int(result.etcd_index)
+        return {node["key"]: node_item(node) for node in _leaves(reply.node)}, reply.store_index
 
     def watch(self, folder: str, revision: int, timeout: float) -> V2Watch:
         """Return what changes below folder + "/" after the index; see Store.watch."""
@@ -63,32 +65,35 @@ class V2Store:
     def create(self, key: str, value: str, ttl: int | None) -> Item:
         """Create the key; raise KeyExistsError if it is there."""
         try:
-            return node_item(self._write(key, value, ttl, prevExist=False))
-        except self._etcd.EtcdAlreadyExist:
-            raise KeyExistsError(f"key {key} exists already") from None
+            return node_item(self._client.write(key, value=value, prevExist="false", **_lifetime(ttl)).node)
+        except RefusedError as error:
+            if error.code == NODE_EXISTS:
+                raise KeyExistsError(f"key {key} exists already") from None
+            raise
 
     def replace(self, item: Item, value: str, ttl: int | None) -> Item:
         """Change the key if it is still as read."""
         try:
-            return node_item(self._write(item.key, value, ttl, prevIndex=item.revision))
-        except (self._etcd.EtcdCompareFailed, self._etcd.EtcdKeyNotFound) as error:
+            reply = self._client.write(item.key, value=value, prevIndex=str(item.revision), **_lifetime(ttl))
+        except RefusedError as error:
             raise _lost_race(item, error) from None
+        return node_item(reply.node)
 
     def keep_alive(self, item: Item, ttl: int) -> Item:
         """Let the key live for another ``ttl`` seconds; its watchers hear nothing, but its index changes."""
         if item.reservation:
             return item
         try:
-            result = self._write(item.key, None, ttl, refresh=True, prevValue=item.value)
-        except (self._etcd.EtcdCompareFailed, self._etcd.EtcdKeyNotFound) as error:
+            reply = self._client.write(item.key, refresh="true", prevValue=item.value, prevExist="true", ttl=str(ttl))
+        except RefusedError as error:
             raise _lost_race(item, error) from None
-        return node_item(result)
+        return node_item(reply.node)
 
     def delete(self, item: Item) -> None:
         """Delete the key if it is still as read."""
         try:
-            self._client.run(lambda client: client.delete(item.key, prevIndex=item.revision), repeatable=False)
-        except (self._etcd.EtcdCompareFailed, self._etcd.EtcdKeyNotFound) as error:
+            self._client.delete(item.key, prevIndex=str(item.revision))
+        except RefusedError as error:
             raise _lost_race(item, error) from None
 
     def ttl_left(self, items: Iterable[Item]) -> dict[str, int | None]:
@@ -100,16 +105,26 @@ class V2Store:
         return {key: present[key].ttl for key in keys if key in present}
 
     def close(self) -> None:
-        """Close all connections; a watch that another thread waits in ends with StoreError when its poll does."""
+        """Close all connections; a watch that another thread waits in ends with StoreError."""
         for watch in list(self._watches):
-            watch.close()
+            watch.interrupt()
         self._client.close()
 
-    def _write(self, key: str, value: str | None, ttl: int | None, **conditions: Any) -> Any:
-        return self._client.run(lambda client: client.write(key, value, ttl=ttl, **conditions), repeatable=False)
+
+def _leaves(folder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the keys and the empty directories below a folder."""
+    for node in folder.get("nodes", ()):
+        if node.get("nodes"):
+            yield from _leaves(node)
+        else:
+            yield node
 
 
-def _lost_race(item: Item, error: Exception) -> StoreError:
-    if type(error).__name__ == "EtcdKeyNotFound":
+def _lifetime(ttl: int | None) -> dict[str, str]:
+    return {} if ttl is None else {"ttl": str(ttl)}
+
+
+def _lost_race(item: Item, error: RefusedError) -> StoreError:
+    if error.code == KEY_NOT_FOUND:
         return GoneError(f"key {item.key} is no longer there")
     return ChangedError(f"key {item.key} was changed by another writer: {error}")

@@ -1,117 +1,160 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""python-etcd with our fail-over, TLS settings and errors: one client an endpoint, no retries of its own."""
+"""etcd's v2 API over HTTP: requests with fail-over, and etcd's refusals as errors with names."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any
+import json
+import threading
+from binascii import b2a_base64
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ..model.errors import StoreError
 from .connection import Endpoint, EtcdConnection
 from .errors import AuthenticationError, CompactedError
 from .failover import Failover
-from .wire import EndpointError
+from .http1 import Response
+from .wire import EndpointError, Wire
 
-Request = Callable[[Any], Any]
+KEY_NOT_FOUND, COMPARE_FAILED, NODE_EXISTS = 100, 101, 105
+INDEX_CLEARED, WATCHER_CLEARED = 401, 400
+_UNAUTHORIZED, _NO_LEADER = 110, (300, 301)
+_UNQUOTED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/")
+
+
+class RefusedError(StoreError):
+    """etcd refused an operation on a key; ``code`` is v2's number for the reason, ``index`` the store's."""
+
+    def __init__(self, text: str, code: int, index: int) -> None:
+        super().__init__(text)
+        self.code = code
+        self.index = index
+
+
+class Reply(NamedTuple):
+    """What an operation did: the action, the node it was done to, and the index that the store is at."""
+
+    action: str
+    node: Mapping[str, Any]
+    store_index: int
 
 
 class V2Client:
-    """Requests by python-etcd; its results are passed on, its errors become ours unless they are asked for."""
+    """The v2 API of a cluster; calls share a connection to each endpoint, each watch has its own."""
 
     def __init__(self, connection: EtcdConnection) -> None:
-        try:
-            self.etcd: Any = import_module("etcd")
-            self._urllib3: Any = import_module("urllib3")
-        except ImportError as error:
-            raise StoreError(
-                f"speaking etcd's v2 API takes python-etcd, which cannot be imported ({error}); install the package "
-                f"python3-etcd, or python-etcd with pip, or speak v3"
-            ) from None
-        # It logs each failed request on its own; what matters of that is in our errors.
-        logging.getLogger("etcd").setLevel(logging.CRITICAL)
         self.failover = Failover(connection.parsed_endpoints)
         self._connection = connection
-        context = connection.tls_context()
-        if context is not None:
-            # urllib3 then compares the names itself; before 2.0 it fails on an address where the context is to do it.
-            context.check_hostname = False
-        self._clients = {endpoint: self._client(endpoint, context) for endpoint in connection.parsed_endpoints}
+        self._context = connection.tls_context()
+        self._wires = {endpoint: self.new_wire(endpoint) for endpoint in connection.parsed_endpoints}
+        self._lock = threading.Lock()
+        self._cluster = ""  # its id, as in the last answer
+        self._headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if connection.username:
+            pair = f"{connection.username}:{connection.password}".encode()
+            self._headers["Authorization"] = "Basic " + b2a_base64(pair, newline=False).decode("ascii")
 
-    def run(self, request: Request, repeatable: bool = True) -> Any:
-        """Return what the request gives at the first endpoint that can be used.
+    def read(self, key: str, **query: str) -> Reply:
+        """Return the node of a key; raise RefusedError, UnreachableError, AuthenticationError or StoreError."""
+        return self._call("GET", target(key, query), b"", repeatable=True)
 
-        etcd's answers about keys (not found, exists already, compare failed, event index cleared) are raised as
-        python-etcd's; raise UnreachableError, AuthenticationError or StoreError for all else.
-        """
-        return self.failover.run(lambda endpoint: self.run_at(endpoint, request), repeatable)
+    def write(self, key: str, **form: str) -> Reply:
+        """Set a key under the conditions of the form; raise as ``read``."""
+        return self._call("PUT", target(key, {}), quoted(form).encode(), repeatable=False)
 
-    def run_at(self, endpoint: Endpoint, request: Request) -> Any:
-        """Do as run, at one endpoint; raise EndpointError when it cannot be used."""
-        etcd = self.etcd
-        try:
-            return request(self._clients[endpoint])
-        except (etcd.EtcdKeyError, etcd.EtcdCompareFailed, etcd.EtcdEventIndexCleared, etcd.EtcdWatchTimedOut):
-            raise
-        except etcd.EtcdConnectionFailed as error:
-            raise self._unreachable(error.cause) from None
-        except etcd.EtcdInsufficientPermissions:
-            raise AuthenticationError(self._permission(endpoint)) from None
-        except (etcd.EtcdClusterIdChanged, etcd.EtcdWatcherCleared) as error:
-            raise CompactedError(f"etcd at {endpoint} has another history than before: {error}") from None
-        except etcd.EtcdException as error:
-            raise self._failure(endpoint, error) from None
+    def delete(self, key: str, **query: str) -> Reply:
+        """Delete a key under the conditions of the query; raise as ``read``."""
+        return self._call("DELETE", target(key, query), b"", repeatable=False)
+
+    def read_at(self, wire: Wire, key: str, **query: str) -> Reply:
+        """Do as ``read`` over a connection of one's own; raise EndpointError where its endpoint cannot be used."""
+        self.begin(wire, key, query)
+        return self.finish(wire, wire.answer(Response()))
+
+    def begin(self, wire: Wire, key: str, query: Mapping[str, str]) -> None:
+        """Send the request to read a key."""
+        wire.send("GET", target(key, query), self._headers)
+
+    def new_wire(self, endpoint: Endpoint) -> Wire:
+        """Return a connection to an endpoint that nobody else uses."""
+        return Wire(endpoint, self._context, self._connection.timeout)
 
     def close(self) -> None:
-        """Close all connections."""
-        for client in self._clients.values():
-            client.http.clear()
+        """Close the connections of the calls."""
+        for wire in self._wires.values():
+            wire.interrupt()
+        with self._lock:
+            for wire in self._wires.values():
+                wire.close()
 
-    def _client(self, endpoint: Endpoint, context: Any) -> Any:
-        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-        client = self.etcd.Client(
-            host=host,
-            port=endpoint.port,
-            protocol=endpoint.scheme,
-            read_timeout=self._connection.timeout,
-            username=self._connection.username or None,
-            password=self._connection.password or None,
-        )
-        # Its own pool repeats requests, writes too, and with older releases of urllib3 trusts any certificate.
-        tls = {"ssl_context": context} if endpoint.scheme == "https" else {}
-        client.http = self._urllib3.PoolManager(retries=False, timeout=self._connection.timeout, **tls)
-        return client
+    def _call(self, method: str, path: str, body: bytes, repeatable: bool) -> Reply:
+        def attempt(endpoint: Endpoint) -> Reply:
+            wire = self._wires[endpoint]
+            return self.finish(wire, wire.exchange(method, path, self._headers, body))
+
+        with self._lock:
+            return self.failover.run(attempt, repeatable)
+
+    def finish(self, wire: Wire, response: Response) -> Reply:
+        """Return what a complete answer says; raise as ``read_at``."""
+        try:
+            raw = json.loads(response.body)
+        except ValueError:
+            raw = None
+        if not isinstance(raw, dict):
+            raise self._no_json(response)
+        self._check_cluster(wire.endpoint, response.headers.get("x-etcd-cluster-id", ""))
+        index = int(response.headers.get("x-etcd-index") or raw.get("index") or 0)
+        if "node" in raw:
+            return Reply(str(raw.get("action", "")), raw["node"], index)
+        raise self._refusal(wire.endpoint, response.status, raw, index)
+
+    def _check_cluster(self, endpoint: Endpoint, cluster: str) -> None:
+        before, self._cluster = self._cluster, cluster or self._cluster
+        if before not in ("", self._cluster):
+            raise CompactedError(
+                f"etcd at {endpoint} is cluster {cluster}, not {before} as before: its data is other data"
+            )
+
+    def _refusal(self, endpoint: Endpoint, status: int, raw: Mapping[str, Any], index: int) -> StoreError:
+        code, message, cause = int(raw.get("errorCode", 0)), raw.get("message", ""), raw.get("cause", "")
+        if code == _UNAUTHORIZED or status == 401:
+            return AuthenticationError(self._permission(endpoint))
+        text = f"{message}: {cause}" if cause else str(message)
+        if code in _NO_LEADER or (not code and status >= 500):
+            return EndpointError(text, sent=True)
+        if code == WATCHER_CLEARED:
+            return CompactedError(f"etcd at {endpoint} ended the watch: {text}")
+        if code in (KEY_NOT_FOUND, COMPARE_FAILED, NODE_EXISTS, INDEX_CLEARED):
+            return RefusedError(text, code, index)
+        return StoreError(f"etcd at {endpoint} refused: {text}")
+
+    def _no_json(self, response: Response) -> EndpointError:
+        if response.status == 404:
+            return EndpointError("it does not serve the v2 API (start etcd with --enable-v2, or speak v3)", sent=False)
+        return EndpointError(f"its answer, HTTP {response.status}, is not of etcd's v2 API", sent=True)
 
     def _permission(self, endpoint: Endpoint) -> str:
         if not self._connection.username:
-            return f"etcd at {endpoint} asks for a user: give a username and a password"
+            return f"etcd at {endpoint} requires authentication: set a username and a password"
         return (
             f"etcd at {endpoint} refused user {self._connection.username!r}: wrong username or password, or the "
             f"user's role lacks readwrite on the prefix (as <prefix>/*)"
         )
 
-    def _unreachable(self, cause: Exception | None) -> EndpointError:
-        exceptions = self._urllib3.exceptions
-        if isinstance(cause, exceptions.SSLError):
-            advice = "is the endpoint http instead of https, the CA file wrong, or a client certificate wanted?"
-            return EndpointError(f"TLS failed: {cause}; {advice}", sent=False)
-        if isinstance(cause, exceptions.TimeoutError) and not isinstance(cause, exceptions.NewConnectionError):
-            sent = isinstance(cause, exceptions.ReadTimeoutError)
-            return EndpointError(f"no answer within {self._connection.timeout:g} seconds", sent)
-        if isinstance(cause, exceptions.NewConnectionError):
-            reason = str(cause).rpartition("] ")[2].rstrip(")").lower() or "cannot connect"
-            return EndpointError(reason, False)
-        return EndpointError(f"the connection was lost ({cause}); does it speak another protocol?", True)
 
-    def _failure(self, endpoint: Endpoint, error: Exception) -> StoreError:
-        payload = getattr(error, "payload", None) or {}
-        cause = payload.get("cause", "")
-        if payload.get("errorCode") in (300, 301):  # Raft: no leader, or no answer from the other members
-            return EndpointError(cause or str(error), sent=True)
-        if "404 page not found" in str(cause):
-            return EndpointError("it does not serve the v2 API (start etcd with --enable-v2, or speak v3)", sent=False)
-        if "not valid JSON" in str(error):
-            return EndpointError("it broke off in the middle of an answer", sent=True)
-        return StoreError(f"etcd at {endpoint} refused: {error}")
+def target(key: str, query: Mapping[str, str]) -> str:
+    """Return the path and query of a request about a key."""
+    path = "/v2/keys/" + quote(key.lstrip("/"))
+    return f"{path}?{quoted(query)}" if query else path
+
+
+def quoted(pairs: Mapping[str, str]) -> str:
+    """Return names and values as in a query or a form."""
+    return "&".join(f"{name}={quote(value)}" for name, value in pairs.items())
+
+
+def quote(text: str) -> str:
+    """Return text with everything percent-encoded that may not stand in a URL (RFC 3986)."""
+    return "".join(chr(byte) if byte in _UNQUOTED else f"%{byte:02X}" for byte in text.encode())

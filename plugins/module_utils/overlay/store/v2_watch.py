@@ -1,21 +1,23 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A v2 watch: one long poll for each event, from the index after the last one."""
+"""A v2 watch: one long poll for each event, from the index after the last one, on a connection of its own."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ..model.errors import StoreError
-from .connection import EtcdConnection
+from .connection import Endpoint, EtcdConnection
 from .errors import CompactedError, UnreachableError
 from .failover import LONGEST_SILENCE
+from .http1 import Response
 from .protocol import Deleted, Event, Item, Put
-from .v2_client import V2Client
+from .v2_client import INDEX_CLEARED, KEY_NOT_FOUND, RefusedError, Reply, V2Client
+from .wire import EndpointError, Wire
 
 REMOVED = ("delete", "compareAndDelete", "expire")
-SHORTEST_POLL = 0.01  # seconds; python-etcd takes 0 for "for ever"
 
 
 class V2Watch:
@@ -23,12 +25,13 @@ class V2Watch:
 
     def __init__(self, client: V2Client, connection: EtcdConnection, folder: str, index: int, timeout: float) -> None:
         self._client = client
-        self._etcd = client.etcd
         self._connection = connection
         self._folder = folder
         self._index = index
-        self._timeout = max(timeout, SHORTEST_POLL)
-        self._checked: Any = None  # the client whose server was seen to know the history
+        self._timeout = timeout
+        self._wire: Wire | None = None  # to a server that was seen to know the history
+        self._response: Response | None = None  # of the poll under way
+        self._losses: list[tuple[str, str]] = []  # polls lost since one last proved to work
         self._heard = time.monotonic()
         self._closed = False
         self.interruptions = 0
@@ -39,70 +42,114 @@ class V2Watch:
 
     def __next__(self) -> list[Event]:
         """Return the events of the next poll, [] when none came in time; see Store.watch."""
-        if self._closed:
-            raise StoreError("the watch was closed")
-        try:
-            result = self._client.run(self._poll)
-        except self._etcd.EtcdEventIndexCleared as error:
-            raise CompactedError(f"etcd no longer has the events since index {self._index}: {error}") from None
-        except UnreachableError:
-            self.interruptions += 1
-            self._checked = None
-            raise
-        now = time.monotonic()
-        if result is None:
-            # A server that is frozen, or has lost its leader, is as silent as a quiet one.
-            if now - self._heard > LONGEST_SILENCE * self._connection.timeout:
-                self._checked, self._heard = None, now
-            return []
-        self._index, self._heard = int(result.modifiedIndex), now
-        return self._events(result)
+        while not self._closed:
+            if self._wire is None:
+                self._wire = self._client.failover.run(self._open)
+            try:
+                reply = self._poll(self._wire)
+            except EndpointError as error:
+                self._lose(self._wire, str(error))
+                continue
+            except RefusedError as error:
+                self.drop()
+                if error.code == INDEX_CLEARED:
+                    raise CompactedError(f"etcd no longer has the events since index {self._index}: {error}") from None
+                raise
+            except StoreError:
+                self.drop()
+                raise
+            self._losses.clear()
+            return self._arrived(reply)
+        raise StoreError("the watch was closed")
+
+    def interrupt(self) -> None:
+        """End what another thread waits for."""
+        self._closed = True
+        if self._wire is not None:
+            self._wire.interrupt()
 
     def close(self) -> None:
-        """End the watch; a poll that another thread waits in lasts to its end."""
+        """End the watch."""
         self._closed = True
+        self.drop()
 
-    def _poll(self, client: Any) -> Any:
-        """Return the next event, None when there is none in time; make sure of the server's history first."""
-        if client is not self._checked:
-            self.interruptions += self._checked is not None
-            self._check_history(client)
-            self._checked = client
+    def drop(self) -> None:
+        """Close the connection; the next poll opens another."""
+        if self._wire is not None:
+            self._wire.close()
+        self._wire = self._response = None
+
+    def _lose(self, wire: Wire, reason: str) -> None:
+        self.drop()
+        if self._closed:
+            return
+        self.interruptions += 1
+        self._client.failover.avoid(wire.endpoint)
+        self._losses.append((str(wire.endpoint), reason))
+        # Each endpoint gets one more try; a cluster that grants polls and drops them at once is of no use.
+        if len(self._losses) > len(self._connection.parsed_endpoints):
+            losses, self._losses = self._losses, []
+            raise UnreachableError(dict(losses))
+
+    def _poll(self, wire: Wire) -> Reply | None:
+        """Return the next event, None when there is none in time."""
+        if self._response is None:
+            query = {"wait": "true", "recursive": "true", "waitIndex": str(self._index + 1)}
+            self._client.begin(wire, self._folder, query)
+            self._response = Response()
+        end = time.monotonic() + self._timeout
+        while not self._response.complete:
+            left = end - time.monotonic()
+            if left <= 0 or not wire.poll(self._response, left):
+                return None
+        response, self._response = self._response, None
+        # etcd ends a poll without an event when it has lasted for long, or when it shuts down.
+        return self._client.finish(wire, response) if response.body.strip() else None
+
+    def _arrived(self, reply: Reply | None) -> list[Event]:
+        now = time.monotonic()
+        if reply is not None:
+            self._index, self._heard = int(reply.node["modifiedIndex"]), now
+            return self._events(reply)
+        # A server that is frozen, or has lost its leader, is as silent as a quiet one.
+        if now - self._heard > LONGEST_SILENCE * self._connection.timeout:
+            self.drop()
+            self._heard = now
+        return []
+
+    def _open(self, endpoint: Endpoint) -> Wire:
+        """Return a connection to a server with a leader that knows the history; raise CompactedError or StoreError."""
+        wire = self._client.new_wire(endpoint)
         try:
-            return client.read(
-                self._folder, recursive=True, wait=True, waitIndex=self._index + 1, timeout=self._timeout
-            )
-        except self._etcd.EtcdWatchTimedOut:
-            return None
+            # A server whose data was lost would stay silent until its index has caught up with ours. What this reads
+            # is never there; the answer carries the index.
+            try:
+                present = self._client.read_at(wire, f"{self._folder}/-", quorum="true").store_index
+            except RefusedError as error:
+                if error.code != KEY_NOT_FOUND:
+                    raise
+                present = error.index
+            if present < self._index:
+                raise CompactedError(
+                    f"etcd at {endpoint} is at index {present}, behind {self._index} that was seen before: it lags, "
+                    f"or its data was restored or lost"
+                )
+        except StoreError:
+            wire.close()
+            raise
+        return wire
 
-    def _check_history(self, client: Any) -> None:
-        # A server whose data was lost would stay silent until its index has caught up with ours. What this reads is
-        # never there; the answer carries the index.
-        try:
-            present = int(client.read(f"{self._folder}/-", quorum=True).etcd_index)
-        except self._etcd.EtcdKeyNotFound as error:
-            present = absent_index(error)
-        if present < self._index:
-            raise CompactedError(
-                f"etcd at {client.base_uri} is at index {present}, behind {self._index} that was seen before: it lags, "
-                f"or its data was restored or lost"
-            )
-
-    def _events(self, result: Any) -> list[Event]:
+    def _events(self, reply: Reply) -> list[Event]:
         """Return the event of a poll; raise CompactedError for the removal of a folder: it does not name its keys."""
-        removed = result.action in REMOVED
-        if result.dir and removed:
-            raise CompactedError(f"the folder {result.key} was deleted, with all that was in it")
-        if not result.key.startswith(self._folder.rstrip("/") + "/"):
+        node, removed = reply.node, reply.action in REMOVED
+        if node.get("dir") and removed:
+            raise CompactedError(f"the folder {node['key']} was deleted, with all that was in it")
+        if not node["key"].startswith(self._folder.rstrip("/") + "/"):
             return []
-        return [Deleted(result.key) if removed else Put(node_item(result))]
+        return [Deleted(node["key"]) if removed else Put(node_item(node))]
 
 
-def node_item(node: Any) -> Item:
-    """Return the item of a node of python-etcd."""
-    return Item(node.key, node.value or "", int(node.modifiedIndex), 0, node.ttl, node.ttl is None, bool(node.dir))
-
-
-def absent_index(error: Any) -> int:
-    """Return the index that comes with an answer of "not found"."""
-    return int(error.payload["index"])
+def node_item(node: Mapping[str, Any]) -> Item:
+    """Return the item of a node."""
+    ttl = node.get("ttl")
+    return Item(node["key"], node.get("value", ""), int(node["modifiedIndex"]), 0, ttl, ttl is None, "dir" in node)

@@ -42,7 +42,10 @@ class Wire:
     def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
         """Send a request and return the complete response; raise EndpointError."""
         self.send(method, path, headers, body)
-        response = Response()
+        return self.answer(Response())
+
+    def answer(self, response: Response) -> Response:
+        """Return the response once it is complete; raise EndpointError."""
         while not response.complete:
             self.receive(response, self._timeout)
         return response
@@ -91,7 +94,7 @@ class Wire:
         return self._socket
 
     def _open(self) -> socket.socket:
-        opened = socket.create_connection((self.endpoint.host, self.endpoint.port), self._timeout)
+        opened = self._connected()
         try:
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -101,6 +104,23 @@ class Wire:
         except OSError:
             opened.close()
             raise
+
+    def _connected(self) -> socket.socket:
+        """Return a connection to the first address of the endpoint that accepts one; raise OSError."""
+        failure = OSError("the name has no address")
+        for family, kind, protocol, _name, address in socket.getaddrinfo(
+            self.endpoint.ascii_host, self.endpoint.port, type=socket.SOCK_STREAM
+        ):
+            opened = socket.socket(family, kind, protocol)
+            try:
+                opened.settimeout(self._timeout)
+                opened.connect(address)
+            except OSError as error:
+                opened.close()
+                failure = error
+            else:
+                return opened
+        raise failure
 
     def _secured(self, opened: socket.socket, context: ssl.SSLContext) -> socket.socket:
         try:
