@@ -19,6 +19,8 @@ class _Fleet(NamedTuple):
     overlay_outside: list[str]  # Docker hosts that keep the overlay, with the reason
     members: list[str]  # etcd members that this play reached
     members_outside: list[str]  # etcd members that stay, with the reason
+    unreachable: list[str]  # hosts of this play that did not answer
+    limited: bool  # whether --limit excludes a Docker host
     gone: list[str]  # hosts and addresses that the user declared gone
 
 
@@ -37,6 +39,7 @@ def overlay_reset_plan(hosts: Iterable[Mapping[str, Any]], request: Mapping[str,
         "whole": whole,
         "prefix": prefix,
         "hosts": fleet.overlay,
+        "missing": [] if fleet.limited else [*fleet.unreachable, *others],
         "clients": [str(host["name"]) for host in known if host["client"]],
         "etcd": etcd,
         "etcd_members": fleet.members if etcd != "keep" else [],
@@ -59,14 +62,17 @@ def _fleet(hosts: list[Mapping[str, Any]], gone: list[str]) -> _Fleet:
     def inside(group: str) -> list[str]:
         return [str(host["name"]) for host in hosts if host[group] and host["reached"]]
 
-    return _Fleet(inside("overlay"), outside("overlay"), inside("etcd"), outside("etcd"), gone)
+    existing = [host for host in hosts if host["name"] not in gone]
+    silent = [str(host["name"]) for host in existing if host["in_play"] and not host["reached"]]
+    limited = any(host["overlay"] and not host["in_play"] for host in existing)
+    return _Fleet(inside("overlay"), outside("overlay"), inside("etcd"), outside("etcd"), silent, limited, gone)
 
 
 def _leases_of_others(hosts: list[Mapping[str, Any]], fleet: _Fleet, leases: list[Mapping[str, Any]]) -> list[str]:
     """Return the live leases of machines that are not in the inventory, such as hosts that still run flanneld."""
     members = [host for host in hosts if host["overlay"]]
     return [
-        f"{lease['public_ip']} ({lease['subnet']})"
+        str(lease["public_ip"])
         for lease in leases
         if lease.get("backend_type") and not _is_of(lease, members) and lease["public_ip"] not in fleet.gone
     ]

@@ -85,7 +85,13 @@ def _packages(finished: list[Mapping[str, Any]]) -> str:
 
 
 def _next_step(plan: Mapping[str, Any], finished: list[Mapping[str, Any]]) -> Iterator[str]:
-    if finished and not plan["whole"]:
+    missing = plan["missing"]
+    if missing:
+        yield (
+            f"next: reset {', '.join(missing)} too, or if they no longer exist, run the reset again with "
+            f"-e overlay_reset_gone={','.join(missing)}"
+        )
+    elif finished and not plan["whole"]:
         names = ", ".join(str(host["name"]) for host in finished)
         yield f"next: take {names} out of the inventory's groups, or the next run of site adds them again"
 

@@ -67,6 +67,7 @@ def test_an_unreachable_host_keeps_what_it_uses() -> None:
     found = plan(host(1), host(2, reached=False), leases=[lease(1), lease(2)])
     assert (found["whole"], found["hosts"], found["etcd"]) == (False, ["h1"], "keep")
     assert "used by h2 (unreachable)" in found["keeps"][0]
+    assert found["missing"] == ["h2"]
 
 
 @pytest.mark.parametrize("gone", [["h2"], "h2", "h2, h9"])
@@ -78,8 +79,13 @@ def test_a_host_that_is_gone_keeps_nothing(gone: object) -> None:
 def test_a_live_lease_of_a_machine_outside_the_inventory_keeps_config_and_etcd() -> None:
     found = plan(host(1), leases=[lease(1), lease(9)])
     assert (found["whole"], found["etcd"]) == (False, "keep")
-    assert "hosts that are not in the inventory: 192.0.2.9 (10.50.9.0/24)" in found["keeps"][0]
+    assert "hosts that are not in the inventory: 192.0.2.9" in found["keeps"][0]
+    assert found["missing"] == ["192.0.2.9"]
     assert plan(host(1), leases=[lease(1), lease(9)], gone=["192.0.2.9"])["whole"] is True
+
+
+def test_a_limited_reset_asks_for_nothing_more() -> None:
+    assert plan(host(1), outside(2), host(3, reached=False), leases=[lease(9)])["missing"] == []
 
 
 def test_a_reservation_that_no_agent_used_yet_keeps_nothing() -> None:

@@ -15,7 +15,14 @@ REFUSED = {"msg": ERROR}
 
 def plan(**more: Any) -> dict[str, Any]:
     """The plan of a limited reset of h1."""
-    facts = {"whole": False, "etcd": "keep", "prefix": "/coreos.com/network", "clients": ["h1"], "keeps": []}
+    facts = {
+        "whole": False,
+        "etcd": "keep",
+        "prefix": "/coreos.com/network",
+        "clients": ["h1"],
+        "keeps": [],
+        "missing": [],
+    }
     return {**facts, **more}
 
 
@@ -77,3 +84,8 @@ def test_a_data_plane_that_the_agent_could_not_remove_is_named() -> None:
 
 def test_a_limited_reset_names_the_next_step() -> None:
     assert "next: take h1 out of the inventory's groups" in report(plan(), result())
+
+
+def test_hosts_that_hold_the_rest_back_are_the_next_step() -> None:
+    text = report(plan(missing=["h3", "192.0.2.9"]), result())
+    assert text.endswith("or if they no longer exist, run the reset again with -e overlay_reset_gone=h3,192.0.2.9")
