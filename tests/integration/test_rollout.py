@@ -68,7 +68,10 @@ def test_a_group_of_group_vars_that_does_not_exist_is_an_error(fleet: Fleet) -> 
 
 def agents(fleet: Fleet) -> dict[str, str]:
     """The settings of each host's agent, and its process."""
-    script = "cat /etc/overlayd/overlayd.env; systemctl show --property=MainPID,ActiveState overlayd.service"
+    script = (
+        "stat --format '%n %a' / /etc /usr /usr/sbin; ls -l /usr/lib/overlayd/overlay; cat /etc/overlayd/overlayd.env;"
+        " systemctl show --property=MainPID,ActiveState overlayd.service"
+    )
     return {host: fleet.sh(host, script) for host in HOSTS}
 
 
