@@ -20,7 +20,7 @@ from overlaylab.sources import write_sources
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache/python39"
 SUITE = "bullseye"  # Debian 11
-PACKAGES = "python3,python3-etcd,python3-pytest"
+PACKAGES = "python3,python3-pytest"
 PACKAGE = "plugins/module_utils/overlay"
 UNAVAILABLE = 77
 

@@ -68,5 +68,4 @@ options:
     default: 5
 requirements:
   - Python 3.9 or later on the target
-  - python-etcd on the target, for the v2 API only
 """
