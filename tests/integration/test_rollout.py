@@ -94,7 +94,7 @@ def test_a_setting_that_does_not_start_is_taken_back_on_one_host_and_reaches_no_
     assert failed.status != 0
     assert "h1: overlayd fails at its start: " in failed.output, failed.output
     assert "The previous settings were restored, and overlayd is ready with them" in failed.output
-    assert "h2: the agent was left as it is, since h1 failed before" in failed.output
+    assert "h2: the agent was not changed, because h1 failed" in failed.output
     after = agents(fleet)
     assert {host: after[host] for host in ("h2", "h3")} == {host: before[host] for host in ("h2", "h3")}
     assert after["h1"].partition("MainPID")[0] == before["h1"].partition("MainPID")[0]
