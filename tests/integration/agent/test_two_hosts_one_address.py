@@ -29,15 +29,20 @@ def network(request: pytest.FixtureRequest, etcd: EtcdServer) -> Iterator[Networ
     network.close()
 
 
-def writes(network: Network, seconds: float, revision: int = 0) -> list[str]:
-    """Return what is written below the prefix for so long, from a revision on if one is given."""
-    watch = network.store.watch(network.prefix, revision or network.store.snapshot(network.prefix)[1], 0.2)
-    end = time.monotonic() + seconds
+def writes(network: Network, seconds: float) -> list[str]:
+    """Return what is written below the prefix for so long."""
+    revision = network.store.snapshot(network.prefix)[1]
+    time.sleep(seconds)
+    return writes_since(network, revision)
+
+
+def writes_since(network: Network, revision: int) -> list[str]:
+    """Return what was written below the prefix after a revision."""
     found: list[str] = []
-    for events in watch:
+    for events in network.store.watch(network.prefix, revision, 1.0):
+        if not events:
+            break
         found += brief(events)
-        if time.monotonic() > end:
-            return found
     return found
 
 
@@ -66,7 +71,7 @@ def test_the_holder_keeps_its_lease_and_its_packets_and_the_other_reports_both(f
     other.wait_said(f"ERROR public IP {one.address}: {CONFLICT}.*{one.mac()}.* keeps lease .* this host, .*VtepMAC")
     one.wait_said(f"ERROR public IP {one.address}: {CONFLICT}this host, .*{one.mac()}.* keeps lease")
     assert writes(network, 8) == []
-    assert len(writes(network, 0.5, revision)) == 2  # the challenge and the answer
+    assert len(writes_since(network, revision)) == 2  # the challenge and the answer
     sent, missing = lost(stream)
     for container in containers:
         container.close()
@@ -129,7 +134,7 @@ def test_a_writer_that_never_gives_way_is_answered_less_and_less(host: Host, net
     stop.set()
     thread.join()
     until(lambda: mac_of(network, subnet) == mac, "the lease to be as it was")
-    found = [json.loads(text.partition("=")[2]) for text in writes(network, 0.5, revision)]
+    found = [json.loads(text.partition("=")[2]) for text in writes_since(network, revision)]
     own = [value for value in found if value["BackendData"]["VtepMAC"] == mac]
     assert 2 <= len(own) <= 6, own
     assert host.notified.count("READY=1") == 1
