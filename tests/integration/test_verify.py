@@ -127,7 +127,16 @@ def test_containers_are_proven_without_a_registry_and_nothing_is_left(fleet: Fle
     assert status == 0, output
     assert output.count(" 1/1 ok ") == 2, output
     for host in ("h1", "h2"):
-        assert "probe" not in fleet.sh(host, "docker ps --all; docker images")
+        assert "probe" not in fleet.sh(host, "docker ps --all; docker image ls --all")
+
+
+def test_an_image_that_is_named_is_taken_from_its_archive(fleet: Fleet) -> None:
+    image = {"verify_image": "overlay-probe:latest", "verify_image_archive": "/srv/images/overlay-probe.tar"}
+    status, output = fleet.play("verify", **image)
+    assert status == 0, output
+    assert output.count(" 1/1 ok ") == 2, output
+    assert fleet.sh("h1", "docker ps --all --quiet --filter name=overlay-probe") == ""
+    assert fleet.sh("h1", "docker image ls --quiet overlay-probe:latest") != ""
 
 
 def test_dead_agents_fail_verify_and_each_line_names_cause_and_cure(fleet: Fleet) -> None:
