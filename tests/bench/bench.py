@@ -14,9 +14,7 @@ announced the last peer's route, and afterwards as many routes, neighbours and F
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
-import http.client
 import json
 import os
 import shlex
@@ -33,65 +31,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench_etcd import PREFIX, Etcd
+from swarm import Swarm, cpu_seconds
+
 TREE = Path(__file__).resolve().parent.parent.parent
 OVERLAYD = f"{sys.executable} -m overlay.agent"
-PREFIX = "/coreos.com/network"
 UNDERLAY, HOST = "bench0", "172.16.0.1"
 NETWORK = "10.0.0.0/8"
 RTM_NEWROUTE, RTMGRP_IPV4_ROUTE = 24, 0x40
 MAIN = 254
-TXN_OPERATIONS = 100  # etcd takes 128 in one transaction
-
-
-class Etcd:
-    """A fresh etcd on the namespace's loopback, spoken to over its JSON gateway."""
-
-    def __init__(self, folder: Path) -> None:
-        """Start it and wait until it answers."""
-        client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
-        command = ["etcd", "--data-dir", str(folder), "--listen-client-urls", client, "--advertise-client-urls", client]
-        command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--log-level", "error"]
-        command += ["--initial-cluster", f"default={peer}", "--enable-v2", "--auto-compaction-retention", "0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._connection = http.client.HTTPConnection("127.0.0.1", 2379, timeout=60)
-        for _attempt in range(200):
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                self.call("kv/range", {"key": _b64("x")})
-                return
-            time.sleep(0.05)
-        raise SystemExit("etcd does not answer; is etcd-server installed?")
-
-    def call(self, path: str, body: dict[str, object]) -> dict[str, object]:
-        """Return the gateway's answer."""
-        try:
-            self._connection.request("POST", f"/v3/{path}", json.dumps(body))
-            answer = self._connection.getresponse()
-            return dict(json.loads(answer.read()))
-        except (OSError, http.client.HTTPException):
-            self._connection.close()
-            raise
-
-    def put(self, key: str, value: str) -> None:
-        """Write one key."""
-        self.call("kv/put", {"key": _b64(key), "value": _b64(value)})
-
-    def put_many(self, pairs: list[tuple[str, str]]) -> None:
-        """Write many keys, a hundred in a transaction."""
-        for start in range(0, len(pairs), TXN_OPERATIONS):
-            part = pairs[start : start + TXN_OPERATIONS]
-            self.call(
-                "kv/txn",
-                {"success": [{"requestPut": {"key": _b64(key), "value": _b64(value)}} for key, value in part]},
-            )
-
-    def clear(self) -> None:
-        """Delete everything."""
-        self.call("kv/deleterange", {"key": _b64("/"), "range_end": _b64("0")})
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait(20)
 
 
 class RouteCounter(threading.Thread):
@@ -161,8 +109,7 @@ class Bench:
         shutil.rmtree(self._folder / "state", ignore_errors=True)
         flags = ["-etcd-endpoints", "http://127.0.0.1:2379", "-iface", UNDERLAY, "-subnet-file", str(self._env_file)]
         own = ["-state-dir", str(self._folder / "state")] if "overlay.agent" in " ".join(self._daemon) else []
-        environment = {**os.environ, "PYTHONPATH": str(TREE / "plugins" / "module_utils")}
-        environment.pop("NOTIFY_SOCKET", None)
+        environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         with self._log.open("ab") as log:
             started = time.monotonic()
             process = subprocess.Popen([*self._daemon, *flags, *own], env=environment, stdout=log, stderr=log)
@@ -180,11 +127,11 @@ class Bench:
         config = {"Network": NETWORK, "SubnetLen": 24, "Backend": {"Type": backend}}
         self._etcd.put(f"{PREFIX}/config", json.dumps(config))
 
-    def start(self) -> float:
-        """Return seconds from process start to subnet.env, with no peers."""
+    def start(self) -> tuple[float, float]:
+        """Return seconds from process start to subnet.env, with no peers, and seconds of processor time by then."""
         self.fill("vxlan", 0)
         with self.daemon() as (process, started):
-            return self._wait_for_file(process) - started
+            return self._wait_for_file(process) - started, cpu_seconds(process)
 
     def fleet(self, backend: str, peers: int) -> float:
         """Return seconds from process start until all peers are programmed."""
@@ -239,6 +186,25 @@ class Bench:
             counter.close()
         return times
 
+    def outage(self, api: str, seconds: float) -> float:
+        """Return seconds from the answer to a put right after an outage of etcd to its route."""
+        put = self._etcd.put if api == "v3" else self._etcd.put_v2
+        self._etcd.clear()
+        put(f"{PREFIX}/config", json.dumps({"Network": NETWORK, "SubnetLen": 24, "Backend": {"Type": "vxlan"}}))
+        counter = RouteCounter()
+        try:
+            with self.daemon() as (process, _unused):
+                self._wait_for_file(process)
+                self._etcd.kill()
+                time.sleep(seconds)
+                self._etcd.start()
+                key, value = _lease("vxlan")(0)
+                put(f"{PREFIX}/subnets/{key}", value)
+                answered = time.monotonic()
+                return counter.wait(1, 60) - answered
+        finally:
+            counter.close()
+
     def memory(self, peers: int) -> float:
         """Return resident MiB with so many peers programmed, two seconds later."""
         self.fill("vxlan", peers)
@@ -289,10 +255,6 @@ def _ip(number: int) -> str:
     return socket.inet_ntoa(number.to_bytes(4, "big"))
 
 
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
 def _lines(*command: str) -> int:
     return len(subprocess.run(command, check=True, capture_output=True).stdout.splitlines())
 
@@ -332,14 +294,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--daemon", action="append", help=f"command line of a daemon to measure (default: {OVERLAYD})")
     parser.add_argument("--rounds", type=int, default=5, help="how often each start and fleet is measured")
     parser.add_argument("--fleets", default="1000,10000,50000", help="numbers of peers")
+    parser.add_argument("--apis", default="v2,v3", help="APIs of etcd for the outage and the swarm")
+    parser.add_argument("--swarm", type=int, default=50, help="daemons that start at once on one machine, at most 200")
     parser.add_argument("--log", default="", help="keep the daemons' output in this file")
     return parser.parse_args()
 
 
 def _report(bench: Bench, options: argparse.Namespace) -> None:
-    starts = [bench.start() for _attempt in range(options.rounds)]
+    starts, processor = zip(*(bench.start() for _attempt in range(options.rounds)))
     median, low, high = statistics.median(starts), min(starts), max(starts)
     print(f"  start to subnet.env            {median:10.3f} s   ({low:.3f}..{high:.3f})", flush=True)
+    print(f"  processor time by then         {statistics.median(processor):10.3f} s", flush=True)
     for backend in ("vxlan", "host-gw"):
         times = sorted(bench.event(backend, 100, 100))
         print(
@@ -354,6 +319,12 @@ def _report(bench: Bench, options: argparse.Namespace) -> None:
             f"(95%: {times[int(len(times) * 0.95)] * 1000:.2f} ms)",
             flush=True,
         )
+    for api in options.apis.split(","):
+        times = [bench.outage(api, 5.0) for _attempt in range(options.rounds)]
+        print(
+            f"  etcd back to event followed, {api}   {statistics.median(times):8.3f} s   ({max(times):.3f} at most)",
+            flush=True,
+        )
     print(f"  resident with 100 peers          {bench.memory(100):8.1f} MiB", flush=True)
     for peers in map(int, options.fleets.split(",")):
         for backend in ("vxlan", "host-gw"):
@@ -365,12 +336,25 @@ def _report(bench: Bench, options: argparse.Namespace) -> None:
             )
 
 
+def _report_swarm(daemon: str, folder: Path, log: Path, options: argparse.Namespace) -> None:
+    for api in options.apis.split(",") if options.swarm else ():
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            swarm = Swarm(options.swarm, Path(own))
+            try:
+                seconds, processor = swarm.run(shlex.split(daemon), "overlay.agent" in daemon, api, log)
+            finally:
+                swarm.close()
+        row = f"  {options.swarm:3d} at once until meshed, {api}      {seconds:8.3f} s   "
+        print(f"{row}({processor:.3f} s of processor time each)", flush=True)
+
+
 def main() -> None:
     """Enter a network namespace of our own, then measure each daemon in turn."""
     options = _arguments()
     if os.environ.get("OVERLAY_BENCH_INSIDE") != "yes":
         os.environ["OVERLAY_BENCH_INSIDE"] = "yes"
         os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
+    os.environ["PYTHONPATH"] = str(TREE / "plugins" / "module_utils")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     _make_underlay()
     with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
@@ -380,6 +364,7 @@ def main() -> None:
                 print(daemon, flush=True)
                 log = Path(options.log) if options.log else Path(folder) / "daemon.log"
                 _report(Bench(daemon, Path(folder), etcd, log), options)
+                _report_swarm(daemon, Path(folder), log, options)
         finally:
             etcd.stop()
 
