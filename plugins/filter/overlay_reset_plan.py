@@ -45,7 +45,7 @@ def overlay_reset_plan(hosts: Iterable[Mapping[str, Any]], request: Mapping[str,
         "etcd_members": fleet.members if etcd != "keep" else [],
         "removes": [
             *_removed_hosts(fleet.overlay),
-            *_removed_leases(reset, request, whole),
+            *(_removed_leases(reset, request, whole) if fleet.overlay else []),
             *([f"the network config {prefix}/config"] if whole else []),
             *_removed_members(fleet, etcd),
         ],
