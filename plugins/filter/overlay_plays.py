@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 DEFAULT_GROUP = "overlay"
@@ -24,7 +24,7 @@ def overlay_plays(hosts: Iterable[Host], groups: Mapping[str, Sequence[str]]) ->
     Each of ``hosts`` has its name, in_play, and the four variables, None where unset.
     """
     known = list(hosts)
-    plays: dict[str, Any] = {"hosts": [], "etcd_hosts": [], "serial": None, "max_fail_percentage": 0.0}
+    plays: dict[str, Any] = {"hosts": [], "etcd_hosts": [], "serial": None, "max_fail_percentage": None}
     problems = []
     for key, read in (
         ("hosts", lambda: _members(known, groups)),
@@ -64,6 +64,31 @@ def overlay_batches(plans: Iterable[Mapping[str, Any]], serial: Sequence[str] | 
         "sizes": [len(batch) for batch in batches if batch],
         "restarts": [text for text in shown if text],
     }
+
+
+def overlay_lost_problems(
+    play: Sequence[str], reached: Collection[str], members: Sequence[str], percentage: float | None
+) -> list[str]:
+    """Return why a run cannot go on without the hosts of ``play`` that are not among ``reached``, as sentences.
+
+    ``members`` are all members of etcd; more than half of them must be reached. ``percentage`` is how many percent of
+    the hosts may be lost, None for any number.
+    """
+    lost = [host for host in play if host not in reached]
+    names = ", ".join(lost)
+    problems = []
+    left = [member for member in members if member in reached]
+    if any(member in lost for member in members) and 2 * len(left) <= len(members):
+        problems.append(
+            f"{names}: not reached, and etcd needs more than half of its members ({', '.join(members)}); bring "
+            f"{len(members) // 2 + 1 - len(left)} of them back"
+        )
+    if lost and percentage is not None and 100 * len(lost) > percentage * len(play):
+        problems.append(
+            f"{names}: not reached, {len(lost)} of {len(play)} hosts are more than overlay_max_fail_percentage "
+            f"({percentage:g}) allows"
+        )
+    return problems
 
 
 def _size(serial: str, hosts: int) -> int:
@@ -106,9 +131,11 @@ def _serial(known: Sequence[Host]) -> list[str] | None:
     return sizes
 
 
-def _percentage(known: Sequence[Host]) -> float:
+def _percentage(known: Sequence[Host]) -> float | None:
     value = _agreed(known, "overlay_max_fail_percentage")
-    text = "0" if value in (None, "") else str(value).strip().removesuffix("%")
+    if value in (None, ""):
+        return None
+    text = str(value).strip().removesuffix("%")
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text) or float(text) > 100:
         raise SettingError(f"overlay_max_fail_percentage: {value!r} is no percentage; give a number from 0 to 100")
     return float(text)
@@ -135,4 +162,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"overlay_plays": overlay_plays, "overlay_batches": overlay_batches}
+        return {
+            "overlay_plays": overlay_plays,
+            "overlay_batches": overlay_batches,
+            "overlay_lost_problems": overlay_lost_problems,
+        }

@@ -12,6 +12,7 @@ import pytest
 from lab_fleet import HOSTS, Fleet, Sample
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
+UNREACHABLE = 4  # exit status of ansible-playbook
 DOCKER_STATE = "if [ -e /run/docker.pid ]; then echo active; fi"  # starts no program, ten times a second
 
 
@@ -114,3 +115,37 @@ def test_a_new_setting_reaches_one_host_first_and_goes_when_it_is_unset(fleet: F
     fleet.group_vars()
     assert fleet.role("agent").status == 0
     assert {"FLANNELD_IFACE" in text for text in agents(fleet).values()} == {False}
+
+
+def test_one_dead_host_is_left_out_and_the_others_change(fleet: Fleet) -> None:
+    fleet.group_vars(agent_verbosity=1)
+    fleet.lab("stop", "h1")
+    try:
+        whole = fleet.play("site")
+        limited = fleet.play("site", "--limit", "!h1", docker_restart="auto")
+        too_many = fleet.play("site", overlay_max_fail_percentage=10)
+    finally:
+        fleet.lab("start", "h1")
+        fleet.lab("wait")
+    assert whole.status == UNREACHABLE, whole.output
+    for run in (whole, limited):
+        assert "Left out of this run, and still as they were: h1" in run.output
+        assert run.output.count("failed=0") == run.output.count("failed=")
+    assert limited.status == 0, limited.output
+    assert {'FLANNELD_V="1"' in fleet.sh(host, "cat /etc/overlayd/overlayd.env") for host in ("h2", "h3")} == {True}
+    assert too_many.status != 0
+    assert "h1: not reached, 1 of 3 hosts are more than overlay_max_fail_percentage (10) allows" in too_many.output
+
+
+def test_two_dead_members_of_three_end_the_run_before_the_first_change(fleet: Fleet) -> None:
+    for host in ("h1", "h2"):
+        fleet.lab("stop", host)
+    try:
+        refused = fleet.play("site")
+    finally:
+        for host in ("h1", "h2"):
+            fleet.lab("start", host)
+        fleet.lab("wait")
+    assert refused.status != 0
+    assert "h1, h2: not reached, and etcd needs more than half of its members (h1, h2, h3)" in refused.output
+    assert "Nothing was changed" in refused.output

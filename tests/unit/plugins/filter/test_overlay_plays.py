@@ -7,7 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.filter.overlay_plays import overlay_batches, overlay_plays
+from ansible_collections.clusternet.overlay.plugins.filter.overlay_plays import (
+    overlay_batches,
+    overlay_lost_problems,
+    overlay_plays,
+)
 
 GROUPS = {"all": ["h1", "h2", "e1", "x"], "overlay": ["h1", "h2"], "web": ["h2", "x"], "etcd": ["e1"], "none": []}
 
@@ -26,7 +30,7 @@ def test_without_variables_the_groups_are_overlay_and_etcd() -> None:
         "hosts": ["h1", "h2"],
         "etcd_hosts": ["e1"],
         "serial": None,
-        "max_fail_percentage": 0.0,
+        "max_fail_percentage": None,
         "problems": [],
     }
 
@@ -128,3 +132,25 @@ def test_overlay_serial_sizes_the_batches_and_its_last_size_repeats(serial: list
 
 def test_overlay_serial_counts_restarts_without_containers_too() -> None:
     assert overlay_batches([plan("a", 0), plan("b", 0), plan("c", 0, False)], ["1"])["sizes"] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("reached", "percentage"),
+    [("abcde", None), ("abcde", 0.0), ("bcde", None), ("abc", None), ("bcde", 20.0), ("ab", 60.0)],
+)
+def test_a_run_goes_on_without_lost_hosts_while_etcd_has_a_quorum(reached: str, percentage: float | None) -> None:
+    assert overlay_lost_problems("abcde", reached, "abx" if reached == "ab" else "abc", percentage) == []
+
+
+def test_a_run_ends_where_etcd_loses_its_quorum() -> None:
+    [problem] = overlay_lost_problems("abcde", "ade", "abc", None)
+    assert problem == "b, c: not reached, and etcd needs more than half of its members (a, b, c); bring 1 of them back"
+
+
+def test_members_outside_the_limit_do_not_end_a_run_that_reaches_all_its_hosts() -> None:
+    assert overlay_lost_problems("d", "d", "abc", None) == []
+
+
+def test_lost_hosts_count_for_the_percentage_of_hosts_that_may_fail() -> None:
+    [problem] = overlay_lost_problems("abcde", "abcd", "abc", 10.0)
+    assert problem == "e: not reached, 1 of 5 hosts are more than overlay_max_fail_percentage (10) allows"
