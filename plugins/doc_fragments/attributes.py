@@ -1,12 +1,12 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The attributes of every module, and what each is about."""
+"""The attributes of every module."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Documentation only: the plain fragment for all modules, one for reading ones, one for those that use etcd."""
+    """Documentation only: fragments for all modules, for info modules, and for modules that use etcd."""
 
     DOCUMENTATION = r"""
 options: {}

@@ -1,69 +1,69 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The options of every module that talks to etcd."""
+"""The options of every module that uses etcd."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Documentation only; the argument spec stands in module_utils/_etcd.py."""
+    """Documentation only; the argument spec is in module_utils/_etcd.py."""
 
     DOCUMENTATION = r"""
 options:
   endpoints:
     description:
       - Client URLs of the etcd cluster, such as V(https://192.0.2.1:2379). They are tried in this order.
-      - If this is not given, the environment variable E(ETCDCTL_ENDPOINTS) on the target is used. If that is not set
-        either, all connection settings not given are those of the overlay agent on the target, from
-        C(/etc/overlayd/overlayd.env), so that a host of the overlay needs no option at all. Where that file holds a
-        password only root can read it, and this needs C(become).
-      - On a target without any of these, V(http://127.0.0.1:2379) is tried.
+      - The default is the environment variable E(ETCDCTL_ENDPOINTS) on the target. If that is not set either, the
+        settings of the overlay agent on the target, C(/etc/overlayd/overlayd.env), are the defaults of all connection
+        options. So a host of the overlay needs no option. If that file has a password, only root can read it; then use
+        C(become).
+      - If the target has none of these, V(http://127.0.0.1:2379) is used.
     type: list
     elements: str
   api:
     description:
-      - The etcd API to speak. The two hold separate data, and no tool copies one to the other.
-      - With V(auto) it is V(v3), unless only v2 is served, or only v2 holds a network config under O(prefix).
+      - The etcd API. v2 and v3 have separate stores, and no tool copies one to the other.
+      - V(auto) uses v3, unless etcd serves only v2, or only v2 has a network config below O(prefix).
     type: str
     choices: [auto, v2, v3]
     default: auto
   prefix:
     description:
-      - The etcd key below which the network lives.
-      - If this is not given, it is the agent's where its settings are used (see O(endpoints)), and
-        V(/coreos.com/network) elsewhere. Red Hat hosts often use V(/atomic.io/network).
+      - The etcd prefix of the network.
+      - The default is the prefix of the agent if its settings are used (see O(endpoints)), otherwise
+        V(/coreos.com/network). Red Hat hosts often use V(/atomic.io/network).
     type: str
   ca_file:
     description:
-      - Path on the target of the CA certificate that etcd's own must be signed by.
-      - A CA alone is enough for TLS. Without one the CAs of the system are trusted.
-      - If this is not given, the environment variable E(ETCDCTL_CACERT) on the target is used.
+      - Path on the target of the CA certificate that signed etcd's certificate.
+      - A CA alone is enough for TLS. Without this option the CAs of the system are trusted.
+      - The default is the environment variable E(ETCDCTL_CACERT) on the target.
     type: path
   cert_file:
     description:
       - Path on the target of the client certificate. Needs O(key_file).
-      - If this is not given, the environment variable E(ETCDCTL_CERT) on the target is used.
+      - The default is the environment variable E(ETCDCTL_CERT) on the target.
     type: path
   key_file:
     description:
       - Path on the target of the client certificate's key. Needs O(cert_file).
-      - If this is not given, the environment variable E(ETCDCTL_KEY) on the target is used.
+      - The default is the environment variable E(ETCDCTL_KEY) on the target.
     type: path
   username:
     description:
       - The etcd user.
-      - If this is not given, the environment variable E(ETCDCTL_USER) on the target is used, up to a colon in it.
+      - The default is the part before the colon of the environment variable E(ETCDCTL_USER) on the target.
     type: str
   password:
     description:
-      - The etcd user's password. It is never shown.
-      - If this is not given, the environment variable E(ETCDCTL_PASSWORD) on the target is used, else what stands
-        behind the colon in E(ETCDCTL_USER).
+      - The etcd user's password. It is never printed.
+      - The default is the environment variable E(ETCDCTL_PASSWORD) on the target, else the part after the colon of
+        E(ETCDCTL_USER).
     type: str
   timeout:
     description:
-      - How long to wait for an answer, in seconds. Connections to all endpoints are opened at the same time, so that
-        endpoints that do not answer cost this time once.
+      - Seconds to wait for an answer. Connections to all endpoints are opened at the same time, so several silent
+        endpoints cost this time only once.
     type: float
     default: 5
 requirements:

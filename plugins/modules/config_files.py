@@ -7,51 +7,51 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: config_files
-short_description: State the files and folders of a configuration in one go
+short_description: Manage the files and folders of a configuration in one task
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Writes several small text files, and makes the folders they are in, with their owners and modes.
-  - It does in one execution what M(ansible.builtin.template) and M(ansible.builtin.file) need two and one for each of
-    them, which is most of the time that a second run of a role takes. Content comes from the template lookup.
-  - All entries are checked before any is touched. Each file is replaced as a whole, so that no reader finds half of it.
+  - Writes several small text files and creates their folders, with owners and modes.
+  - One execution replaces one task of M(ansible.builtin.template) or M(ansible.builtin.file) for each file and folder.
+    This makes the second run of a role much faster. Use the template lookup for the content.
+  - All entries are validated before the first change. Each file is replaced atomically.
 options:
   files:
-    description: The files and folders, a folder before what is in it.
+    description: The files and folders. A folder must come before its files.
     type: list
     elements: dict
     required: true
     suboptions:
       path:
         description:
-          - Where it is, from C(/) on.
-          - A file takes the place of a symbolic link; a link to a folder serves as the folder.
+          - The absolute path.
+          - A symbolic link is replaced by the file. A link to a folder is used as the folder.
         type: str
         required: true
       state:
         description:
-          - A V(file) with O(files[].content), or a V(directory), whose parents are made where they are missing.
+          - V(file) is a file with O(files[].content). V(directory) is a folder; missing parent folders are created.
         type: str
         choices: [file, directory]
         default: file
       content:
-        description: What the file holds, to the letter. Files need it, here or in O(secrets).
+        description: The exact content of the file. Required for a file, here or in O(secrets).
         type: raw
       mode:
         description: The permissions, as four octal digits in quotes.
         type: str
         required: true
       owner:
-        description: The name or number of the owning user. Left as it is where it is not given.
+        description: The name or number of the owning user. If it is not set, the owner is not changed.
         type: str
       group:
-        description: The name or number of the owning group. Left as it is where it is not given.
+        description: The name or number of the owning group. If it is not set, the group is not changed.
         type: str
   secrets:
     description:
-      - The contents that must not be seen, by the path of the file in O(files), which has no O(files[].content) then.
-      - Neither the diff nor a log nor the module's invocation shows them. The diff does not show either what a file
-        holds that others may not read.
+      - Secret contents, by the path of the file. The entry in O(files) then has no O(files[].content).
+      - They appear neither in the diff, nor in a log, nor in the module's invocation. The diff also omits the content
+        of every file that is not readable by all users.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -60,7 +60,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Owners, groups and folders that are not there yet are no error, since what was to make them did not.
+      - Missing owners, groups and folders are no error, because in check mode earlier tasks did not create them.
   diff_mode:
     support: full
   idempotent:
@@ -87,7 +87,7 @@ EXAMPLES = r"""
       /etc/example/settings.env: "{{ lookup('ansible.builtin.template', 'settings.env.j2') }}"
   register: example
 
-- name: Restart the service where its unit is another
+- name: Restart the service if its unit changed
   ansible.builtin.systemd_service:
     name: example.service
     state: restarted
@@ -97,7 +97,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed_paths:
-  description: What was changed, or would be in check mode, in the order of O(files).
+  description: The paths that were changed, or would be changed in check mode, in the order of O(files).
   returned: success
   type: list
   elements: str

@@ -7,37 +7,37 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_opts
-short_description: Tell Docker which subnet of the overlay network is this host's
+short_description: Configure Docker for this host's subnet of the overlay network
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Reads the subnet file that C(overlayd) (or C(flanneld)) writes, and gives C(dockerd) the options C(--bip), C(--mtu)
-    and C(--ip-masq) that follow from it, so that Docker's default bridge C(docker0) has this host's subnet.
-  - It never restarts Docker. It tells by RV(restart_required) whether that is needed, from what C(dockerd) runs with
-    and what C(docker0) really has, so that a restart that was put off is still asked for by the next run.
-  - Options of C(dockerd) that others set are kept. An option that is set twice, which C(dockerd) refuses to start with,
-    is an error that names the file, and nothing is changed.
+  - Reads the subnet file that C(overlayd) (or C(flanneld)) writes, and sets the options C(--bip), C(--mtu) and
+    C(--ip-masq) of C(dockerd), so that Docker's default bridge C(docker0) has this host's subnet.
+  - The module never restarts Docker. RV(restart_required) reports whether a restart is needed. It compares the options
+    with the running C(dockerd) and with C(docker0), so a postponed restart is reported again by the next run.
+  - Other options of C(dockerd) are kept. C(dockerd) does not start with an option that is set twice. So this is an
+    error that names the file, and nothing is changed.
 options:
   state:
     description:
-      - With V(present) Docker's files say what the subnet file asks for.
-      - With V(absent) what O(target) names is removed. Docker gets its own bridge back once it has been stopped,
-        C(docker0) deleted and Docker started. Docker remembers the address of C(docker0), though; one start with
-        C(--bridge=none) in between, as the role P(clusternet.overlay.docker#role) does it, makes it choose anew.
+      - V(present) writes the options that follow from the subnet file.
+      - V(absent) removes the files or keys of O(target). To give Docker its own bridge back, stop Docker, delete
+        C(docker0) and start Docker. Docker stores the address of C(docker0); to make it choose a new one, start it once
+        with C(--bridge=none) in between, as the role P(clusternet.overlay.docker#role) does.
     type: str
     choices: [present, absent]
     default: present
   target:
     description:
-      - With V(options_file) only the file O(path) is written, as C(mk-docker-opts) does, for a unit of your own to
-        read. Without a subnet file there are no options, which is no error.
-      - With V(dropin) there is also a drop-in for O(unit). It starts C(dockerd) with all arguments that the unit and
-        its other drop-ins give, and then C($DOCKER_OPTS). The options file is made anew from the subnet file at each
-        start, after O(agent_unit), because C(/run) is empty after a boot and the subnet may be another one. Docker
-        does not start without a subnet file; it is tried again every two seconds.
-      - With V(daemon_json) the options are keys of O(daemon_file), and the drop-in of this module is removed. That file
-        does not follow the subnet by itself; run the module again when the subnet has changed.
-      - To go from V(daemon_json) to V(dropin), use O(state=absent) with V(daemon_json) first.
+      - V(options_file) writes only the file O(path), as C(mk-docker-opts) does. Your own unit must read it. A missing
+        subnet file is no error; there are no options then.
+      - V(dropin) also writes a drop-in for O(unit). The drop-in starts C(dockerd) with the arguments of the unit and of
+        its other drop-ins, followed by C($DOCKER_OPTS). Docker starts after O(agent_unit), and each start writes the
+        options file again from the subnet file, because C(/run) is empty after a boot and the subnet may have changed.
+        Without a subnet file Docker does not start; systemd retries every two seconds.
+      - V(daemon_json) writes the options to O(daemon_file), and removes the drop-in of this module. That file does not
+        follow a change of the subnet; run the module again after such a change.
+      - To change from V(daemon_json) to V(dropin), first use O(state=absent) with V(daemon_json).
     type: str
     choices: [options_file, dropin, daemon_json]
     default: options_file
@@ -47,8 +47,8 @@ options:
     default: /run/flannel/subnet.env
   subnet_timeout:
     description:
-      - Seconds to wait for O(subnet_file), such as on a host where the agent was started just before.
-      - In check mode there is nothing to wait for.
+      - Seconds to wait for O(subnet_file), for example if the agent has just been started.
+      - In check mode the module does not wait.
     type: int
     default: 0
   path:
@@ -57,23 +57,23 @@ options:
     default: /run/docker_opts.env
   mode:
     description:
-      - Which lines the options file has, with V(individual) a variable for each option (option C(-i)), with V(combined)
-        one for all (option C(-c)), with V(both) both kinds.
-      - V(individual) does not go with O(target=dropin).
+      - The variables in the options file. V(individual) writes one variable for each option (C(-i) of
+        C(mk-docker-opts)), V(combined) one variable with all options (C(-c)), V(both) both kinds.
+      - V(individual) cannot be used with O(target=dropin).
     type: str
     choices: [both, individual, combined]
     default: both
   key:
     description:
-      - The variable that holds all options. (Option C(-k).)
-      - What it already holds stays in front. With O(target=dropin) that is its value in the environment of the unit,
-        such as one from C(/etc/default/docker), otherwise its value in the environment of the task.
+      - The variable with all options. (Option C(-k).)
+      - Its existing value is kept, and comes first. With O(target=dropin) this is the value in the environment of the
+        unit, for example from C(/etc/default/docker), otherwise the value in the environment of the task.
     type: str
     default: DOCKER_OPTS
   ip_masq:
     description:
-      - Whether C(--ip-masq) is given, as the inverse of C(FLANNEL_IPMASQ). (V(false) is option C(-m).)
-      - Without it Docker masquerades, and other hosts may see the address of this host instead of the container's.
+      - Whether to set C(--ip-masq), to the inverse of C(FLANNEL_IPMASQ). (V(false) is option C(-m).)
+      - With V(false) Docker masquerades, and other hosts may see the address of this host instead of the container's.
     type: bool
     default: true
   unit:
@@ -81,7 +81,7 @@ options:
     type: str
     default: docker.service
   unit_dir:
-    description: The folder below which the drop-in is put.
+    description: The folder of systemd units in which the drop-in is created.
     type: path
     default: /etc/systemd/system
   dropin_name:
@@ -96,18 +96,18 @@ options:
     default: overlayd.service
   daemon_file:
     description:
-      - The configuration file of C(dockerd). It is checked for options that are set twice, and changed with
-        O(target=daemon_json); then C(dockerd --validate) must accept it, where Docker has that (23.0 and later).
-      - With O(state=absent) and O(target=daemon_json) the keys C(bip), C(mtu), C(ip-masq) and C(allow-direct-routing)
-        are removed, and the file if nothing else is in it.
+      - The configuration file of C(dockerd). It is always checked for options that are set twice. It is changed only
+        with O(target=daemon_json); Docker 23.0 and later then validate it (C(dockerd --validate)).
+      - O(state=absent) with O(target=daemon_json) removes the keys C(bip), C(mtu), C(ip-masq) and
+        C(allow-direct-routing), and the file if it has no other keys.
     type: path
     default: /etc/docker/daemon.json
   allow_direct_routing:
     description:
-      - Docker 28.0 and later drop what another host sends to the address of a container. From 28.2 on the option
-        C(--allow-direct-routing) turns that off, and with V(auto) it is set there.
-      - With V(always) an older Docker is an error, with V(never) it is not set.
-      - A value given elsewhere is kept. This is of no effect with O(target=options_file).
+      - Docker 28.0 and later drop packets from other hosts to the address of a container. From 28.2 on the option
+        C(--allow-direct-routing) accepts them.
+      - V(auto) sets the option if Docker has it. V(always) is an error with an older Docker. V(never) does not set it.
+      - A value that is set elsewhere is kept. This option has no effect with O(target=options_file).
     type: str
     choices: [auto, always, never]
     default: auto
@@ -119,7 +119,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Of O(daemon_file) only the keys of this module are shown, since others may hold secrets.
+      - The diff of O(daemon_file) has only the keys of this module, because other keys may be secrets.
   idempotent:
     support: full
 seealso:
@@ -130,24 +130,24 @@ EXAMPLES = r"""
 - name: Write the options file as mk-docker-opts does
   clusternet.overlay.docker_opts:
 
-- name: Give dockerd the subnet of this host by a drop-in
+- name: Set the subnet of this host in a drop-in of dockerd
   clusternet.overlay.docker_opts:
     target: dropin
   register: docker_opts
 
-- name: Say what a restart is needed for
+- name: Show why Docker needs a restart
   ansible.builtin.debug:
     var: docker_opts.restart_reasons
   when: docker_opts.restart_required
 
-- name: The same beside flanneld, with Red Hat's variable
+- name: Write the drop-in on a host with flanneld, with Red Hat's variable
   clusternet.overlay.docker_opts:
     target: dropin
     agent_unit: flanneld.service
     key: DOCKER_NETWORK_OPTIONS
     path: /run/flannel/docker
 
-- name: Take it away again
+- name: Remove the drop-in
   clusternet.overlay.docker_opts:
     target: dropin
     state: absent
@@ -155,24 +155,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 options:
-  description: The options of C(dockerd) that follow from the subnet file; none with O(state=absent).
+  description: The options of C(dockerd) that follow from the subnet file; empty with O(state=absent).
   returned: success
   type: dict
   sample: {bip: 10.5.7.1/24, ip-masq: "true", mtu: "1450"}
 running_flags:
-  description: The arguments about the bridge that C(dockerd) runs with; none if it does not run.
+  description: The bridge arguments of the running C(dockerd); empty if it does not run.
   returned: success
   type: dict
   sample: {bip: 10.5.7.1/24, ip-masq: "true", mtu: "1450"}
 unit_command:
   description:
-    - The command with which the unit and its other drop-ins start C(dockerd). Empty with O(target=options_file), or if
-      Docker is not there.
+    - The command by which the unit and its other drop-ins start C(dockerd). Empty with O(target=options_file), or if
+      Docker is not installed.
   returned: success
   type: str
   sample: /usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock
 daemon_running:
-  description: Whether C(dockerd) runs.
+  description: Whether C(dockerd) is running.
   returned: success
   type: bool
 bridge_address:
@@ -183,11 +183,11 @@ bridge_address:
 restart_required:
   description:
     - Whether Docker must be stopped, C(docker0) deleted and Docker started for its options to be in effect.
-    - In check mode this is about the files as they would be.
+    - In check mode the files are compared as they would be after the run.
   returned: success
   type: bool
 restart_reasons:
-  description: Why that is so.
+  description: The reasons for the restart.
   returned: success
   type: list
   elements: str

@@ -13,18 +13,18 @@ author: clusternet.overlay contributors (@clusternet)
 description:
   - Creates the user C(root), the role and the user of the overlay network, and enables authentication.
   - The role may read and write the keys that begin with O(prefix) and a slash, and nothing else.
-  - Authentication is enabled last, so that a run that was interrupted locks nobody out. Run it again to complete it.
-  - A changed O(user_password) is set in etcd. The password of C(root) is changed with C(etcdctl user passwd root).
+  - Authentication is enabled last, so an interrupted run locks no client out. Repeat the run to complete it.
+  - A changed O(user_password) is set in etcd. Use C(etcdctl user passwd root) to change the password of C(root).
 options:
   username:
     description:
-      - The user to act as. It must be V(root), which etcd demands before authentication can be enabled.
+      - The user of the connection. It must be V(root), because etcd requires this user to enable authentication.
   password:
     description:
       - The password of C(root). While authentication is disabled, C(root) gets this password.
   prefix:
     description:
-      - The etcd key below which the network lives.
+      - The etcd prefix of the network.
   user:
     description:
       - The user of the overlay network. Its role has the same name.
@@ -32,12 +32,12 @@ options:
     required: true
   user_password:
     description:
-      - The password of O(user). It is never shown.
+      - The password of O(user). It is never printed.
     type: str
     required: true
   v2:
     description:
-      - Set up the users of the v2 API as well, which has its own. Permissions of its role C(guest) are revoked.
+      - Also set up users for the v2 API, which has separate users. The permissions of its role C(guest) are revoked.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -48,7 +48,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Where O(v2=true) and etcd does not serve the v2 API yet, the steps of a fresh cluster are shown for it.
+      - If O(v2=true) and etcd does not serve the v2 API yet, the steps for a fresh cluster are returned.
   diff_mode:
     support: full
     details:
@@ -56,7 +56,7 @@ attributes:
   idempotent:
     support: full
     details:
-      - While authentication is disabled no password can be checked, so the passwords of existing users are set again.
+      - While authentication is disabled, passwords cannot be checked. So the passwords of existing users are set again.
 seealso:
   - module: clusternet.overlay.etcd_member
 """

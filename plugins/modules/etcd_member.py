@@ -11,18 +11,18 @@ short_description: Add a member to an etcd cluster, or remove one
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Changes the cluster's list of members by etcd's v3 API. A member is identified by its peer URL.
-  - Starting the new member and stopping the removed one are tasks of their own.
-  - etcd refuses a new member until the one added before has been connected for some seconds. The module waits for that.
+  - Changes the member list of the cluster through etcd's v3 API. The peer URL identifies a member.
+  - The module does not start the new member, and does not stop the removed one. Use separate tasks for this.
+  - etcd refuses a new member until the previous one has been connected for some seconds. The module waits for this.
 options:
   peer_url:
     description:
-      - The URL by which the other members reach this one, such as V(http://192.0.2.14:2380).
+      - The URL by which other members reach this member, such as V(http://192.0.2.14:2380).
     type: str
     required: true
   name:
     description:
-      - The name of the member. Needed where O(state=present), for RV(initial_cluster).
+      - The name of the member. Required with O(state=present), for RV(initial_cluster).
     type: str
     default: ""
   state:
@@ -59,11 +59,11 @@ EXAMPLES = r"""
     peer_url: http://192.0.2.14:2380
   register: announced
 
-- name: Show the setting with which it must be started
+- name: Show the initial cluster of the new member
   ansible.builtin.debug:
     msg: "ETCD_INITIAL_CLUSTER={{ announced.initial_cluster }}"
 
-- name: Remove a member whose host is gone
+- name: Remove a member whose host no longer exists
   clusternet.overlay.etcd_member:
     endpoints: ["http://192.0.2.11:2379"]
     peer_url: http://192.0.2.13:2380

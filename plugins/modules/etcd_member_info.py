@@ -11,8 +11,8 @@ short_description: Read the members of an etcd cluster
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Reads the list of members from etcd's v3 API.
-  - A cluster that does not answer is reported in RV(reachable), not as an error. A refused user is an error.
+  - Reads the member list from etcd's v3 API.
+  - If no endpoint answers, RV(reachable) is V(false) and the module succeeds. A refused user is an error.
 extends_documentation_fragment:
   - clusternet.overlay.attributes
   - clusternet.overlay.attributes.info
@@ -28,7 +28,7 @@ EXAMPLES = r"""
     endpoints: ["http://192.0.2.11:2379"]
   register: cluster
 
-- name: Stop where a member has not started
+- name: Fail if a member has not started
   ansible.builtin.assert:
     that: cluster.members | selectattr('name', 'equalto', '') | length == 0
 """
@@ -39,12 +39,12 @@ reachable:
   returned: success
   type: bool
 problem:
-  description: Why no endpoint answered, V(null) where one did.
+  description: Why no endpoint answered; V(null) if one did.
   returned: success
   type: str
   sample: null
 members:
-  description: The members, in the order of etcd.
+  description: The members, in etcd's order.
   returned: success
   type: list
   elements: dict
@@ -66,7 +66,7 @@ members:
       elements: str
       sample: ["http://192.0.2.11:2380"]
     client_urls:
-      description: The URLs by which clients reach it, none until the member has started for the first time.
+      description: The URLs by which clients reach it; empty until the member has started for the first time.
       returned: always
       type: list
       elements: str

@@ -7,55 +7,55 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: network_config
-short_description: State the network config of an overlay network in etcd
+short_description: Manage the network config of an overlay network in etcd
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Creates, changes or removes the key C(<prefix>/config), which says what addresses an overlay network has, how they
-    are cut into subnets, and which backend joins the hosts. C(overlayd) and C(flanneld) read the same key.
-  - What the options say is the whole config. A key that is not given gets its default, whatever stood there before.
-    Keys in etcd that this module has no option for, such as C(EnableNFTables), are kept.
-  - A config that says the same in other words (other case of key names, a default written out) is left as it is.
-  - The write is a compare-and-swap, so that a change made by someone else at the same time is never lost.
+  - Creates, changes or removes the key C(<prefix>/config). It defines the address range of an overlay network, the size
+    of its subnets, and the backend between the hosts. C(overlayd) and C(flanneld) read this key.
+  - The options define the whole config. An option that is not set means the default, also if the existing config has
+    another value. Keys in etcd that this module has no option for, such as C(EnableNFTables), are kept.
+  - An equivalent config (other case of key names, an explicit default) is not changed.
+  - The write is a compare-and-swap, so a concurrent change by another client is never lost.
 options:
   state:
     description:
-      - With V(present) the config says what the options say.
-      - With V(absent) there is no config. Agents that run keep their leases, agents that start wait for a config.
+      - V(present) writes the config.
+      - V(absent) deletes the config. Running agents keep their leases; starting agents wait for a config.
     type: str
     choices: [present, absent]
     default: present
   network:
     description:
-      - The range of addresses of the overlay network, such as V(10.5.0.0/16).
+      - The address range of the overlay network, such as V(10.5.0.0/16).
       - Required if O(state=present).
     type: str
   subnet_len:
     description:
-      - The prefix length of the subnet that each host leases, at most 30 and at least two more than that of O(network).
+      - The prefix length of each host's subnet, at most 30 and at least two more than that of O(network).
       - The default is 24 if O(network) is a /22 or larger, and two more than the length of O(network) otherwise.
     type: int
   subnet_min:
     description:
-      - The first subnet that may be leased, by its first address. The default is the second subnet of O(network).
+      - The address of the first subnet that may be leased. The default is the second subnet of O(network).
     type: str
   subnet_max:
     description:
-      - The last subnet that may be leased, by its first address. The default is the last subnet of O(network).
+      - The address of the last subnet that may be leased. The default is the last subnet of O(network).
     type: str
   backend:
     description:
-      - How packets get from host to host, in flannel's names, which match in any case.
-      - C(Type) is V(vxlan) or V(host-gw). With V(vxlan) there may also be C(VNI) (default V(1)), C(Port) (default
-        V(8472)), C(MTU) of the path below the tunnel (default that of the interface), and the switches
-        C(DirectRouting), C(GBP) and C(Learning) (default V(false)).
+      - The backend between the hosts, with flannel's key names. Their case is ignored.
+      - C(Type) is V(vxlan) or V(host-gw). V(vxlan) also accepts C(VNI) (default V(1)), C(Port) (default V(8472)),
+        C(MTU) of the path between the hosts (default that of the interface), and the booleans C(DirectRouting), C(GBP)
+        and C(Learning) (default V(false)).
       - Required if O(state=present).
     type: dict
   force:
     description:
-      - Change the config even if that breaks leases in use, because they do not fit the new ranges, or because their
-        hosts use another backend, VNI or port until their agents are restarted.
-      - Remove the config even if there are leases.
+      - Change the config even if this breaks leases in use. A lease breaks if it does not fit the new ranges, or if its
+        host uses another backend, VNI or port until its agent restarts.
+      - Delete the config even if leases exist.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -75,7 +75,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: One overlay network over vxlan, a /24 for each host
+- name: Write the config of a vxlan network with a /24 for each host
   clusternet.overlay.network_config:
     endpoints: ["https://192.0.2.11:2379", "https://192.0.2.12:2379", "https://192.0.2.13:2379"]
     ca_file: /etc/overlay/pki/ca.crt
@@ -86,7 +86,7 @@ EXAMPLES = r"""
       Type: vxlan
   run_once: true
 
-- name: Small subnets from a part of the network, routed without a tunnel
+- name: Write the config of a host-gw network with small subnets from a part of its range
   clusternet.overlay.network_config:
     prefix: /atomic.io/network
     network: 10.5.0.0/16
@@ -97,7 +97,7 @@ EXAMPLES = r"""
       Type: host-gw
   run_once: true
 
-- name: Take the network down, though hosts that are gone still have leases
+- name: Delete the config although leases exist
   clusternet.overlay.network_config:
     state: absent
     force: true
@@ -111,22 +111,22 @@ path:
   type: str
   sample: /coreos.com/network/config
 api:
-  description: The etcd API that was spoken.
+  description: The etcd API that was used.
   returned: success
   type: str
   sample: v3
 revision:
-  description: The revision of etcd at which the key was last changed, V(null) if it is not there.
+  description: The etcd revision of the key's last change; V(null) if the key does not exist.
   returned: success
   type: int
   sample: 41
 raw:
-  description: The text of the key, empty if it is not there.
+  description: The value of the key; empty if the key does not exist.
   returned: success
   type: str
   sample: '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
 config:
-  description: What the config says, with the defaults of keys that are not given; empty if there is none.
+  description: The config, with defaults for missing keys; empty if there is none.
   returned: success
   type: dict
   sample:

@@ -11,8 +11,9 @@ short_description: Read the network config of an overlay network from etcd
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Reads the key C(<prefix>/config) and says what is wrong with it, if anything is.
-  - A key that is not there is an empty result. If it is there in the other etcd API, RV(problems) says so.
+  - Reads and validates the key C(<prefix>/config).
+  - If the key does not exist, the result is empty. If it exists in the store of the other etcd API, RV(problems) has a
+    hint.
 extends_documentation_fragment:
   - clusternet.overlay.attributes
   - clusternet.overlay.attributes.info
@@ -29,7 +30,7 @@ EXAMPLES = r"""
   become: true
   register: overlay
 
-- name: Stop where the fleet has no usable config
+- name: Fail if the fleet has no usable config
   ansible.builtin.assert:
     that: overlay.exists and not overlay.problems
     fail_msg: "{{ overlay.problems | join('; ') }}"
@@ -37,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 exists:
-  description: Whether the key is there.
+  description: Whether the key exists.
   returned: success
   type: bool
   sample: true
@@ -47,22 +48,22 @@ path:
   type: str
   sample: /coreos.com/network/config
 api:
-  description: The etcd API that was spoken.
+  description: The etcd API that was used.
   returned: success
   type: str
   sample: v3
 revision:
-  description: The revision of etcd at which the key was last changed, V(null) if it is not there.
+  description: The etcd revision of the key's last change; V(null) if the key does not exist.
   returned: success
   type: int
   sample: 41
 raw:
-  description: The text of the key, empty if it is not there.
+  description: The value of the key; empty if the key does not exist.
   returned: success
   type: str
   sample: '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
 config:
-  description: What the config says, with the defaults of keys that are not given; empty if none is usable.
+  description: The config, with defaults for missing keys; empty if it is not usable.
   returned: success
   type: dict
   sample:
@@ -73,7 +74,7 @@ config:
     capacity: 255
     backend: {type: vxlan, vni: 1, port: 8472, mtu: null, gbp: false, learning: false, direct_routing: false}
 problems:
-  description: Sentences that say why the config cannot be used, or where it was found instead.
+  description: Sentences with the reasons why the config cannot be used, or the other store that has it.
   returned: success
   type: list
   elements: str

@@ -11,66 +11,66 @@ short_description: Compare the range of an overlay network with the host's own n
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Reads the addresses and routes of the host from its kernel, and returns where an overlay network of this range would
-    take over traffic that has another destination today.
-  - The agent C(overlayd) has the same rule and refuses to join such a network. This module tells before anything is
-    installed.
-  - A less specific route, such as V(10.0.0.0/8) through a VPN, is no problem. The overlay's own devices and routes and
-    those of C(flanneld) are none either.
+  - Reads the addresses and routes of the host from its kernel, and returns a sentence for each one whose traffic an
+    overlay network with this range would redirect.
+  - The agent C(overlayd) applies the same rule and refuses to join such a network. This module applies it before
+    anything is installed.
+  - A less specific route, such as V(10.0.0.0/8) through a VPN, is no problem. The devices and routes of the overlay and
+    of C(flanneld) are no problem either.
 options:
   network:
     description:
-      - The range of addresses of the overlay network, such as V(10.5.0.0/16).
+      - The address range of the overlay network, such as V(10.5.0.0/16).
     type: str
     required: true
   subnet_len:
     description:
-      - The prefix length of the subnet that each host leases.
+      - The prefix length of each host's subnet.
     type: int
   subnet_min:
     description:
-      - The first subnet that may be leased, by its first address.
+      - The address of the first subnet that may be leased.
     type: str
   subnet_max:
     description:
-      - The last subnet that may be leased, by its first address.
+      - The address of the last subnet that may be leased.
     type: str
   iface:
     description:
-      - Names or addresses of the interface below the overlay. The default is that of the default route.
+      - Names or addresses of the underlay interface. The default is the interface of the default route.
     type: list
     elements: str
     default: []
   iface_regex:
     description:
-      - Regular expressions for it, tried on addresses first, then on names.
+      - Regular expressions for the underlay interface, matched with addresses first, then with names.
     type: list
     elements: str
     default: []
   iface_can_reach:
     description:
-      - An address that is reached by it.
+      - An address that is reached through the underlay interface.
     type: str
     default: ""
   etcd_addresses:
     description:
-      - The addresses of etcd, which the host must reach beside the overlay. Host names are ignored.
+      - The addresses of etcd, which must not be inside the overlay network. Host names are ignored.
     type: list
     elements: str
     default: []
   prefix:
     description:
-      - The etcd prefix of the overlay, by which the agent's memory of a former network is found.
+      - The etcd prefix of the overlay. The module uses it to find the agent's stored state of a former network.
     type: str
     default: /coreos.com/network
   subnet_file:
     description:
-      - The file in which C(overlayd) or C(flanneld) leaves the subnet of this host.
+      - The file to which C(overlayd) or C(flanneld) writes the subnet of this host.
     type: path
     default: /run/flannel/subnet.env
   state_dir:
     description:
-      - Where the agent keeps its memory.
+      - The folder of the agent's stored state.
     type: path
     default: /var/lib/overlayd
 extends_documentation_fragment:
@@ -86,7 +86,7 @@ EXAMPLES = r"""
     network: 10.5.0.0/16
   register: overlap
 
-- name: Refuse a network that would cut the host off
+- name: Fail if the network overlaps a network of the host
   ansible.builtin.assert:
     that: overlap.problems == [] or overlap.member
     fail_msg: "{{ overlap.problems | join('; ') }}"
@@ -94,7 +94,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: A sentence for each overlap that does harm.
+  description: A sentence for each overlap that redirects traffic.
   returned: success
   type: list
   elements: str
@@ -104,7 +104,7 @@ problems:
       192.168.100.0/24 dev eth0, which the overlay would take over on this host; choose another Network, or SubnetMin
       and SubnetMax that leave it out
 member:
-  description: Whether the host takes part in this network already. The agent then reports an overlap and goes on.
+  description: Whether the host already takes part in this network. The agent then reports an overlap and continues.
   returned: success
   type: bool
   sample: false

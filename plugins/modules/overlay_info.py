@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: overlay_info
-short_description: Compare what a host of the overlay holds with what it should
+short_description: Verify the state of a host of the overlay
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
   - Reads the state of the agent's systemd unit, the subnet file, Docker's bridge, the kernel's routes, neighbours and
-    forwarding rows, and the leases in etcd, and returns a sentence for each thing that is not as it should be.
-  - An agent that is stopped, disabled or crash-looping, a lease that is not renewed, an etcd that cannot be reached and
-    a pending restart of Docker are such problems. The module itself succeeds and returns what it could read.
+    FDB entries, and the leases in etcd. It returns a sentence for each difference from the expected state.
+  - Problems are, for example, an agent that is stopped, disabled or crash-looping, a lease that is not renewed, an etcd
+    that cannot be reached, and a pending restart of Docker. The module succeeds in these cases, and returns what it
+    could read.
 options:
   subnet_file:
     description: The subnet file that the agent writes.
@@ -27,14 +28,14 @@ options:
   agent_unit:
     description:
       - The systemd unit that runs the overlay agent.
-      - With V(auto) it is C(overlayd.service) or C(flanneld.service), whichever runs, is enabled or is installed.
-      - With V(none) no unit is judged, for a host that has no agent (M(clusternet.overlay.overlay_route)) or whose
-        agent does not run as a unit of systemd.
+      - V(auto) uses the one of C(overlayd.service) and C(flanneld.service) that runs, is enabled or is installed.
+      - V(none) checks no unit. Use it for a host without an agent (M(clusternet.overlay.overlay_route)), or with an
+        agent that is not a systemd unit.
     type: str
     default: auto
     version_added: 1.1.0
   renew_margin:
-    description: How many minutes before its end the agent renews the lease.
+    description: Minutes before its expiry at which the agent renews the lease.
     type: int
     default: 60
     version_added: 1.1.0
@@ -44,7 +45,7 @@ options:
     default: docker.service
     version_added: 1.1.0
   ip_masq:
-    description: Whether Docker must masquerade where the agent does not, and must not where it does.
+    description: Whether Docker must masquerade if the agent does not, and must not masquerade if the agent does.
     type: bool
     default: true
     version_added: 1.1.0
@@ -62,18 +63,18 @@ EXAMPLES = r"""
 # Ad hoc, on hosts of the overlay:
 #   ansible all --become -m clusternet.overlay.overlay_info
 
-- name: Look at this host
+- name: Read the state of this host
   clusternet.overlay.overlay_info:
   register: host
 
-- name: Stop where something is wrong
+- name: Fail if the host has a problem
   ansible.builtin.assert:
     that: host.problems | length == 0
 """
 
 RETURN = r"""
 network:
-  description: The overlay network, as the subnet file has it.
+  description: The overlay network, from the subnet file.
   returned: success
   type: str
   sample: 10.50.0.0/16
@@ -83,17 +84,17 @@ subnet:
   type: str
   sample: 10.50.7.0/24
 public_ip:
-  description: The address other hosts reach this one by, as its lease says.
+  description: The address by which other hosts reach this host, from its lease.
   returned: success
   type: str
   sample: 192.0.2.21
 backend:
-  description: The backend this host uses, as its lease says.
+  description: The backend of this host, from its lease.
   returned: success
   type: str
   sample: vxlan
 mtu:
-  description: The MTU for containers in bytes, as the subnet file has it.
+  description: The MTU for containers in bytes, from the subnet file.
   returned: success
   type: int
   sample: 1450
@@ -103,12 +104,12 @@ underlay:
   type: str
   sample: eth0
 bridge_address:
-  description: What addresses Docker's bridge has.
+  description: The addresses of Docker's bridge.
   returned: success
   type: str
   sample: 10.50.7.1/24
 service:
-  description: The agent's systemd unit as C(systemctl show) has it, empty with O(agent_unit=none).
+  description: The agent's systemd unit, from C(systemctl show); empty with O(agent_unit=none).
   returned: success
   type: dict
   sample:
@@ -126,13 +127,13 @@ service:
     crash_looping: false
   version_added: 1.1.0
 lease_ttl:
-  description: The seconds until this host's lease expires unless it is renewed, V(null) for none or a reservation.
+  description: The seconds until this host's lease expires without a renewal; V(null) for no lease or a reservation.
   returned: success
   type: int
   sample: 85731
   version_added: 1.1.0
 reservation:
-  description: Whether this host's subnet is reserved for it, so that its lease never expires.
+  description: Whether this host's subnet is a reservation, so that its lease never expires.
   returned: success
   type: bool
   sample: false
@@ -144,43 +145,43 @@ docker_state:
   sample: active
   version_added: 1.1.0
 restart_required:
-  description: Whether Docker must be restarted for its bridge to follow the subnet file.
+  description: Whether Docker must be restarted to use the subnet file.
   returned: success
   type: bool
   sample: false
   version_added: 1.1.0
 restart_reasons:
-  description: Why that is so.
+  description: The reasons for the restart.
   returned: success
   type: list
   elements: str
   sample: []
   version_added: 1.1.0
 restart_problems:
-  description: Those of RV(problems) that a restart of Docker ends.
+  description: The RV(problems) that a restart of Docker solves.
   returned: success
   type: list
   elements: str
   sample: []
   version_added: 1.1.0
 peers_expected:
-  description: How many other hosts this one should route to.
+  description: The number of other hosts that this host should have routes to.
   returned: success
   type: int
   sample: 2
 peers_programmed:
-  description: How many of them the kernel holds all rows for.
+  description: The number of those hosts with all routes, neighbours and FDB entries in the kernel.
   returned: success
   type: int
   sample: 2
 pending:
-  description: The commands that would make the kernel hold what it should.
+  description: The commands that would correct the kernel state.
   returned: success
   type: list
   elements: str
   sample: []
 problems:
-  description: A sentence for each thing that is not as it should be, the agent's unit first.
+  description: A sentence for each problem, those of the agent's unit first.
   returned: success
   type: list
   elements: str

@@ -7,74 +7,77 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: overlay_route
-short_description: Make a host of an overlay network route to the others, without the agent
+short_description: Program the routes of an overlay network on a host without the agent
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Gives the host what the agent would give it, once instead of continuously. These are the tunnel device, the routes,
-    neighbours and forwarding rows of its peers, the firewall rules of the overlay, and the subnet file that
+  - Reconciles the host once, as the agent does continuously. It manages the tunnel device, the routes, neighbours and
+    FDB entries of the peers, the firewall rules of the overlay, and the subnet file that
     M(clusternet.overlay.docker_opts) reads.
-  - Network config, own lease and peers come from etcd. The C(vxlan) and C(host-gw) backends are known.
-  - The host's lease must be there. It should be a reservation (M(clusternet.overlay.subnet_lease)), as a lease that no
-    agent renews ends after 24 hours. This module completes it with what other hosts need to know of this one, such as
-    the MAC address of its tunnel device. It never makes, renews or releases a lease.
-  - Routes of others are never touched. Routes and firewall rules that a stopped flanneld left are adopted or removed.
+  - Network config, own lease and peers come from etcd. The backends are C(vxlan) and C(host-gw).
+  - The host's lease must exist. It should be a reservation (M(clusternet.overlay.subnet_lease)), because a lease that
+    no agent renews expires after 24 hours. The module adds to the lease the data that other hosts need, such as the MAC
+    address of the tunnel device. It never creates, renews or releases a lease.
+  - Routes of other programs are left untouched. Routes and firewall rules that a stopped flanneld left are adopted or
+    removed.
 options:
   state:
     description:
-      - With V(present) the kernel holds what the peers need, and what is left of peers that are gone is removed.
-      - With V(absent) it holds nothing for the peers. If O(peers) is not given, the tunnel device, the firewall rules
-        and O(subnet_file) are removed too. The lease in etcd stays.
+      - V(present) adds the routes, neighbours and FDB entries of the peers, and removes those of former peers.
+      - V(absent) removes those of the peers. If O(peers) is not set, it also removes the tunnel device, the firewall
+        rules and O(subnet_file). The lease in etcd is kept.
     type: str
     choices: [present, absent]
     default: present
   peers:
     description:
-      - The peers to act on, each by its subnet, such as V(10.5.7.0/24), or by the public IP of its host. Nothing of
-        other peers is added or removed, and firewall rules and O(subnet_file) are left alone.
-      - If this is not given, it is all there are.
-      - An empty list with O(state=present) is the host's own part, its tunnel device and what its lease says of it. A
-        host can only route to those that have done this before.
-      - If the tunnel device has to be made anew, or gets another MAC address, the kernel drops the rows of all peers.
-        They are all made again then.
+      - The peers to reconcile, each by its subnet, such as V(10.5.7.0/24), or by the public IP of its host. Other
+        peers, the firewall rules and O(subnet_file) are not changed.
+      - The default is all peers.
+      - An empty list with O(state=present) manages only the host's own part, which is its tunnel device and the data of
+        this device in its lease. A host can only route to peers that have done this before.
+      - If the tunnel device must be created again, or gets another MAC address, the kernel deletes the entries of all
+        peers. The module then adds the entries of all peers again.
     type: list
     elements: str
   subnet:
     description:
-      - The host's own subnet, such as V(10.5.7.0/24), for a host with several leases.
-      - If neither this nor O(public_ip) nor O(iface) is given, it is the one that O(subnet_file) names, provided that
-        its lease has an address of this host.
+      - The host's own subnet, such as V(10.5.7.0/24). Set it for a host with several leases.
+      - If neither this option nor O(public_ip) nor O(iface) is set, the subnet in O(subnet_file) is used, if its lease
+        has an address of this host.
     type: str
   public_ip:
     description:
-      - The address that other hosts reach this one by, as it stands in its lease.
-      - If this is not given, it is the address of the interface below the overlay.
+      - The address by which other hosts reach this host, as in its lease.
+      - The default is the address of the underlay interface.
     type: str
   iface:
     description:
-      - The interface below the overlay, by name or address.
-      - If this is not given, it is the one that holds O(public_ip), else that of the default route.
+      - The underlay interface, by name or address.
+      - The default is the interface with the address O(public_ip), else that of the default route.
     type: str
   ip_masq:
     description:
-      - Whether to masquerade what leaves the overlay for other networks. Docker is told not to in this case.
+      - Whether to masquerade packets that leave the overlay. In this case M(clusternet.overlay.docker_opts) disables
+        masquerading in Docker.
     type: bool
     default: true
   forward_rules:
     description:
-      - Whether to accept forwarded packets of the overlay, which Docker has the kernel drop otherwise.
+      - Whether to accept forwarded packets of the overlay. Docker's policy drops them otherwise.
     type: bool
     default: true
   subnet_file:
     description:
-      - The file to write subnet, MTU and masquerading to.
-      - What it said before tells the module what to clean up when the network config has changed since.
+      - The file for subnet, MTU and masquerading.
+      - If the network config has changed, the module uses the previous content to remove the old state.
     type: path
     default: /run/flannel/subnet.env
   state_dir:
     description:
-      - Where the agent on this host keeps its state, to find out whether it runs. Nothing is written there.
-      - While C(overlayd) runs for the same O(prefix), V(absent) is refused, and V(present) makes no more than the rows.
+      - The folder of the agent's stored state. The module only reads it, to detect a running agent.
+      - While C(overlayd) runs for the same O(prefix), V(absent) is refused, and V(present) only adds or changes routes,
+        neighbours and FDB entries.
     type: path
     default: /var/lib/overlayd
 extends_documentation_fragment:
@@ -85,18 +88,18 @@ attributes:
   check_mode:
     support: full
     details:
-      - A tunnel device that neither the lease nor the host has a MAC address for will get another one in the real run.
+      - If neither the lease nor the host has a MAC address for the tunnel device, the real run creates another one.
   diff_mode:
     support: full
     details:
-      - The commands that a person would type, and the lease and O(subnet_file) before and after.
+      - The diff has the equivalent commands, and the lease and O(subnet_file) before and after.
   idempotent:
     support: full
 notes:
-  - Must run as root, so use C(become).
-  - Nothing of this outlasts a reboot, and nobody sees new, moved or lost peers until the module runs again on all
-    hosts. Where that matters run the agent, role P(clusternet.overlay.agent#role).
-  - Forwarding (C(net.ipv4.ip_forward)) is checked and not switched on.
+  - The module needs root, so use C(become).
+  - The changes are lost at a reboot, and new, changed or removed peers have no effect until the module runs again on
+    all hosts. To avoid both, run the agent, role P(clusternet.overlay.agent#role).
+  - Forwarding (C(net.ipv4.ip_forward)) is checked and not enabled.
 seealso:
   - module: clusternet.overlay.network_config
   - module: clusternet.overlay.subnet_lease
@@ -105,14 +108,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A fleet without the agent
+- name: Connect a fleet without the agent
   hosts: overlay
   become: true
   module_defaults:
     group/clusternet.overlay.etcd:
       endpoints: ["http://192.0.2.11:2379"]
   tasks:
-    - name: Describe the network
+    - name: Write the network config
       clusternet.overlay.network_config:
         network: 10.50.0.0/16
         backend: {Type: vxlan}
@@ -122,45 +125,45 @@ EXAMPLES = r"""
       clusternet.overlay.subnet_lease:
         public_ip: "{{ ansible_facts['default_ipv4']['address'] }}"
 
-    - name: Let each host make its tunnel device, and tell the others of it
+    - name: Create the tunnel device of each host, and add it to its lease
       clusternet.overlay.overlay_route:
         peers: []
 
-    - name: Let each host route to all others
+    - name: Add the routes to all other hosts
       clusternet.overlay.overlay_route:
 
-    - name: Tell Docker its subnet and MTU
+    - name: Write the Docker options
       clusternet.overlay.docker_opts:
 
-- name: Single steps
+- name: Run single steps
   hosts: overlay
   become: true
   module_defaults:
     group/clusternet.overlay.etcd:
       endpoints: ["http://192.0.2.11:2379"]
   tasks:
-    - name: Show what a host lacks
+    - name: Show the missing routes
       clusternet.overlay.overlay_route:
       check_mode: true
       diff: true
 
-    - name: Mend the way to one peer
+    - name: Repair the routes of one peer
       clusternet.overlay.overlay_route:
         peers: ["192.0.2.12"]
 
-    - name: Remove all that the module made on a host
+    - name: Remove everything that the module created on a host
       clusternet.overlay.overlay_route:
         state: absent
 """
 
 RETURN = r"""
 api:
-  description: The etcd API that was spoken.
+  description: The etcd API that was used.
   returned: success
   type: str
   sample: v3
 operations:
-  description: The commands that a person would have typed for what was, or would be, changed in kernel and firewall.
+  description: The commands that are equivalent to the changes of kernel and firewall, or that would be in check mode.
   returned: success
   type: list
   elements: str
@@ -169,26 +172,26 @@ operations:
     - bridge fdb replace 0e:1c:9a:04:7f:22 dev flannel.1 dst 192.0.2.12 self permanent
     - ip route add 10.50.8.0/24 via 10.50.8.0 dev flannel.1 onlink proto 158
 peers:
-  description: The subnets that this run was about, those that cannot be routed to left out.
+  description: The subnets that this run reconciled, without those that cannot be routed.
   returned: success
   type: list
   elements: str
   sample: [10.50.8.0/24, 10.50.9.0/24]
 device:
-  description: The tunnel device, empty with C(host-gw) and O(state=absent).
+  description: The tunnel device; empty with C(host-gw) and with O(state=absent).
   returned: success
   type: str
   sample: flannel.1
 conflicts:
   description:
-    - A sentence for each route that was not made, as somebody else's is in its place.
-    - It is an error if O(peers) names the peer.
+    - A sentence for each route that was not added because a route of another program exists for its subnet.
+    - It is an error if O(peers) has the peer.
   returned: success
   type: list
   elements: str
   sample: []
 problems:
-  description: A sentence for each lease that cannot be used, and for forwarding that is off.
+  description: A sentence for each unusable lease, and for disabled forwarding.
   returned: success
   type: list
   elements: str
@@ -199,12 +202,12 @@ subnet:
   type: str
   sample: 10.50.7.0/24
 public_ip:
-  description: The address that other hosts reach this one by, as its lease says.
+  description: The address by which other hosts reach this host, from its lease.
   returned: if O(state=present)
   type: str
   sample: 192.0.2.11
 underlay:
-  description: The interface below the overlay.
+  description: The underlay interface.
   returned: if O(state=present)
   type: str
   sample: eth0
@@ -215,8 +218,7 @@ mtu:
   sample: 1450
 other_backends:
   description:
-    - The subnets whose leases name another backend or VNI, or none as their hosts have not told it yet. They are not
-      routed to.
+    - The subnets that are not routed because their leases have another backend or VNI, or no backend yet.
   returned: if O(state=present)
   type: list
   elements: str

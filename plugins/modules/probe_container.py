@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: probe_container
-short_description: A small container that answers, to prove that the overlay works
+short_description: Manage a small container for tests of the overlay
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
@@ -15,7 +15,7 @@ description:
   - M(clusternet.overlay.probe_info) then sends packets between such containers of different hosts.
 options:
   state:
-    description: Whether the container should be there.
+    description: Whether the container should exist.
     type: str
     choices: [present, absent]
     default: present
@@ -25,15 +25,15 @@ options:
     default: overlay-probe
   image:
     description:
-      - Image to run. It must have C(httpd) of busybox.
-      - If it is not on the host, O(archive) is loaded, or else Docker pulls it.
-      - Without an image, and without O(archive), no registry is needed. The container is made from an image without any
-        file (C(docker import)), sees the host's C(/usr) and C(/lib*) read-only, and the Python that runs this module
-        answers in it. That image is removed together with the container.
-      - The default was C(busybox:stable) before version 1.1.0. It still is with O(archive).
+      - Image of the container. It must have C(httpd) of busybox.
+      - If the host does not have the image, O(archive) is loaded, or else Docker pulls it.
+      - If neither O(image) nor O(archive) is set, no registry is needed. The module imports an empty image
+        (C(docker import)), mounts the host's C(/usr) and C(/lib*) read-only, and runs a web server with the Python that
+        runs this module. The image is removed together with the container.
+      - Before version 1.1.0 the default was C(busybox:stable). With O(archive) it still is.
     type: str
   archive:
-    description: Path on the target of an image archive (C(docker save)) to take the image from if it is not there.
+    description: Path on the target of an image archive (C(docker save)), to load if the host does not have the image.
     type: path
 extends_documentation_fragment:
   - clusternet.overlay.attributes
@@ -49,26 +49,26 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Start the container that answers
+- name: Start the probe container
   clusternet.overlay.probe_container:
 
-- name: Start it from an image of a registry
+- name: Start the probe container from an image of a registry
   clusternet.overlay.probe_container:
     image: busybox:stable
 
-- name: Remove it
+- name: Remove the probe container
   clusternet.overlay.probe_container:
     state: absent
 """
 
 RETURN = r"""
 address:
-  description: The container's address on the default bridge, empty when there is no container.
+  description: The container's address on the default bridge; empty if there is no container.
   returned: success
   type: str
   sample: 10.50.7.2
 process:
-  description: The process ID on the host of the container's first process, 0 when there is no container.
+  description: The process ID of the container's first process on the host; 0 if there is no container.
   returned: success
   type: int
   sample: 4711

@@ -11,17 +11,17 @@ short_description: Send real packets from a container to containers of other hos
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - From inside the network of a container started by M(clusternet.overlay.probe_container), sends each peer a ping,
-    a ping of exactly the overlay's MTU that must not be fragmented, one that is a byte larger and must be refused,
-    and fetches a file over TCP.
-  - Nothing is needed in the container for that, and nothing is changed.
+  - Sends packets from the network namespace of a container that M(clusternet.overlay.probe_container) started. Each
+    peer gets a ping, a ping with exactly the overlay's MTU that must pass unfragmented, and a ping that is one byte
+    larger and must be rejected. Then a file is downloaded from the peer over TCP.
+  - The container needs no programs for this, and nothing is changed.
 options:
   process:
-    description: The process ID on this host of the container to send from.
+    description: The process ID, on this host, of the container that sends the packets.
     type: int
     required: true
   peers:
-    description: Addresses of the containers to reach.
+    description: Addresses of the containers that receive the packets.
     type: list
     elements: str
     required: true
@@ -30,7 +30,7 @@ options:
     type: int
     required: true
   timeout:
-    description: How long to wait for each answer, in seconds.
+    description: Seconds to wait for each answer.
     type: float
     default: 5
 extends_documentation_fragment:
@@ -41,7 +41,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Reach the containers of the other hosts
+- name: Send packets to the containers of the other hosts
   clusternet.overlay.probe_info:
     process: 4711
     peers: [10.50.8.2, 10.50.9.2]
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 peers:
-  description: What each peer answered, by address.
+  description: The results of each peer, by address.
   returned: success
   type: dict
   sample:
@@ -61,7 +61,7 @@ peers:
       tcp_bytes: 765528
       problems: []
 problems:
-  description: A sentence for each thing that does not work; empty when all peers are reached in every way.
+  description: A sentence for each failed test; empty if all tests of all peers passed.
   returned: success
   type: list
   elements: str

@@ -11,36 +11,36 @@ short_description: Reserve a subnet for a host of an overlay network, or release
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - A reservation is a key below C(<prefix>/subnets) that never expires. The agent of the host with that public IP takes
-    this subnet whenever it starts, and keeps the key without expiry.
-  - A live lease, one that its agent renews and that expires otherwise, becomes the reservation of the same host without
-    the host noticing.
+  - A reservation is a key below C(<prefix>/subnets) that never expires. The agent of the host with that public IP uses
+    this subnet at each start, and keeps the key without expiry.
+  - A live lease of the host, which expires unless its agent renews it, is converted to a reservation without an
+    interruption.
   - The subnet of another host is neither taken nor released unless O(force=true).
-  - When the live key of a C(flanneld) is deleted or taken, that daemon ends. C(overlayd) goes on, and leases anew.
-  - C(flanneld) keeps a reservation on the v2 API only. On v3 it takes one for an expired lease.
+  - C(flanneld) exits if its live lease is deleted or taken. C(overlayd) continues, and gets a new lease.
+  - C(flanneld) supports reservations with the v2 API only. With v3 it treats a reservation as an expired lease.
 options:
   state:
     description:
-      - With V(present) the host has a reservation.
-      - With V(absent) there is no lease or reservation of O(subnet), or of O(public_ip).
+      - V(present) reserves a subnet for the host.
+      - V(absent) deletes the leases and reservations of O(subnet), or of O(public_ip).
     type: str
     choices: [present, absent]
     default: present
   public_ip:
     description:
-      - The address that other hosts reach the host by, such as V(192.0.2.11).
-      - Required if O(state=present). With O(state=absent) and O(subnet) both must agree with what is in etcd.
+      - The address by which other hosts reach the host, such as V(192.0.2.11).
+      - Required if O(state=present). With O(state=absent) and O(subnet), both must match the lease in etcd.
     type: str
   subnet:
     description:
       - The subnet, such as V(10.5.7.0/24).
-      - If O(state=present) and this is not given, it is the one the host has, or the first free one.
-      - A host that has another subnet than this one is moved only if O(force=true).
+      - The default with O(state=present) is the current subnet of the host, or the first free one.
+      - If the host has another subnet, the module fails unless O(force=true).
     type: str
   force:
     description:
-      - Take the subnet from whoever has it, and give up other subnets of the host.
-      - Release the subnet whoever has it, and even if it may be in use.
+      - With O(state=present), take the subnet even if another host has it, and release other subnets of the host.
+      - With O(state=absent), release the subnet even if another host has it or it may be in use.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -51,7 +51,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - While others lease subnets too, the first free one may be another by the time of the real run.
+      - If other hosts lease subnets at the same time, the real run may select another free subnet.
   diff_mode:
     support: full
   idempotent:
@@ -62,18 +62,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let each host keep the subnet it has, or give it one
+- name: Reserve the current subnet of each host, or a free one
   clusternet.overlay.subnet_lease:
     public_ip: "{{ ansible_facts['default_ipv4']['address'] }}"
   become: true
 
-- name: Give a host a subnet of our choice, before its agent starts for the first time
+- name: Reserve a chosen subnet before the agent starts for the first time
   clusternet.overlay.subnet_lease:
     endpoints: ["http://192.0.2.11:2379"]
     public_ip: 192.0.2.21
     subnet: 10.5.7.0/24
 
-- name: Release the subnets of a host that is gone for good
+- name: Release the subnets of a host that no longer exists
   clusternet.overlay.subnet_lease:
     state: absent
     public_ip: 192.0.2.21
@@ -81,17 +81,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 api:
-  description: The etcd API that was spoken.
+  description: The etcd API that was used.
   returned: success
   type: str
   sample: v3
 path:
-  description: The etcd key below which the leases live.
+  description: The etcd key of the folder with the leases.
   returned: success
   type: str
   sample: /coreos.com/network/subnets
 lease:
-  description: The reservation as it is now, or would be in check mode; empty if O(state=absent).
+  description: The reservation after the run, or as it would be in check mode; empty if O(state=absent).
   returned: success
   type: dict
   contains:
@@ -106,22 +106,22 @@ lease:
       type: str
       sample: 10.5.7.0/24
     public_ip:
-      description: The address that other hosts reach the host by.
+      description: The address by which other hosts reach the host.
       returned: always
       type: str
       sample: 192.0.2.21
     backend_type:
-      description: The backend that the host uses, empty if its agent has not run yet.
+      description: The backend of the host; empty if its agent has not run yet.
       returned: always
       type: str
       sample: vxlan
     backend_data:
-      description: What the backend of other hosts needs to know of this one.
+      description: The data that the backend of other hosts needs.
       returned: always
       type: dict
       sample: {"VNI": 1, "VtepMAC": "0e:1c:9a:04:7f:22"}
     ttl:
-      description: V(null), as a reservation does not expire.
+      description: V(null), because a reservation does not expire.
       returned: always
       type: int
       sample: null
@@ -131,12 +131,12 @@ lease:
       type: bool
       sample: true
     revision:
-      description: The revision of etcd at which the key was last changed, V(null) if it is not there yet.
+      description: The etcd revision of the key's last change; V(null) if the key does not exist yet.
       returned: always
       type: int
       sample: 57
     problem:
-      description: V(null); M(clusternet.overlay.subnet_lease_info) judges leases.
+      description: V(null). Use M(clusternet.overlay.subnet_lease_info) to validate leases.
       returned: always
       type: str
       sample: null

@@ -13,9 +13,9 @@ author: clusternet.overlay contributors (@clusternet)
 description:
   - Reads the leases, which are the direct children of C(<prefix>/subnets), and reports which of them are unusable
     and why.
-  - A nested key, such as C(<prefix>/subnets/backup/10.5.7.0-24), is no lease; its folder is one of RV(problems).
-  - On a host of the overlay it needs no option, as it uses the settings of the overlay agent (see O(endpoints)).
-  - No lease at all is an empty list.
+  - A nested key, such as C(<prefix>/subnets/backup/10.5.7.0-24), is not a lease; RV(problems) lists its folder.
+  - On a host of the overlay no option is needed. The module uses the settings of the agent (see O(endpoints)).
+  - If there is no lease, the list is empty.
 options:
   subnet:
     description:
@@ -45,12 +45,12 @@ EXAMPLES = r"""
   become: true
   register: overlay
 
-- name: Stop where a lease is unfit
+- name: Fail if a lease is unusable
   ansible.builtin.assert:
     that: not overlay.problems
     fail_msg: "{{ overlay.problems | join('; ') }}"
 
-- name: Set where etcd is once for all modules
+- name: Set the etcd endpoints once for all modules
   module_defaults:
     group/clusternet.overlay.etcd:
       endpoints: ["http://192.0.2.11:2379"]
@@ -61,17 +61,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 api:
-  description: The etcd API that was spoken.
+  description: The etcd API that was used.
   returned: success
   type: str
   sample: v3
 path:
-  description: The etcd key below which the leases live.
+  description: The etcd key of the folder with the leases.
   returned: success
   type: str
   sample: /coreos.com/network/subnets
 leases:
-  description: The leases and reservations that were asked for, in order of subnet; what is no subnet comes last.
+  description: The selected leases and reservations, sorted by subnet; keys that are not subnets come last.
   returned: success
   type: list
   elements: dict
@@ -82,27 +82,27 @@ leases:
       type: str
       sample: /coreos.com/network/subnets/10.5.7.0-24
     subnet:
-      description: The subnet, V(null) if the key is none.
+      description: The subnet; V(null) if the key is not a subnet.
       returned: always
       type: str
       sample: 10.5.7.0/24
     public_ip:
-      description: The address that other hosts reach the host by, V(null) if the key or its value cannot be understood.
+      description: The address by which other hosts reach the host; V(null) if the key or its value is invalid.
       returned: always
       type: str
       sample: 192.0.2.21
     backend_type:
-      description: The backend that the host uses, empty if its agent has not run yet.
+      description: The backend of the host; empty if its agent has not run yet.
       returned: always
       type: str
       sample: vxlan
     backend_data:
-      description: What the backend of other hosts needs to know of this one.
+      description: The data that the backend of other hosts needs.
       returned: always
       type: dict
       sample: {"VNI": 1, "VtepMAC": "0e:1c:9a:04:7f:22"}
     ttl:
-      description: The seconds until the lease expires unless it is renewed, V(null) for a reservation.
+      description: The seconds until the lease expires without a renewal; V(null) for a reservation.
       returned: always
       type: int
       sample: 85731
@@ -112,18 +112,18 @@ leases:
       type: bool
       sample: false
     revision:
-      description: The revision of etcd at which the key was last changed.
+      description: The etcd revision of the key's last change.
       returned: always
       type: int
       sample: 57
     problem:
-      description: A sentence that says why no host should route to this lease, V(null) if it is sound.
+      description: The reason why no host should route to this lease, as a sentence; V(null) if the lease is valid.
       returned: always
       type: str
       sample: null
 problems:
   description:
-    - Sentences that say what is wrong with the leases, those not asked for included, and with the network config.
+    - A sentence for each problem of the network config and of all leases, including those that were not selected.
   returned: success
   type: list
   elements: str

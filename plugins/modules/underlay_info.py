@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: underlay_info
-short_description: Find the interface below the overlay
+short_description: Find the underlay interface of the overlay
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
@@ -15,25 +15,25 @@ description:
   - Nothing is changed. C(overlayd) need not be installed. An empty UDP datagram is sent to port 9 of each of O(peers).
 options:
   iface:
-    description: Names or addresses of interfaces. The first that the host has is chosen.
+    description: Names or addresses of interfaces. The first one that the host has is chosen.
     type: list
     elements: str
     default: []
   iface_regex:
-    description: Regular expressions that are tried after O(iface), on addresses first, then on names.
+    description: Regular expressions that are used after O(iface), matched with addresses first, then with names.
     type: list
     elements: str
     default: []
   iface_can_reach:
-    description: Choose the interface by which this address is reached.
+    description: Choose the interface of the route to this address.
     type: str
     default: ""
   public_ip:
-    description: The address by which other hosts reach this one, if it is not that of the interface.
+    description: The address by which other hosts reach this host, if it is not that of the interface.
     type: str
     default: ""
   peers:
-    description: The public addresses of other hosts, which must be reached by the interface.
+    description: The public addresses of other hosts. The host must reach them through the interface.
     type: list
     elements: str
     default: []
@@ -51,24 +51,24 @@ EXAMPLES = r"""
     peers: [192.0.2.12, 192.0.2.13]
   register: underlay
 
-- name: Refuse an interface that does not suit
+- name: Fail if the interface is unsuitable
   ansible.builtin.assert:
     that: underlay.problems | length == 0
 """
 
 RETURN = r"""
 interface:
-  description: The name of the interface; empty where none can be chosen.
+  description: The name of the interface; empty if none can be chosen.
   returned: success
   type: str
   sample: eth1
 address:
-  description: The address of that interface which the overlay's packets carry.
+  description: The address of that interface which is the source of the overlay's packets.
   returned: success
   type: str
   sample: 192.0.2.11
 public_ip:
-  description: The address by which other hosts reach this one.
+  description: The address by which other hosts reach this host.
   returned: success
   type: str
   sample: 192.0.2.11
@@ -78,7 +78,7 @@ mtu:
   type: int
   sample: 1500
 problems:
-  description: A sentence for each problem. It names the interfaces of the host where none can be chosen.
+  description: A sentence for each problem. If no interface can be chosen, it lists the interfaces of the host.
   returned: success
   type: list
   elements: str
