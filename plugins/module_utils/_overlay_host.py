@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .overlay.agent.files import read_text
-from .overlay.agent.identity import Identity
-from .overlay.agent.keeper import own_leases
-from .overlay.agent.options import parse_options
 from .overlay.backends import Backend, backend_for
+from .overlay.host.claim import own_leases
+from .overlay.host.files import read_text
+from .overlay.host.identity import HostSettings, Identity
 from .overlay.kernel.interfaces import Link, addresses, links
 from .overlay.kernel.netlink import Netlink
 from .overlay.kernel.vxlan import KIND
@@ -60,8 +59,7 @@ def this_host(
     former = former_setup(subnet_file)
     if not public_ip and not iface:
         public_ip = _held_address(subnet or (former.subnet if former else None), leases)
-    flags = [f"--public-ip={public_ip}", f"--subnet-file={subnet_file}", *([f"--iface={iface}"] if iface else [])]
-    identity = Identity(parse_options(flags, {}), None)
+    identity = Identity(_settings(public_ip, iface, subnet_file), None)
     own = own_leases(identity.claim(config), leases)
     found, item = _chosen(own, config, subnet, identity.public_ip_text, keys.subnets)
     mac = _told_mac(found)
@@ -73,6 +71,11 @@ def this_host(
     return Host(config, identity.underlay, backend, lease, found, item, reserved)
 
 
+def _settings(public_ip: str, iface: str, subnet_file: str) -> HostSettings:
+    """Return the settings of a host whose memory file and etcd endpoints do not matter."""
+    return HostSettings([iface] if iface else [], [], "", public_ip, Path(subnet_file), Path(), ())
+
+
 def former_setup(subnet_file: str) -> SubnetEnv | None:
     """Return what the subnet file says, None where there is no such file, or nothing in it that can be understood."""
     text = read_text(Path(subnet_file))
@@ -82,7 +85,7 @@ def former_setup(subnet_file: str) -> SubnetEnv | None:
         return None
 
 
-def former_devices(subnet: Subnet) -> list[str]:
+def tunnel_devices(subnet: Subnet) -> list[str]:
     """Return the tunnel devices this host has, whatever their VNI: they hold the subnet's own address."""
     netlink = Netlink()
     try:

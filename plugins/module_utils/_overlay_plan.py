@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from typing import Union
 
 from ._lease_table import Row
-from ._overlay_host import Host, former_devices
-from .overlay.agent.peers import PeerTable
+from ._overlay_host import Host, tunnel_devices
+from .overlay.host.peer_table import PeerTable
 from .overlay.kernel.dataplane import Dataplane
 from .overlay.kernel.operations import DeleteDevice, Operation, RemoveNextHop, RemoveRoute, RemoveStray, SetMac
 from .overlay.kernel.plan import DesiredState, ObservedState, Plan, plan
@@ -29,7 +29,7 @@ def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: Subne
     wanted = DesiredState.of(device, table.rows.values())
     own = {device.name} if device else set()
     subnets = {host.lease.subnet, *([former.subnet] if former else [])}
-    leftovers = {name for subnet in subnets for name in former_devices(subnet)} - own
+    leftovers = {name for subnet in subnets for name in tunnel_devices(subnet)} - own
     steps = plan(wanted, dataplane.observe(wanted, network, sorted(leftovers)))
     if former is None or network.covers(former.network):
         return steps
@@ -92,7 +92,7 @@ def removal_plan(dataplane: Dataplane, config: NetworkConfig | None, former: Sub
     """Return the steps that leave nothing of the overlay on this host, under its config and a former one."""
     networks = {*([config.network] if config else []), *([former.network] if former else [])}
     device = _device_of(dataplane, config)
-    devices = {*([device.name] if device else []), *(former_devices(former.subnet) if former else [])}
+    devices = {*([device.name] if device else []), *(tunnel_devices(former.subnet) if former else [])}
     nothing = DesiredState()
     plans = [plan(nothing, dataplane.observe(nothing, network, sorted(devices))) for network in sorted(networks)]
     return Plan(tuple(dict.fromkeys(step for one in plans for step in one.operations)))

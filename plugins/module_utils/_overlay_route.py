@@ -13,11 +13,11 @@ from ._etcd import persist
 from ._lease_table import Row, rows_of
 from ._overlay_host import Host, former_setup, this_host
 from ._overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_of, whole_plan
-from .overlay.agent.files import read_text, write_atomically
-from .overlay.agent.lock import is_held
-from .overlay.agent.memory import memory_file
-from .overlay.agent.peers import PeerTable
 from .overlay.backends.guarded import Guarded
+from .overlay.host.files import read_text, write_atomically
+from .overlay.host.lock import is_held
+from .overlay.host.memory import memory_file
+from .overlay.host.peer_table import PeerTable
 from .overlay.kernel.dataplane import Dataplane
 from .overlay.kernel.firewall import Firewall
 from .overlay.kernel.forwarding import forwarding_problem

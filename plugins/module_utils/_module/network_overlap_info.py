@@ -10,7 +10,7 @@ from typing import Any
 
 from .._network_config import wanted_config
 from .._overlay_host import former_setup
-from ..overlay.agent.memory import Memory, memory_file, recall
+from ..overlay.host.memory import Memory, memory_file, recall
 from ..overlay.kernel.host_networks import read_host_networks
 from ..overlay.kernel.underlay import choose_underlay
 from ..overlay.model.addresses import Subnet, parse_ipv4

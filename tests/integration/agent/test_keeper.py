@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from agent_host import until
 from agent_network import Network
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.claim import Claim
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.keeper import (
     HeldLease,
     LeaseKeeper,
-    own_leases,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.claim import Claim, own_leases
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import PoolExhaustedError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig

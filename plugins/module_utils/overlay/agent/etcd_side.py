@@ -9,6 +9,8 @@ import threading
 import time
 from queue import SimpleQueue
 
+from ..host.identity import Identity
+from ..host.log import log
 from ..model.addresses import format_ipv4
 from ..model.errors import ConfigError, LeaseError, OverlayError
 from ..model.lease import parse_lease
@@ -19,9 +21,7 @@ from ..store.errors import ChangedError, CompactedError, ConfigMissingError, Gon
 from ..store.failover import Failover
 from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
 from ..store.schema import Keys, NestedKeys, key_of, lease_events, read_network
-from .identity import Identity
 from .keeper import HeldLease, LeaseKeeper
-from .log import log
 from .messages import Joined, KeysIgnored, LeaseConflict, LeaseRenewed, LeasesChanged, Message, StoreTrouble
 from .outage import Outage
 from .rivals import LeaseConflictError, Rivals, claimant_of

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from ..host.log import log
+from ..host.peer_table import Change
 from ..kernel.operations import (
     AddAddress,
     AddRoute,
@@ -34,8 +36,6 @@ from ..kernel.operations import (
 )
 from ..model.addresses import Subnet, format_ipv4, format_mac
 from ..model.state import PeerRows
-from .log import log
-from .peers import Change
 
 LINES = 20  # single lines in each period; what comes on top is summed up at its end
 PERIOD = 1.0  # seconds

@@ -5,19 +5,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import NamedTuple
 
+from ..host.claim import Claim, own_leases
+from ..host.log import log
 from ..model.addresses import format_ipv4
 from ..model.allocation import choose_subnet, taken_subnets
 from ..model.errors import LeaseError
-from ..model.lease import LEASE_TTL, SubnetLease, lease_key, parse_lease, parse_lease_key
+from ..model.lease import LEASE_TTL, SubnetLease
 from ..model.network import NetworkConfig
 from ..store.errors import ChangedError, GoneError, KeyExistsError
 from ..store.protocol import Item, Store
 from ..store.schema import Keys, StoredNetwork, read_network
-from .claim import Claim
-from .log import log
 from .rivals import Rivals, answer_value, claimant_of
 
 ATTEMPTS = 200  # lost races before giving up; a fleet of fifty starting at once needs a handful
@@ -121,31 +120,3 @@ class LeaseKeeper:
 
     def _due(self) -> float:
         return time.monotonic() + max(self._ttl - self._margin, 1.0)
-
-
-def own_leases(claim: Claim, leases: Mapping[str, Item]) -> list[tuple[SubnetLease, Item]]:
-    """Return of all leases, by lease name, those of this host, best first: with its public IP, or its old subnet.
-
-    A reservation comes before the others: it is the operator's word on which subnet this host has. The old subnet
-    comes next: an address may have been another host's before.
-    """
-    own = []
-    # Most of many thousand leases name neither: a look for the text spares understanding each.
-    texts = (format_ipv4(claim.public_ip), lease_key(claim.previous_subnet) if claim.previous_subnet else "/")
-    for name, item in leases.items():
-        if texts[0] not in item.value and not name.startswith(texts[1]):
-            continue
-        try:
-            subnet = parse_lease_key(name)
-        except LeaseError:
-            continue
-        is_old = subnet == claim.previous_subnet
-        try:
-            lease = parse_lease(name, item.value)
-        except LeaseError:
-            if is_old:  # somebody spoiled it
-                own.append((SubnetLease(subnet, 0), item))
-            continue
-        if lease.public_ip == claim.public_ip or (is_old and lease.public_ip == claim.previous_public_ip):
-            own.append((lease, item))
-    return sorted(own, key=lambda one: (not one[1].reservation, one[0].subnet != claim.previous_subnet))

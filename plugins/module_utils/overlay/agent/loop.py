@@ -10,6 +10,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from ..backends import backend_for
+from ..host.files import write_atomically
+from ..host.former import former_devices, former_network
+from ..host.identity import Identity
+from ..host.log import log
+from ..host.memory import Memory, machine_id, remember
 from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
 from ..kernel.monitor import Monitor
@@ -18,10 +23,6 @@ from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Event, Item
-from .files import write_atomically
-from .identity import Identity
-from .log import log
-from .memory import Memory, machine_id, remember
 from .messages import (
     Joined,
     KernelChanged,
@@ -35,7 +36,7 @@ from .messages import (
 )
 from .notify import notify, watchdog_pause
 from .options import Options
-from .removal import clearing, former_devices, former_network
+from .removal import clearing
 from .session import Session, firewall_for
 from .status import Status
 

@@ -12,16 +12,16 @@ import threading
 from pathlib import Path
 from queue import SimpleQueue
 
+from ..host.identity import Identity
+from ..host.lock import hold_lock
+from ..host.log import DEBUG, INFO, log
+from ..host.memory import recall
 from ..kernel.dataplane import Dataplane
 from ..kernel.monitor import Monitor
 from ..model.errors import OverlayError
 from ..store.connection import EtcdConnection
 from .etcd_side import EtcdSide
-from .identity import Identity
-from .lock import hold_lock
-from .log import DEBUG, INFO, log
 from .loop import Loop, StartAgainError
-from .memory import memory_file, recall
 from .messages import KernelChanged, Message, Stop
 from .notify import notify
 from .options import VERSION, Options, parse_options
@@ -54,7 +54,7 @@ def main() -> int:
 def connection_of(options: Options) -> EtcdConnection:
     """Return how to reach etcd as the options say; raise StoreError where they cannot work."""
     return EtcdConnection(
-        endpoints=tuple(part.strip() for part in options.etcd_endpoints.split(",") if part.strip()),
+        endpoints=options.endpoints,
         api=options.etcd_api,
         ca_file=options.etcd_cafile,
         cert_file=options.etcd_certfile,
@@ -66,12 +66,12 @@ def connection_of(options: Options) -> EtcdConnection:
 
 def _serve(options: Options) -> int:
     connection = connection_of(options)
-    path = memory_file(options.state_dir, options.etcd_prefix)
+    path = options.memory_file
     hold_lock(path)
     memory = recall(path)
     status = Status()
     _serve_health(options, status)
-    identity = Identity(options, memory)
+    identity = Identity(options.host_settings(), memory)
     monitor = Monitor()
     loop = Loop(options, identity, path, memory, status, Dataplane(monitor), monitor)
     EtcdSide(connection, options.etcd_prefix, options.subnet_lease_renew_margin * 60.0, identity, loop.inbox).start()

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
+from ..host.identity import HostSettings
+from ..host.memory import memory_file
 from ..model.network import DEFAULT_PREFIX
 from ..model.subnet_env import DEFAULT_SUBNET_FILE
 from ..store.schema import normal_prefix
@@ -64,6 +67,28 @@ class Options:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         vars(self).update(values)
+
+    @property
+    def memory_file(self) -> Path:
+        """Where the state of this network is kept on the host."""
+        return memory_file(self.state_dir, self.etcd_prefix)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The client URLs of etcd."""
+        return tuple(part.strip() for part in self.etcd_endpoints.split(",") if part.strip())
+
+    def host_settings(self) -> HostSettings:
+        """Return what of the options concerns this host alone."""
+        return HostSettings(
+            self.iface,
+            self.iface_regex,
+            self.iface_can_reach,
+            self.public_ip,
+            Path(self.subnet_file),
+            self.memory_file,
+            self.endpoints,
+        )
 
 
 def _kubernetes(text: str) -> bool:

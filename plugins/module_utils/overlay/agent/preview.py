@@ -7,17 +7,18 @@ from __future__ import annotations
 import sys
 
 from ..backends import backend_for
+from ..host.claim import own_leases
+from ..host.former import former_devices, former_network
+from ..host.identity import Identity
+from ..host.memory import recall
 from ..kernel.dataplane import Dataplane
 from ..model.allocation import choose_subnet, taken_subnets
 from ..store.config import parse_config
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
 from ..store.schema import Keys, read_network
-from .identity import Identity
-from .keeper import own_leases
-from .memory import memory_file, recall
 from .options import Options
-from .removal import clearing, former_devices, former_network
+from .removal import clearing
 from .rivals import is_certain
 from .session import Session, firewall_for
 from .status import Status
@@ -25,8 +26,8 @@ from .status import Status
 
 def preview(options: Options, connection: EtcdConnection) -> int:
     """Print the subnet this host has or would lease, then a line for each change; return the exit status."""
-    memory = recall(memory_file(options.state_dir, options.etcd_prefix))
-    identity = Identity(options, memory)
+    memory = recall(options.memory_file)
+    identity = Identity(options.host_settings(), memory)
     store = connect(connection, options.etcd_prefix)
     keys = Keys(store.root(options.etcd_prefix))
     network = read_network(store, keys)

@@ -7,23 +7,23 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from ..host.claim import Claim, own_leases
+from ..host.former import former_devices
+from ..host.identity import Identity
+from ..host.lock import hold_lock, lock_file
+from ..host.log import log
+from ..host.memory import Memory, recall
 from ..kernel.dataplane import Dataplane
 from ..kernel.firewall import Firewall
 from ..kernel.plan import DesiredState, Plan, plan
 from ..model.addresses import Subnet, format_mac
 from ..model.errors import KernelError, OverlayError
 from ..model.network import NetworkConfig
-from ..model.state import VxlanDevice
 from ..store.connect import connect
 from ..store.connection import EtcdConnection
 from ..store.reachable import reachable_first
 from ..store.schema import Keys, read_network
-from .claim import Claim
-from .identity import Identity
-from .keeper import LeaseKeeper, own_leases
-from .lock import hold_lock, lock_file
-from .log import log
-from .memory import Memory, memory_file, recall
+from .keeper import LeaseKeeper
 from .options import Options
 from .rivals import is_certain
 
@@ -34,7 +34,7 @@ def remove(options: Options, connection: EtcdConnection) -> int:
     What to remove is known from the memory file. The lease is given back first: while it stands, other hosts still
     send here. Raise OverlayError while overlayd runs, as it would bring everything back.
     """
-    path = memory_file(options.state_dir, options.etcd_prefix)
+    path = options.memory_file
     hold_lock(path)
     memory = recall(path)
     if options.release:
@@ -63,18 +63,6 @@ def clearing(dataplane: Dataplane, network: Subnet, devices: Collection[str] = (
     return plan(nothing, dataplane.observe(nothing, network, devices))
 
 
-def former_devices(memory: Memory | None, device: VxlanDevice | None) -> list[str]:
-    """Return the device that is remembered, where it is not the one there should be now."""
-    name = device.name if device else ""
-    return [memory.device] if memory is not None and memory.device not in ("", name) else []
-
-
-def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | None:
-    """Return the overlay network that is remembered, where it is not the one of the config."""
-    network = NetworkConfig.parse(memory.config).network if memory is not None else config.network
-    return None if network == config.network else network
-
-
 def _release(options: Options, connection: EtcdConnection, memory: Memory | None) -> None:
     store = connect(reachable_first(connection), options.etcd_prefix)
     keys = Keys(store.root(options.etcd_prefix))
@@ -95,7 +83,7 @@ def _release(options: Options, connection: EtcdConnection, memory: Memory | None
 def _claim(options: Options, memory: Memory | None) -> Claim:
     """Return what tells which leases are this host's."""
     if memory is None:
-        return Claim(Identity(options, None).public_ip, "", None)
+        return Claim(Identity(options.host_settings(), None).public_ip, "", None)
     mac = memory.own_mac()
     macs = frozenset([format_mac(mac)] if mac else [])
     return Claim(memory.own_address(), "", None, memory.own_subnet(), memory.own_address(), macs)

@@ -28,11 +28,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..host.claim import Claim
 from ..model.addresses import format_ipv4
 from ..model.errors import LeaseError
 from ..model.lease import LEASE_TTL, SubnetLease
 from ..store.protocol import Item, Store
-from .claim import Claim
 
 ANSWER_TIME = 3.0  # seconds in which a live holder answers a challenge
 POLL = 0.1  # seconds between two looks for the answer

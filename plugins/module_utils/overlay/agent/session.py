@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ..backends import Backend
 from ..backends.guarded import Guarded
+from ..host.log import DEBUG, log
+from ..host.peer_table import Change, PeerTable
 from ..kernel.dataplane import Dataplane, Failure
 from ..kernel.firewall import Firewall
 from ..kernel.operations import AdoptRoute, CreateDevice, RemoveNextHop
@@ -19,9 +21,7 @@ from ..model.network import NetworkConfig
 from ..model.overlap import Reserved
 from ..store.protocol import Event, Item
 from .journal import RowKey, key_of, keys_of, peer_log, repair_log
-from .log import DEBUG, log
 from .options import Options
-from .peers import Change, PeerTable
 from .status import Status
 
 SHOWN = 20  # subnets named in a log line about many

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from .log import log
+from ..host.log import log
 from .notify import notify
 
 PAUSE = 0.5  # seconds between two status lines, so that a mass change does not keep the service manager busy

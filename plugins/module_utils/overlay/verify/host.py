@@ -9,9 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..agent.peers import PeerTable
 from ..backends import backend_for
 from ..backends.guarded import Guarded
+from ..host.peer_table import PeerTable
 from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
 from ..kernel.host_networks import read_host_networks

@@ -13,8 +13,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.j
     peer_log,
     repair_log,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.log import INFO, log
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.peers import Change
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.log import INFO, log
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import Change
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.operations import (
     AddRoute,
     Operation,

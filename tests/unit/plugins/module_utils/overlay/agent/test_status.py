@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.files import read_text, write_atomically
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.log import INFO, log
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.notify import watchdog_pause
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.status import (
     SILENCE,
     Status,
     reported_trouble,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.files import read_text, write_atomically
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.log import INFO, log
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 

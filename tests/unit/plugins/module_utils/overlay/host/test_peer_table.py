@@ -10,9 +10,9 @@ import random
 from collections.abc import Iterable, Mapping
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.peers import Change, PeerTable
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import Backend, backend_for
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends.vxlan import Vxlan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import Change, PeerTable
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.operations import (
     AddRoute,
     ChangeRoute,

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
+from ..model.state import VxlanDevice
 from ..model.subnet_env import SubnetEnv, parse_subnet_env
 from .files import read_text
 from .log import log
@@ -58,6 +59,18 @@ def former_host(memory: Memory | None, memory_path: Path, subnet_file: Path) -> 
             "%s is newer than %s: this host's subnet is %s, not %s", subnet_file, memory_path, env.subnet, memory.subnet
         )
     return Former((Held(env.subnet, remembered.public_ip), remembered), networks, macs, device_wins=True)
+
+
+def former_devices(memory: Memory | None, device: VxlanDevice | None) -> list[str]:
+    """Return the device that is remembered, where it is not the one there should be now."""
+    name = device.name if device else ""
+    return [memory.device] if memory is not None and memory.device not in ("", name) else []
+
+
+def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | None:
+    """Return the overlay network that is remembered, where it is not the one of the config."""
+    network = NetworkConfig.parse(memory.config).network if memory is not None else config.network
+    return None if network == config.network else network
 
 
 def _read(subnet_file: Path) -> SubnetEnv | None:

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from ..backends import backend_for
 from ..kernel.host_networks import read_host_networks
@@ -23,18 +25,31 @@ from ..model.overlap import Reserved, network_problems
 from ..model.state import Underlay
 from .claim import Claim
 from .former import Held, former_host
-from .memory import Memory, memory_file
-from .options import Options
+from .memory import Memory
+
+
+class HostSettings(NamedTuple):
+    """What the operator decided about this host: the underlay, the public address, where the files are.
+
+    ``endpoints`` are etcd's client URLs, which no lease may cut off.
+    """
+
+    iface: Sequence[str]
+    iface_regex: Sequence[str]
+    iface_can_reach: str
+    public_ip: str
+    subnet_file: Path
+    memory_file: Path
+    endpoints: Sequence[str]
 
 
 class Identity:
-    """Gives the same answer for as long as the process lives, so that a re-made device keeps its MAC."""
+    """Gives the same answer for as long as the process lives, so that a device created again keeps its MAC."""
 
-    def __init__(self, options: Options, memory: Memory | None) -> None:
-        """Choose the underlay as the options say; ``memory`` is what the host knew before. Raise KernelError."""
-        self._options = options
-        path = memory_file(options.state_dir, options.etcd_prefix)
-        self._former = former_host(memory, path, Path(options.subnet_file))
+    def __init__(self, settings: HostSettings, memory: Memory | None) -> None:
+        """Choose the underlay by the settings; ``memory`` is what the host knew before. Raise KernelError."""
+        self._settings = settings
+        self._former = former_host(memory, settings.memory_file, settings.subnet_file)
         self._held = self._former.held
         self._networks = set(self._former.networks)
         self._macs: dict[str, bytes] = {}
@@ -127,14 +142,13 @@ class Identity:
     def _endpoints(self) -> list[int]:
         """Return the addresses of the etcd endpoints, less those given as host names."""
         found: list[int] = []
-        for endpoint in self._options.etcd_endpoints.split(","):
+        for endpoint in self._settings.endpoints:
             with suppress(ValueError):
                 found.append(parse_ipv4(endpoint.rpartition("//")[2].partition(":")[0].strip()))
         return found
 
     def _choose(self) -> tuple[Underlay, int]:
-        options = self._options
-        return choose_underlay(options.iface, options.iface_regex, options.iface_can_reach, options.public_ip)
+        return choose_underlay(*self._settings[:4])
 
 
 def random_mac() -> bytes:

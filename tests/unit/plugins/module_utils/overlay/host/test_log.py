@@ -8,7 +8,7 @@ import io
 import sys
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.log import DEBUG, INFO, Log
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.log import DEBUG, INFO, Log
 
 
 def test_messages_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:

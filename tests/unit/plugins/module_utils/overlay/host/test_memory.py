@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.memory import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.memory import (
     Memory,
     machine_id,
     memory_file,
