@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Documentation only; the argument spec is in module_utils/_etcd.py."""
+    """Documentation only; the argument spec is in module_utils/_module/etcd_options.py."""
 
     DOCUMENTATION = r"""
 options:

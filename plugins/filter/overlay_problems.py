@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.clusternet.overlay.plugins.module_utils._network_config import wanted_config
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.network_config import wanted_config
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig

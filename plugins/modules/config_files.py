@@ -105,7 +105,7 @@ changed_paths:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._config_files import run
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.config_files import run
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 

@@ -197,7 +197,7 @@ restart_reasons:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._docker_opts import run
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.docker_opts import run
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 

@@ -84,8 +84,9 @@ initial_cluster:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec, finish_connection
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_member import change
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_options import argument_spec
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.runner import finish_connection
 
 
 def main() -> None:

@@ -82,8 +82,9 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec, finish
-from ansible_collections.clusternet.overlay.plugins.module_utils._network_config import show_config
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_options import argument_spec
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.network_config import show_config
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.runner import finish
 
 
 def main() -> None:

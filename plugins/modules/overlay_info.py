@@ -189,8 +189,8 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec
-from ansible_collections.clusternet.overlay.plugins.module_utils._overlay_info import look
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_options import argument_spec
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlay_info import look
 
 
 def main() -> None:

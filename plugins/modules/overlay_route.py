@@ -226,8 +226,9 @@ other_backends:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec, finish
-from ansible_collections.clusternet.overlay.plugins.module_utils._overlay_route import clear, program, request_of
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_options import argument_spec
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlay_route import clear, program, request_of
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.runner import finish
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ process:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._probe_container import ProbeContainer
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.probe_container import ProbeContainer
 
 
 def main() -> None:

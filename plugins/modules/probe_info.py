@@ -68,7 +68,7 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._probe_container import PORT
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.probe_container import PORT
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.verify.probe import enter_network, probe_peer
 

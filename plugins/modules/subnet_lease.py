@@ -143,8 +143,13 @@ lease:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._etcd import argument_spec, finish
-from ansible_collections.clusternet.overlay.plugins.module_utils._subnet_lease import release, request_of, reserve
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_options import argument_spec
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.runner import finish
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.subnet_lease import (
+    release,
+    request_of,
+    reserve,
+)
 
 
 def main() -> None:

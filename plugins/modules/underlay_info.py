@@ -85,7 +85,7 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._underlay import Choice, examine
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.underlay import Choice, examine
 
 
 def main() -> None:

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from .._network_config import wanted_config
-from .._overlay_host import former_setup
 from ..overlay.host.memory import Memory, memory_file, recall
 from ..overlay.kernel.host_networks import read_host_networks
 from ..overlay.kernel.underlay import choose_underlay
@@ -17,6 +15,8 @@ from ..overlay.model.addresses import Subnet, parse_ipv4
 from ..overlay.model.errors import KernelError
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.overlap import network_problems
+from .network_config import wanted_config
+from .overlay_host import former_setup
 
 
 def show(options: Mapping[str, Any]) -> dict[str, Any]:

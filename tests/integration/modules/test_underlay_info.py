@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._underlay import Choice, examine
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.underlay import Choice, examine
 from netns import Lan, can_make_namespaces
 
 pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root")

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._probe_container import host_folders, listens
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.probe_container import host_folders, listens
 
 
 @pytest.mark.parametrize(

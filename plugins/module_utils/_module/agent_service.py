@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .overlay.agent.status import reported_trouble
-from .overlay.model.errors import OverlayError
+from ..overlay.agent.status import reported_trouble
+from ..overlay.model.errors import OverlayError
 
 AGENT_UNITS = ("overlayd.service", "flanneld.service")  # hosts of a mixed fleet run one or the other
 SUSPICIOUS_RESTARTS = 3  # a unit restarted as often is watched, unless it has been active for a while

@@ -7,18 +7,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Union
 
-from ._lease_table import Row
-from ._overlay_host import Host, tunnel_devices
-from .overlay.host.peer_table import PeerTable
-from .overlay.kernel.dataplane import Dataplane
-from .overlay.kernel.operations import DeleteDevice, Operation, RemoveNextHop, RemoveRoute, RemoveStray, SetMac
-from .overlay.kernel.plan import DesiredState, ObservedState, Plan, plan
-from .overlay.kernel.tables import hop_identifier
-from .overlay.model.addresses import Subnet
-from .overlay.model.backend import VxlanOptions
-from .overlay.model.network import NetworkConfig
-from .overlay.model.state import VxlanDevice
-from .overlay.model.subnet_env import SubnetEnv
+from ..overlay.host.peer_table import PeerTable
+from ..overlay.kernel.dataplane import Dataplane
+from ..overlay.kernel.operations import DeleteDevice, Operation, RemoveNextHop, RemoveRoute, RemoveStray, SetMac
+from ..overlay.kernel.plan import DesiredState, ObservedState, Plan, plan
+from ..overlay.kernel.tables import hop_identifier
+from ..overlay.model.addresses import Subnet
+from ..overlay.model.backend import VxlanOptions
+from ..overlay.model.network import NetworkConfig
+from ..overlay.model.state import VxlanDevice
+from ..overlay.model.subnet_env import SubnetEnv
+from .lease_table import Row
+from .overlay_host import Host, tunnel_devices
 
 Peer = Union[Subnet, int]  # a subnet, or the public address of its host
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._network_config import broken_leases, wanted_config
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.network_config import (
+    broken_leases,
+    wanted_config,
+)
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .overlay.model.addresses import Subnet, format_ipv4
-from .overlay.model.allocation import taken_by
-from .overlay.model.errors import LeaseError
-from .overlay.model.lease import SubnetLease, lease_problem, overlapping, parse_lease, parse_lease_key
-from .overlay.model.network import NetworkConfig
-from .overlay.store.protocol import Item
-from .overlay.store.schema import StoredNetwork
+from ..overlay.model.addresses import Subnet, format_ipv4
+from ..overlay.model.allocation import taken_by
+from ..overlay.model.errors import LeaseError
+from ..overlay.model.lease import SubnetLease, lease_problem, overlapping, parse_lease, parse_lease_key
+from ..overlay.model.network import NetworkConfig
+from ..overlay.store.protocol import Item
+from ..overlay.store.schema import StoredNetwork
 
 
 class Row(NamedTuple):

@@ -13,16 +13,15 @@ from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ._config_files import replace
-from ._docker.daemon_json import (
+from .._docker.daemon_json import (
     managed_part,
     parse_daemon_json,
     render_daemon_json,
     with_options,
     without_options,
 )
-from ._docker.engine import VALIDATE_SINCE, Engine, environment
-from ._docker.options import (
+from .._docker.engine import VALIDATE_SINCE, Engine, environment
+from .._docker.options import (
     BRIDGE,
     DIRECT_ROUTING,
     OPTIONS,
@@ -35,7 +34,7 @@ from ._docker.options import (
     render_options,
     wants_direct_routing,
 )
-from ._docker.unit import (
+from .._docker.unit import (
     DaemonStart,
     DropIn,
     check_names,
@@ -44,8 +43,9 @@ from ._docker.unit import (
     parse_environment_file,
     render_dropin,
 )
-from .overlay.model.errors import OverlayError
-from .overlay.model.subnet_env import SubnetEnv, parse_subnet_env
+from ..overlay.model.errors import OverlayError
+from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
+from .config_files import replace
 
 Params = Mapping[str, Any]
 Content = Mapping[str, Any]  # what a daemon.json says

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._overlay_route import Request, request_of
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlay_route import Request, request_of
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 

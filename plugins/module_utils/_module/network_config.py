@@ -10,17 +10,17 @@ from typing import Any
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
 
-from ._etcd import persist
-from ._lease_table import rows_of
-from .overlay.model.addresses import format_ipv4
-from .overlay.model.backend import BackendOptions, VxlanOptions
-from .overlay.model.errors import ConfigError
-from .overlay.model.lease import SubnetLease, lease_problem
-from .overlay.model.network import NetworkConfig
-from .overlay.model.setting_names import SettingNames, option_names
-from .overlay.store.connect import other_api_hint
-from .overlay.store.protocol import Item, Store
-from .overlay.store.schema import Keys, read_network
+from ..overlay.model.addresses import format_ipv4
+from ..overlay.model.backend import BackendOptions, VxlanOptions
+from ..overlay.model.errors import ConfigError
+from ..overlay.model.lease import SubnetLease, lease_problem
+from ..overlay.model.network import NetworkConfig
+from ..overlay.model.setting_names import SettingNames, option_names
+from ..overlay.store.connect import other_api_hint
+from ..overlay.store.protocol import Item, Store
+from ..overlay.store.retry import persist
+from ..overlay.store.schema import Keys, read_network
+from .lease_table import rows_of
 
 OPTIONS = {"network": "Network", "subnet_len": "SubnetLen", "subnet_min": "SubnetMin", "subnet_max": "SubnetMax"}
 STATED_KEYS = frozenset(name.lower() for name in (*OPTIONS.values(), "Backend"))

@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from ._etcd import persist
-from ._lease_table import Row, lease_facts, row_of, row_problem, rows_of, table_problems
-from .overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
-from .overlay.model.allocation import candidates, taken_subnets
-from .overlay.model.errors import ConfigError, LeaseError
-from .overlay.model.lease import SubnetLease, lease_key, lease_problem
-from .overlay.model.network import NetworkConfig
-from .overlay.store.config import parse_config
-from .overlay.store.errors import GoneError
-from .overlay.store.protocol import Item, Store
-from .overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
+from ..overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
+from ..overlay.model.allocation import candidates, taken_subnets
+from ..overlay.model.errors import ConfigError, LeaseError
+from ..overlay.model.lease import SubnetLease, lease_key, lease_problem
+from ..overlay.model.network import NetworkConfig
+from ..overlay.store.config import parse_config
+from ..overlay.store.errors import GoneError
+from ..overlay.store.protocol import Item, Store
+from ..overlay.store.retry import persist
+from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
+from .lease_table import Row, lease_facts, row_of, row_problem, rows_of, table_problems
 
 T = TypeVar("T")
 

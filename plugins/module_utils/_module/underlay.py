@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .overlay.kernel.interfaces import link_name, path_to
-from .overlay.kernel.netlink import Netlink, NetlinkError
-from .overlay.kernel.underlay import choose_underlay
-from .overlay.model.addresses import format_ipv4, parse_ipv4
-from .overlay.model.errors import KernelError
-from .overlay.model.state import Underlay
+from ..overlay.kernel.interfaces import link_name, path_to
+from ..overlay.kernel.netlink import Netlink, NetlinkError
+from ..overlay.kernel.underlay import choose_underlay
+from ..overlay.model.addresses import format_ipv4, parse_ipv4
+from ..overlay.model.errors import KernelError
+from ..overlay.model.state import Underlay
 
 ARP_TABLE = Path("/proc/thread-self/net/arp")
 ARP_SECONDS = 2.5  # the kernel asks three times, a second apart

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .overlay.model.errors import OverlayError
+from ..overlay.model.errors import OverlayError
 
 Entry = Mapping[str, Any]
 _MODE = re.compile("0[0-7]{3}")

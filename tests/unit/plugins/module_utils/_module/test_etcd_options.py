@@ -9,13 +9,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.clusternet.overlay.plugins.module_utils import _etcd
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_options import argument_spec, complete
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import StoreError
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import (
-    ChangedError,
-    GoneError,
-    KeyExistsError,
-)
 
 AGENT = """\
 # written by a role
@@ -45,9 +40,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def settings_of(agent_file: Path, **options: Any) -> dict[str, Any]:
     """Return the settings for options as a playbook gives them, fallbacks of the argument spec included."""
-    checked = ArgumentSpecValidator(_etcd.argument_spec()).validate(options)
+    checked = ArgumentSpecValidator(argument_spec()).validate(options)
     assert not checked.error_messages
-    return _etcd.complete(checked.validated_parameters, agent_file)
+    return complete(checked.validated_parameters, agent_file)
 
 
 def test_without_anything_it_is_the_etcd_of_the_host_itself(tmp_path: Path) -> None:
@@ -122,7 +117,7 @@ def test_a_password_from_the_environment_is_kept_from_the_output(
 ) -> None:
     monkeypatch.setenv("ETCDCTL_USER", "root")
     monkeypatch.setenv(variable, {"ETCDCTL_USER": "root:hunter2"}.get(variable, "hunter2"))
-    checked = ArgumentSpecValidator(_etcd.argument_spec()).validate({})
+    checked = ArgumentSpecValidator(argument_spec()).validate({})
     assert checked._no_log_values == {"hunter2"}
     assert "hunter2" not in str(checked.validated_parameters["username"])
 
@@ -162,37 +157,3 @@ def test_a_value_in_the_settings_file_means_what_it_means_to_systemd(tmp_path: P
     path = tmp_path / "overlayd.env"
     path.write_text(f"FLANNELD_ETCD_PASSWORD={written}\n")
     assert settings_of(path)["password"] == meant
-
-
-@pytest.mark.parametrize("outrun", [ChangedError, GoneError, KeyExistsError])
-def test_a_lost_race_is_run_again_and_told_how_often(outrun: type[StoreError]) -> None:
-    def attempt(lost: int) -> str:
-        if lost < 3:
-            raise outrun("another was faster")
-        return f"won after {lost}"
-
-    assert _etcd.persist(attempt) == "won after 3"
-
-
-def test_a_race_that_is_always_lost_ends_as_the_error_it_is() -> None:
-    seen: list[int] = []
-
-    def attempt(lost: int) -> None:
-        seen.append(lost)
-        raise ChangedError("another was faster")
-
-    with pytest.raises(ChangedError):
-        _etcd.persist(attempt)
-    assert seen == list(range(_etcd.ATTEMPTS))
-
-
-def test_any_other_error_is_not_tried_again() -> None:
-    seen: list[int] = []
-
-    def attempt(lost: int) -> None:
-        seen.append(lost)
-        raise StoreError("no quorum")
-
-    with pytest.raises(StoreError, match="no quorum"):
-        _etcd.persist(attempt)
-    assert seen == [0]

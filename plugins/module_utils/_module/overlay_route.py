@@ -9,28 +9,28 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from ._etcd import persist
-from ._lease_table import Row, rows_of
-from ._overlay_host import Host, former_setup, this_host
-from ._overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_of, whole_plan
-from .overlay.backends.guarded import Guarded
-from .overlay.host.files import read_text, write_atomically
-from .overlay.host.lock import is_held
-from .overlay.host.memory import memory_file
-from .overlay.host.peer_table import PeerTable
-from .overlay.kernel.dataplane import Dataplane
-from .overlay.kernel.firewall import Firewall
-from .overlay.kernel.forwarding import forwarding_problem
-from .overlay.kernel.plan import Plan
-from .overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
-from .overlay.model.errors import ConfigError, KernelError, LeaseError, OverlayError
-from .overlay.model.lease import LEASE_TTL, lease_key
-from .overlay.model.network import NetworkConfig
-from .overlay.model.subnet_env import SubnetEnv
-from .overlay.store.config import parse_config
-from .overlay.store.errors import ConfigMissingError
-from .overlay.store.protocol import Store
-from .overlay.store.schema import Keys, NestedKeys, read_network
+from ..overlay.backends.guarded import Guarded
+from ..overlay.host.files import read_text, write_atomically
+from ..overlay.host.lock import is_held
+from ..overlay.host.memory import memory_file
+from ..overlay.host.peer_table import PeerTable
+from ..overlay.kernel.dataplane import Dataplane
+from ..overlay.kernel.firewall import Firewall
+from ..overlay.kernel.forwarding import forwarding_problem
+from ..overlay.kernel.plan import Plan
+from ..overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
+from ..overlay.model.errors import ConfigError, KernelError, LeaseError, OverlayError
+from ..overlay.model.lease import LEASE_TTL, lease_key
+from ..overlay.model.network import NetworkConfig
+from ..overlay.model.subnet_env import SubnetEnv
+from ..overlay.store.config import parse_config
+from ..overlay.store.errors import ConfigMissingError
+from ..overlay.store.protocol import Store
+from ..overlay.store.retry import persist
+from ..overlay.store.schema import Keys, NestedKeys, read_network
+from .lease_table import Row, rows_of
+from .overlay_host import Host, former_setup, this_host
+from .overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_of, whole_plan
 
 T = TypeVar("T")
 

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ends a module that uses etcd: options to a connection, the work, and its result or its error to Ansible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..overlay.model.errors import OverlayError
+from ..overlay.store.connect import connect
+from ..overlay.store.connection import EtcdConnection
+from ..overlay.store.protocol import Store
+from ..overlay.store.reachable import reachable_first
+from .agent_settings import AGENT_FILE
+from .etcd_options import complete
+
+
+def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) -> None:
+    """End the module with what the work on the store and prefix of its options returns, or with the error it raises.
+
+    What the work returns as ``warnings`` is shown as such.
+    """
+
+    def use_store(connection: EtcdConnection, prefix: str) -> dict[str, Any]:
+        store = connect(connection, prefix)
+        try:
+            return work(store, store.root(prefix))
+        finally:
+            store.close()
+
+    finish_connection(module, use_store)
+
+
+def finish_connection(module: AnsibleModule, work: Callable[[EtcdConnection, str], dict[str, Any]]) -> None:
+    """End the module as ``finish`` does, with work that is given the connection settings instead of a store."""
+    try:
+        connection, prefix = connection_of(module)
+        result = work(connection, prefix)
+    except OverlayError as error:
+        module.fail_json(msg=str(error))
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+def open_store(module: AnsibleModule) -> tuple[Store, str]:
+    """Return the store and the prefix of the module's options; raise StoreError where etcd cannot be used."""
+    connection, prefix = connection_of(module)
+    return connect(connection, prefix), prefix
+
+
+def connection_of(module: AnsibleModule) -> tuple[EtcdConnection, str]:
+    """Return how to reach etcd, and the prefix, by the module's options; raise StoreError where they cannot work."""
+    settings = complete(module.params, AGENT_FILE)
+    module.no_log_values.update({settings["password"]} - {""})
+    prefix = settings.pop("prefix")
+    return reachable_first(EtcdConnection(**settings)), prefix
