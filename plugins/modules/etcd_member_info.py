@@ -82,7 +82,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils._module.runner 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    finish_connection(module, lambda connection, _prefix: show(connection))
+    finish_connection(module, lambda connection, _prefix: show(connection), needs_etcd=False)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,19 @@ from ..overlay.model.errors import StoreError
 from ..overlay.store.connection import EtcdConnection
 from ..overlay.store.errors import UnreachableError
 from ..overlay.store.gateway import Gateway
+from ..overlay.store.reachable import reachable_first
 
 
 def show(connection: EtcdConnection) -> dict[str, Any]:
     """Return the result of etcd_member_info; a cluster that does not answer is a fact, not an error."""
-    gateway = Gateway(connection)
     try:
-        members = list_members(gateway.call)
+        gateway = Gateway(reachable_first(connection))
+        try:
+            members = list_members(gateway.call)
+        finally:
+            gateway.close()
     except UnreachableError as error:
         return {"changed": False, "reachable": False, "problem": str(error), "members": []}
-    finally:
-        gateway.close()
     return {"changed": False, "reachable": True, "problem": None, "members": [member.facts() for member in members]}
 
 

@@ -34,11 +34,16 @@ def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) 
     finish_connection(module, use_store)
 
 
-def finish_connection(module: AnsibleModule, work: Callable[[EtcdConnection, str], dict[str, Any]]) -> None:
-    """End the module as ``finish`` does, with work that is given the connection settings instead of a store."""
+def finish_connection(
+    module: AnsibleModule, work: Callable[[EtcdConnection, str], dict[str, Any]], needs_etcd: bool = True
+) -> None:
+    """End the module as ``finish`` does, with work that is given the connection settings instead of a store.
+
+    With ``needs_etcd`` false the work starts even where no endpoint accepts connections.
+    """
     try:
         connection, prefix = connection_of(module)
-        result = work(connection, prefix)
+        result = work(reachable_first(connection) if needs_etcd else connection, prefix)
     except OverlayError as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings", ()):
@@ -49,7 +54,7 @@ def finish_connection(module: AnsibleModule, work: Callable[[EtcdConnection, str
 def open_store(module: AnsibleModule) -> tuple[Store, str]:
     """Return the store and the prefix of the module's options; raise StoreError where etcd cannot be used."""
     connection, prefix = connection_of(module)
-    return connect(connection, prefix), prefix
+    return connect(reachable_first(connection), prefix), prefix
 
 
 def connection_of(module: AnsibleModule) -> tuple[EtcdConnection, str]:
@@ -57,4 +62,4 @@ def connection_of(module: AnsibleModule) -> tuple[EtcdConnection, str]:
     settings = complete(module.params, AGENT_FILE)
     module.no_log_values.update({settings["password"]} - {""})
     prefix = settings.pop("prefix")
-    return reachable_first(EtcdConnection(**settings)), prefix
+    return EtcdConnection(**settings), prefix
