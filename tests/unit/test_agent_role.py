@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import ast
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -78,3 +80,33 @@ def test_the_archive_holds_the_python_files_readable_by_all(package: Path, monke
             "overlay/__init__.py": 0o644,
             "overlay/agent/main.py": 0o644,
         }
+
+
+@pytest.mark.parametrize(
+    "changed, restarts",
+    [
+        ("_docker/unit.py", False),
+        ("_verify/host.py", False),
+        ("_module/overlay_info.py", False),
+        ("_etcd_admin/members.py", False),
+        ("overlay/agent/loop.py", True),
+        ("overlay/host/identity.py", True),
+        ("overlay/kernel/plan.py", True),
+    ],
+)
+def test_only_a_changed_file_of_the_agent_is_another_release(tmp_path: Path, changed: str, restarts: bool) -> None:
+    utilities = shutil.copytree(ROLE.parents[1] / "plugins/module_utils", tmp_path / "module_utils")
+    before = pack(utilities / "overlay")
+    with (utilities / changed).open("a") as file:
+        file.write("# changed\n")
+    assert (pack(utilities / "overlay") != before) is restarts
+
+
+def test_the_agent_imports_nothing_from_outside_its_package() -> None:
+    package = ROLE.parents[1] / "plugins/module_utils/overlay"
+    for path in package.rglob("*.py"):
+        depth = len(path.relative_to(package).parts)  # so many dots lead out of the package
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level <= depth, f"{path}:{node.lineno} imports from outside of {package.name}"
+                assert node.level or not (node.module or "").startswith("ansible"), f"{path}:{node.lineno}"

@@ -11,8 +11,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._docker.engine import Engine
 from .._docker.options import BRIDGE, Bridge, bridge_differences, options_of
+from .._verify.host import inspect_host, read_env
 from ..overlay.model.errors import OverlayError
-from ..overlay.verify.host import inspect_host, read_env
 from .agent_service import AGENT_UNITS, Service, choose_agent, read_services, service_problems, watch_service
 from .runner import open_store
 

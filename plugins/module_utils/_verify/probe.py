@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from ..model.errors import KernelError
+from ..overlay.model.errors import KernelError
 
 IP_HEADER, ICMP_HEADER = 20, 8  # bytes (RFC 791, RFC 792)
 _CLONE_NEWNET = 0x40000000

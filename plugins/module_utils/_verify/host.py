@@ -9,26 +9,26 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..backends import backend_for
-from ..backends.guarded import Guarded
-from ..host.peer_table import PeerTable
-from ..kernel.dataplane import Dataplane
-from ..kernel.forwarding import forwarding_problem
-from ..kernel.host_networks import read_host_networks
-from ..kernel.interfaces import addresses, link, links
-from ..kernel.netlink import Netlink, NetlinkError
-from ..kernel.plan import DesiredState, ObservedState, plan
-from ..kernel.underlay import choose_underlay
-from ..kernel.vxlan import KIND
-from ..model.addresses import format_ipv4, parse_mac
-from ..model.errors import LeaseError, OverlayError
-from ..model.lease import SubnetLease, lease_key, parse_lease
-from ..model.network import NetworkConfig
-from ..model.overlap import Reserved, network_problems
-from ..model.state import PeerRows
-from ..model.subnet_env import SubnetEnv, parse_subnet_env
-from ..store.protocol import Item, Store
-from ..store.schema import Keys, NestedKeys, StoredNetwork, read_network
+from ..overlay.backends import backend_for
+from ..overlay.backends.guarded import Guarded
+from ..overlay.host.peer_table import PeerTable
+from ..overlay.kernel.dataplane import Dataplane
+from ..overlay.kernel.forwarding import forwarding_problem
+from ..overlay.kernel.host_networks import read_host_networks
+from ..overlay.kernel.interfaces import addresses, link, links
+from ..overlay.kernel.netlink import Netlink, NetlinkError
+from ..overlay.kernel.plan import DesiredState, ObservedState, plan
+from ..overlay.kernel.underlay import choose_underlay
+from ..overlay.kernel.vxlan import KIND
+from ..overlay.model.addresses import format_ipv4, parse_mac
+from ..overlay.model.errors import LeaseError, OverlayError
+from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
+from ..overlay.model.network import NetworkConfig
+from ..overlay.model.overlap import Reserved, network_problems
+from ..overlay.model.state import PeerRows
+from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
+from ..overlay.store.protocol import Item, Store
+from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
 
 RENEWAL_SLACK = 300.0  # seconds for which a renewal that is due may be retried before it counts as missing
 
