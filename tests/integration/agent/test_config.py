@@ -17,7 +17,7 @@ from etcd_server import EtcdServer
 GOOD = {"Network": "10.50.0.0/16", "Backend": {"Type": "vxlan"}}
 BAD = {
     "no JSON": ('{"Network": ', "is not JSON"),
-    "empty object": ("{}", "Network is None"),
+    "empty object": ("{}", "Network is not set"),
     "null": ("null", "is not a JSON object: None"),
     "no backend": ('{"Network": "10.50.0.0/16"}', "Backend is missing"),
     "unknown backend": (json.dumps({**GOOD, "Backend": {"Type": "carrier-pigeon"}}), "'carrier-pigeon' is not a known"),

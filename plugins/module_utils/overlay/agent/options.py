@@ -207,4 +207,4 @@ def _help() -> str:
 
 def _leave(status: int, text: str) -> NoReturn:
     (sys.stderr if status else sys.stdout).write(text)
-    sys.exit(status)
+    raise SystemExit(status)

@@ -96,7 +96,8 @@ class EtcdConnection:
             raise StoreError(f"etcd {given} {getattr(self, given)} is given without {missing}; give both or neither")
         if self.password and not self.username:
             raise StoreError("an etcd password is given without a username; give both or neither")
-        if not self.timeout > 0:
+        above_zero = self.timeout > 0  # not for "not a number"
+        if not above_zero:
             raise StoreError(f"etcd timeout {self.timeout!r} is not a number of seconds above 0")
 
     @property
