@@ -22,8 +22,11 @@ _SHARE = 0.8  # of the timeout of an operation: what is left is enough to report
 def reachable_first(connection: EtcdConnection) -> EtcdConnection:
     """Return the connection with an endpoint in front that accepts connections; raise UnreachableError if none does.
 
+    Raise StoreError for a certificate file that cannot be used.
+
     For programs that run once: endpoints that do not answer cost them one timeout together, and none if another does.
     """
+    connection.tls_context()  # a certificate file that cannot be used is the first cause to name
     endpoints, timeout = connection.parsed_endpoints, connection.timeout * _SHARE
     failures: dict[Endpoint, OSError] = {}
     found = first_accepting(endpoints, timeout, failures)
