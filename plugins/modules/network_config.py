@@ -136,6 +136,22 @@ config:
     subnet_max: 10.5.255.0
     capacity: 255
     backend: {type: vxlan, vni: 1, port: 8472, mtu: null, gbp: false, learning: false, direct_routing: false}
+change:
+  description:
+    - The effects of a changed config; empty if it does not change. Hosts are public IPs of leases.
+    - C(settings) has the option, the value before and the value after of each difference.
+    - C(hosts) are all hosts with a lease. C(moved) must lease another subnet. C(new_mtu) keep their subnet, but
+      their MTU changes.
+    - C(disrupts) is whether hosts or containers notice the change.
+  returned: success and O(state=present)
+  type: dict
+  sample:
+    settings: [[network, 10.5.0.0/16, 10.6.0.0/16]]
+    hosts: [192.0.2.21, 192.0.2.22]
+    moved: [192.0.2.21, 192.0.2.22]
+    new_mtu: []
+    disrupts: true
+  version_added: 1.1.0
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -49,6 +49,13 @@ options:
     type: bool
     default: true
     version_added: 1.1.0
+  wait:
+    description:
+      - Seconds to wait until the host has no problem, apart from a pending restart of Docker. Agents need a moment to
+        use a changed network config.
+    type: float
+    default: 0
+    version_added: 1.1.0
 extends_documentation_fragment:
   - clusternet.overlay.attributes
   - clusternet.overlay.attributes.info
@@ -203,6 +210,7 @@ def main() -> None:
             renew_margin={"type": "int", "default": 60},
             docker_unit={"type": "str", "default": "docker.service"},
             ip_masq={"type": "bool", "default": True},
+            wait={"type": "float", "default": 0.0},
         ),
         supports_check_mode=True,
     )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "lab" / "lab"
 HOSTS = ("h1", "h2", "h3")
 STOP = "/run/watched.stop"
+DOCKER_STATE = "if [ -e /run/docker.pid ]; then echo active; fi"  # starts no program, ten times a second
 
 
 class Run(NamedTuple):
@@ -38,6 +40,20 @@ class Sample(NamedTuple):
         """Read a line of a watcher."""
         time, _unused, text = line.partition(" ")
         return cls(float(time), text)
+
+
+def down_at_a_time(samples: dict[str, list[Sample]]) -> tuple[int, set[str]]:
+    """Return how many hosts had Docker down at the same time at most, and which hosts had it down at any time."""
+    edges = []
+    for host, known in samples.items():
+        for before, after in pairwise(known):
+            if after.text != "active":
+                edges += [(before.time, 1, host), (after.time, -1, host)]
+    most = now = 0
+    for _unused, step, _unused_host in sorted(edges):
+        now += step
+        most = max(most, now)
+    return most, {host for _unused, _unused_step, host in edges}
 
 
 class Fleet:

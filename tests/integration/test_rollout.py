@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import pairwise
 
 import pytest
-from lab_fleet import HOSTS, Fleet, Sample
+from lab_fleet import DOCKER_STATE, HOSTS, Fleet, down_at_a_time
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
 UNREACHABLE = 4  # exit status of ansible-playbook
-DOCKER_STATE = "if [ -e /run/docker.pid ]; then echo active; fi"  # starts no program, ten times a second
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +28,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield fleet
     finally:
         fleet.lab("down")
-
-
-def down_at_a_time(samples: dict[str, list[Sample]]) -> tuple[int, set[str]]:
-    """Return how many hosts had Docker down at the same time at most, and which hosts had it down at any time."""
-    edges = []
-    for host, known in samples.items():
-        for before, after in pairwise(known):
-            if after.text != "active":
-                edges += [(before.time, 1, host), (after.time, -1, host)]
-    most = now = 0
-    for _unused, step, _unused_host in sorted(edges):
-        now += step
-        most = max(most, now)
-    return most, {host for _unused, _unused_step, host in edges}
 
 
 @pytest.mark.parametrize(("variables", "most"), [({}, 1), ({"overlay_serial": 2}, 2), ({"overlay_serial": 1}, 1)])

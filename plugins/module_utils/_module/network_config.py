@@ -20,6 +20,7 @@ from ..overlay.store.connect import other_api_hint
 from ..overlay.store.protocol import Item, Store
 from ..overlay.store.retry import persist
 from ..overlay.store.schema import Keys, read_network
+from .config_change import config_change
 from .lease_table import rows_of
 
 OPTIONS = {"network": "Network", "subnet_len": "SubnetLen", "subnet_min": "SubnetMin", "subnet_max": "SubnetMax"}
@@ -110,15 +111,19 @@ def _put_once(store: Store, prefix: str, wanted: dict[str, Any], force: bool, ch
             f"{keys.config} in etcd holds {', '.join(kept)} too: {error}; state=absent removes it"
         ) from None
     changed = old is None or _meaning(_object(old)) != _meaning(stated)
-    if changed and not force:
+    effects: dict[str, Any] = {}
+    if changed:
         leases = [row.lease for row in rows_of(network) if row.lease]
-        _refuse("this network config would break", broken_leases(leases, parsed(old), config))
+        broken = broken_leases(leases, parsed(old), config)
+        if not force:
+            _refuse("this network config would break", broken)
+        effects = config_change(parsed(old), config, leases, bool(broken))._asdict()
     value = json.dumps(stated)
     if changed and not check:
         item = store.replace(old, value, None) if old else store.create(keys.config, value, None)
     elif changed:
         item = old._replace(value=value) if old else Item(keys.config, value, 0)
-    return _result(store, prefix, old, item, _hints(store, prefix) if old is None else [])
+    return {**_result(store, prefix, old, item, _hints(store, prefix) if old is None else []), "change": effects}
 
 
 def _remove_once(store: Store, prefix: str, force: bool, check: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from .._verify.host import inspect_host, read_env
 from ..overlay.model.errors import OverlayError
 from .agent_service import AGENT_UNITS, Service, choose_agent, read_services, service_problems, watch_service
 from .runner import open_store
+
+LOOK_SECONDS = 0.5  # between two looks while it waits
 
 
 class DockerReport(NamedTuple):
@@ -35,7 +38,17 @@ class DockerReport(NamedTuple):
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
-    """Return what the module returns; a part that cannot be read is one of its problems."""
+    """Return the state of the host; wait for problems to end that need no restart of Docker."""
+    end = time.monotonic() + module.params["wait"]
+    while True:
+        found = _look_once(module)
+        if set(found["problems"]) <= set(found["restart_problems"]) or time.monotonic() >= end:
+            return found
+        time.sleep(LOOK_SECONDS)
+
+
+def _look_once(module: AnsibleModule) -> dict[str, Any]:
+    """Return the state of the host; a part that cannot be read is one of its problems."""
     params = module.params
     service, agent_problems = _agent(params["agent_unit"])
     report = inspect_host(

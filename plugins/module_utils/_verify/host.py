@@ -140,6 +140,12 @@ def _look_at_kernel(
 ) -> None:
     own = parse_lease(lease_key(env.subnet), own_item.value)
     _check_holder(own)
+    if env.network != config.network or not config.fits(env.subnet):
+        report.problems.append(
+            f"the subnet file says Network {env.network} and subnet {env.subnet}, the network config has Network "
+            f"{config.network} with a /{config.subnet_len} from {config.subnet_min} to {config.subnet_max}: restart "
+            f"overlayd, then Docker"
+        )
     underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
     report.backend, report.public_ip, report.underlay = own.backend_type, format_ipv4(own.public_ip), underlay.name
     backend = backend_for(config, underlay, env.subnet, _own_mac(own))
