@@ -131,6 +131,20 @@ def test_a_change_that_hurts_nobody_needs_no_force(overlay: Any) -> None:
     assert overlay.runner("network_config")(network="10.0.0.0/8", subnet_len=24, backend=backend)["changed"]
 
 
+def test_the_effects_of_a_change_on_the_hosts_with_leases_are_returned(overlay: Any) -> None:
+    run = overlay.runner("network_config")
+    overlay.put("config", TEXT)
+    overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
+    assert run(**VXLAN)["change"] == {}
+    assert run(check=True, force=True, **{**VXLAN, "network": "10.6.0.0/16"})["change"] == {
+        "settings": [["network", "10.5.0.0/16", "10.6.0.0/16"]],
+        "hosts": ["192.0.2.7"],
+        "moved": ["192.0.2.7"],
+        "new_mtu": [],
+        "disrupts": True,
+    }
+
+
 def test_removal_while_there_are_leases_wants_force(overlay: Any) -> None:
     run = overlay.runner("network_config")
     overlay.put("config", TEXT)

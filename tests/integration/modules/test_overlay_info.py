@@ -110,3 +110,20 @@ def test_an_agent_that_is_no_unit_of_systemd_is_a_problem_unless_none_is_judged(
     found = info(agent_unit="no-such-agent.service")
     assert len(found["problems"]) == 1
     assert "agent" in found["problems"][0]
+
+
+def test_a_subnet_outside_of_the_network_config_is_a_problem_until_the_agent_changes_it(
+    host: Host, network: Network, info: Run
+) -> None:
+    host.stop()
+    network.configure(own_lease(host, network)["BackendType"], network="10.77.0.0/16")
+    assert any(
+        f"and subnet {host.subnet}, the network config has Network 10.77.0.0/16" in s for s in info()["problems"]
+    )
+
+
+def test_waiting_ends_when_the_agent_uses_a_changed_config(host: Host, network: Network, info: Run) -> None:
+    other = {"vxlan": "host-gw", "host-gw": "vxlan"}[own_lease(host, network)["BackendType"]]
+    network.configure(other)
+    found = info(wait=30)
+    assert (found["backend"], found["problems"]) == (other, found["restart_problems"])
