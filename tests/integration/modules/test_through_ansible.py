@@ -178,4 +178,4 @@ def test_v2_is_spoken_without_python_etcd(overlay: Any, tmp_path: Path) -> None:
     (tmp_path / "etcd.py").write_text("raise ImportError('not installed')\n")
     words = f"api=v2 endpoints={overlay.endpoint}"
     done = ad_hoc("-m", "clusternet.overlay.network_config_info", "-a", words, variables={"PYTHONPATH": str(tmp_path)})
-    assert done.returncode == 0 and '"exists": false' in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "exists: false" in done.stdout, done.stdout + done.stderr
