@@ -97,7 +97,7 @@ def _etcd_action(fleet: _Fleet, asked: bool | None, whole: bool) -> tuple[str, l
 
 
 def _removed_hosts(names: list[str]) -> list[str]:
-    text = "overlayd with its device, routes and firewall rules; Docker restarts on its own bridge, all containers stop"
+    text = "overlayd with its device, routes and firewall rules; Docker restarts on its own bridge, and so do its containers"
     return [f"host {name}: {text}" for name in names]
 
 

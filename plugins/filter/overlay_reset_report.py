@@ -93,7 +93,11 @@ def _next_step(plan: Mapping[str, Any], finished: list[Mapping[str, Any]]) -> It
         )
     elif finished and not plan["whole"]:
         names = ", ".join(str(host["name"]) for host in finished)
-        yield f"next: take {names} out of the inventory's groups, or the next run of site adds them again"
+        etcd = "; a host that keeps etcd stays in the group of etcd members" if plan["etcd"] == "keep" else ""
+        yield (
+            f"next: take {names} out of the group of Docker hosts (overlay_group) in the inventory, or the next run of "
+            f"site puts the overlay back{etcd}"
+        )
 
 
 class FilterModule:

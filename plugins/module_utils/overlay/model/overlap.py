@@ -93,9 +93,12 @@ def network_problems(config: NetworkConfig, host: HostNetworks, underlay: str, o
         if _takes_from(config, route, underlay, own)
     ]
     where = f"Network {config.network}, subnets from {config.subnet_min} to {config.subnet_max}"
-    way_out = "choose another Network, or SubnetMin and SubnetMax that leave it out"
-    found = dict.fromkeys(one.what for one in ranges if _in_pool(one.subnet, config))
-    return [f"{where}: overlaps {what}, which the overlay would take over on this host; {way_out}" for what in found]
+    found = {one.what: one.subnet for one in ranges if _in_pool(one.subnet, config)}
+    return [
+        f"{where}: overlaps {what}, which the overlay would take over on this host; choose another Network"
+        + ("" if subnet.covers(config.network) else ", or SubnetMin and SubnetMax that leave it out")
+        for what, subnet in found.items()
+    ]
 
 
 class Reserved:

@@ -83,7 +83,12 @@ def test_a_data_plane_that_the_agent_could_not_remove_is_named() -> None:
 
 
 def test_a_limited_reset_names_the_next_step() -> None:
-    assert "next: take h1 out of the inventory's groups" in report(plan(), result())
+    assert "next: take h1 out of the group of Docker hosts (overlay_group)" in report(plan(), result())
+
+
+def test_a_host_that_keeps_etcd_stays_in_the_group_of_its_members() -> None:
+    assert "a host that keeps etcd stays in the group of etcd members" in report(plan(etcd="keep"), result())
+    assert "stays in the group" not in report(plan(etcd="leave"), result())
 
 
 def test_hosts_that_hold_the_rest_back_are_the_next_step() -> None:
