@@ -97,7 +97,9 @@ def _etcd_action(fleet: _Fleet, asked: bool | None, whole: bool) -> tuple[str, l
 
 
 def _removed_hosts(names: list[str]) -> list[str]:
-    text = "overlayd with its device, routes and firewall rules; Docker restarts on its own bridge, and so do its containers"
+    text = (
+        "overlayd with its device, routes and firewall rules; Docker and its containers restart on Docker's own bridge"
+    )
     return [f"host {name}: {text}" for name in names]
 
 

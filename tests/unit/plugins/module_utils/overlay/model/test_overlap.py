@@ -82,7 +82,14 @@ def test_a_network_that_takes_what_the_host_needs_is_refused(
     (sentence,) = problems(host, config(**keys))
     assert what in sentence
     assert f"Network {keys.get('network', '10.50.0.0/16')}, subnets from " in sentence
-    assert "; choose another Network, or SubnetMin and SubnetMax that leave it out" in sentence
+    assert "; choose another Network" in sentence
+
+
+def test_sentences_offer_subnet_min_and_max_only_where_those_can_help() -> None:
+    (part,) = problems(connected("10.50.0.0/20", "eth1"), config())
+    (whole,) = problems(connected("10.0.0.0/8", "eth1"), config())
+    assert part.endswith("; choose another Network, or SubnetMin and SubnetMax that leave it out")
+    assert whole.endswith("; choose another Network")
 
 
 ACCEPTED: dict[str, tuple[HostNetworks, dict[str, Any]]] = {
