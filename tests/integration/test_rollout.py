@@ -24,6 +24,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         fresh = fleet.play("site")
         assert fresh.status == 0, fresh.output
         for host in HOSTS:
+            fleet.sh(host, "docker load --quiet --input /srv/images/overlay-probe.tar")
             fleet.sh(host, "docker run --detach --init --name busy overlay-probe sleep 86400")
         yield fleet
     finally:
