@@ -112,6 +112,7 @@ def test_a_take_over_adopts_what_flannel_left_and_loses_no_packet(
     leave_flannel(hosts, network, backend)
     one, other = (host.container() for host in hosts)
     leases = network.leases()
+    until(lambda: one.reaches(other), "packets between the containers")
     stream = ping_each_millisecond(one, other)
     for host in hosts:
         preview = host.run("--dry-run", "--ip-masq")
@@ -135,7 +136,7 @@ def test_the_device_of_a_flannel_before_0_9_is_taken_over_without_a_lost_packet(
     hosts = fleet(2)
     leave_flannel_without_peers_routes(hosts, network)
     one, other = (host.container() for host in hosts)
-    assert one.reaches(other)
+    until(lambda: one.reaches(other), "packets between the containers")
     stream = ping_each_millisecond(one, other)
     for host in hosts:
         host.join("--ip-masq")
@@ -219,6 +220,7 @@ def test_going_back_to_flannel_loses_no_packet_and_flannel_can_change_every_rout
     one, other = (host.container() for host in hosts)
     for host in hosts:
         host.join("--ip-masq")
+    until(lambda: one.reaches(other), "packets between the containers")
     stream = ping_each_millisecond(one, other)
     for number, host in enumerate(hosts, 1):
         host.stop()
