@@ -164,3 +164,15 @@ def test_a_backend_changed_there_and_back_leaves_nothing_of_either(fleet: Fleet,
     assert (one.subnet, one.routes()) == (subnet, before)
     containers = fleet.containers()
     until(lambda: containers[0].reaches(containers[1]), "the new MACs of both on the other")
+
+
+@pytest.mark.parametrize("after", ["vxlan", "host-gw"])
+def test_another_network_leases_another_subnet_without_a_conflict(fleet: Fleet, network: Network, after: str) -> None:
+    network.configure("host-gw")
+    hosts = fleet.joined(2)
+    network.configure(after, network="10.77.0.0/16")
+    for host in hosts:
+        host.wait_started_again()
+        assert host.subnet_env["FLANNEL_NETWORK"] == "10.77.0.0/16"
+        assert "two hosts have it" not in host.log
+    assert {subnet.partition(".77.")[0] for subnet in network.leases()} == {"10"}

@@ -22,7 +22,16 @@ from ..store.failover import Failover
 from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
 from ..store.schema import Keys, NestedKeys, key_of, lease_events, read_network
 from .keeper import HeldLease, LeaseKeeper
-from .messages import Joined, KeysIgnored, LeaseConflict, LeaseRenewed, LeasesChanged, Message, StoreTrouble
+from .messages import (
+    ConfigChanged,
+    Joined,
+    KeysIgnored,
+    LeaseConflict,
+    LeaseRenewed,
+    LeasesChanged,
+    Message,
+    StoreTrouble,
+)
 from .outage import Outage
 from .rivals import LeaseConflictError, Rivals, claimant_of
 
@@ -51,6 +60,7 @@ class EtcdSide(threading.Thread):
         self._nested = NestedKeys(self._keys, ())
         self._rivals = Rivals()
         self._config_text: str | None = None  # the last good network config
+        self._joined: NetworkConfig | None = None  # the config that the lease follows
         self._hosts = 0  # leases at the last whole comparison
 
     def run(self) -> None:
@@ -97,7 +107,12 @@ class EtcdSide(threading.Thread):
         network = read_network(store, self._keys)
         text, trouble = self._usable_config(store, network.config)
         config = NetworkConfig.parse(text)
+        if self._joined not in (None, config):
+            # The process that starts again leases the subnet: it must know the new lease as its own.
+            self._out.put(ConfigChanged())
+            threading.Event().wait()
         held = keeper.acquire(config, self._identity.claim(config), network)
+        self._joined = config
         self._hosts = len(network.leases)
         self._nested = NestedKeys(self._keys, network.nested)
         self._identity.known_as(held.lease)

@@ -24,6 +24,7 @@ from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Event, Item
 from .messages import (
+    ConfigChanged,
     Joined,
     KernelChanged,
     KeysIgnored,
@@ -128,6 +129,8 @@ class Loop:
             self._follow(message.events)
         elif isinstance(message, Joined):
             self._join(message)
+        elif isinstance(message, ConfigChanged):
+            raise StartAgainError("the network config is another one now")
         elif isinstance(message, KernelChanged):
             self._due["kernel"] = min(self._due["kernel"], self._pause_ends)
         elif isinstance(message, KeysIgnored):

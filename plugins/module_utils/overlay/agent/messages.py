@@ -28,6 +28,10 @@ class Joined(NamedTuple):
     conflict: str = ""
 
 
+class ConfigChanged(NamedTuple):
+    """The network config is not the one that was joined with; the lease was not changed yet."""
+
+
 class LeasesChanged(NamedTuple):
     """Leases were put or deleted since; the events have lease names as keys."""
 
@@ -66,4 +70,6 @@ class Stop(NamedTuple):
     """The process was asked to end."""
 
 
-Message = Union[Joined, LeasesChanged, KeysIgnored, LeaseConflict, LeaseRenewed, StoreTrouble, KernelChanged, Stop]
+Message = Union[
+    Joined, ConfigChanged, LeasesChanged, KeysIgnored, LeaseConflict, LeaseRenewed, StoreTrouble, KernelChanged, Stop
+]
