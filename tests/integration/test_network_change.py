@@ -35,7 +35,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 def states(fleet: Fleet) -> dict[str, str]:
     """The subnet, the dockerd process and the container's address of each host."""
     address = "docker inspect --format '{{.NetworkSettings.IPAddress}} {{.State.Running}}' busy"
-    return {host: fleet.sh(host, f"cat /run/flannel/subnet.env /run/docker.pid; {address}") for host in HOSTS}
+    return {host: fleet.sh(host, f"cat /run/flannel/subnet.env /run/docker.pid; echo; {address}") for host in HOSTS}
 
 
 def test_a_change_of_a_network_in_use_is_refused_before_the_first_change(fleet: Fleet) -> None:
