@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -55,8 +56,9 @@ def test_a_restart_keeps_subnet_and_mac_and_loses_no_packet(
     for host in hosts:
         host.join()
     assert [(host.subnet, host.dataplane()) for host in hosts] == before
+    time.sleep(0.3)  # for packets after the restarts
     sent_packets, missing = lost(stream)
-    assert sent_packets > 3  # one each 10 ms: a restart takes less than a tenth of a second
+    assert sent_packets > 10
     assert missing == 0
     assert len(network.leases()) == 2
 
