@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bench_etcd import PREFIX, Etcd
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-from netns import Lan  # the tests' own hosts
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support.netns import Lan  # the tests' own hosts
 
 SWITCH = "192.0.2.1"
 LIMIT = 300.0  # seconds

@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from etcd_server import EtcdServer, free_ports, make_tls
+from support.etcd_server import EtcdServer, free_ports, make_tls
 
 SCRIPT = Path(__file__).resolve().parents[2] / "roles/etcd/files/wait_healthy.py"
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from lab_fleet import DOCKER_STATE, HOSTS, Fleet, down_at_a_time
+from support.lab_fleet import DOCKER_STATE, HOSTS, Fleet, down_at_a_time
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
 UNREACHABLE = 4  # exit status of ansible-playbook

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import Host
-from agent_network import Network
-from etcd_server import EtcdServer
-from netns import can_make_namespaces
+from support.agent_fleet import Fleet
+from support.agent_host import Host
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
+from support.netns import can_make_namespaces
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:

@@ -8,11 +8,11 @@ import json
 from typing import Any
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import HEALTH, Host, until
-from agent_network import Network
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
-from etcd_server import EtcdServer
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, Host, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
 
 GOOD = {"Network": "10.50.0.0/16", "Backend": {"Type": "vxlan"}}
 BAD = {

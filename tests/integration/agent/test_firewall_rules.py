@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from agent_fleet import Fleet
-from agent_host import HEALTH, Host, until
-from agent_network import Network
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, Host, until
+from support.agent_network import Network
 
 OFTEN = "--iptables-resync=1"
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 import time
 
-from agent_host import Host, until
-from agent_network import Network
-from etcd_server import EtcdServer
+from support.agent_host import Host, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
 
 NEW_MAC = "0e:00:00:00:00:77"
 

@@ -10,10 +10,10 @@ import socket
 import threading
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import HEALTH, HEALTH_PORT, Host, until
-from agent_network import Network
-from etcd_server import EtcdServer
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, HEALTH_PORT, Host, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
 
 PASSWORD = "a-word-that-nobody-may-see"
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from agent_host import until
-from agent_network import Network
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.keeper import (
     HeldLease,
     LeaseKeeper,
@@ -28,7 +26,9 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.s
     StoredNetwork,
     read_network,
 )
-from etcd_server import EtcdServer
+from support.agent_host import until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
 
 HOSTS = 50
 

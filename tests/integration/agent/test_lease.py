@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 
-from agent_fleet import Fleet
-from agent_host import Host, until
-from agent_network import Network
+from support.agent_fleet import Fleet
+from support.agent_host import Host, until
+from support.agent_network import Network
 
 MAC = "0e:00:00:00:00:07"
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import time
 
-from agent_host import Host, until
-from agent_network import Network
+from support.agent_host import Host, until
+from support.agent_network import Network
 
 PEER, MAC = "10.50.200.0/24", "0e:00:00:00:00:c8"
 SECOND = 2.0  # seconds; what is promised, and something for a machine that runs other tests beside

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import shutil
 
-from agent_fleet import Fleet
-from agent_host import HEALTH, Host, until
-from agent_network import Network
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, Host, until
+from support.agent_network import Network
 
 MOVED = "192.0.2.77"
 MAC = "0e:00:00:00:00:c8"

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import HEALTH, Host, until
-from agent_network import Network
-from etcd_server import EtcdServer
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, Host, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
 
 PEER, PEER_IP, PEER_MAC = "10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9"
 OTHER, OTHER_IP, OTHER_MAC = "10.50.202.0/24", "192.0.2.202", "0e:00:00:00:00:ca"

@@ -8,10 +8,10 @@ import re
 import signal
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import Host, until
-from agent_network import Network
-from etcd_server import EtcdServer
+from support.agent_fleet import Fleet
+from support.agent_host import Host, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
 
 REFUSED = {
     "an unknown flag": (["--frobnicate=1"], {}, "unrecognized arguments: --frobnicate=1"),

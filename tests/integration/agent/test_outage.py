@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import HEALTH, Host, until
-from agent_network import Network
-from etcd_server import EtcdServer
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, Host, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
 
 MAC = "0e:00:00:00:00:07"
 

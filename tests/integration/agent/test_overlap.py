@@ -8,9 +8,9 @@ import json
 import time
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import HEALTH, Host, until
-from agent_network import Network
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, Host, until
+from support.agent_network import Network
 
 PEER, PEER_IP, PEER_MAC = "10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9"
 

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import Host, until
-from agent_network import Network
+from support.agent_fleet import Fleet
+from support.agent_host import Host, until
+from support.agent_network import Network
 
 PEER, PEER_MAC = "10.50.200.0/24", "0e:00:00:00:00:c8"
 SECOND = 1.5  # seconds; what is promised, and something for a machine that runs other tests beside

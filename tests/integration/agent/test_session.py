@@ -17,7 +17,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item, Put
-from netns import Lan, Namespace
+from support.netns import Lan, Namespace
 
 CONFIG = NetworkConfig.parse('{"Network": "10.50.0.0/16", "Backend": {"Type": "host-gw"}}')
 OWN = Subnet.parse("10.50.1.0/24")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import Container, Host, lost, until
-from agent_network import Network
+from support.agent_fleet import Fleet
+from support.agent_host import Container, Host, lost, until
+from support.agent_network import Network
 
 GUIDE = Path(__file__).parents[3] / "docs" / "from-flannel.md"
 MASQUERADING = (

@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import Host, lost, until
-from agent_network import Network
+from support.agent_fleet import Fleet
+from support.agent_host import Host, lost, until
+from support.agent_network import Network
 
 OVERHEAD = 28  # bytes of IPv4 and ICMP headers around a ping's payload
 BACKENDS = {

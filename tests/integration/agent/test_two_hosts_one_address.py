@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import HEALTH, Host, lost, until
-from agent_network import Network
-from etcd_server import EtcdServer
-from watching import brief
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, Host, lost, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
+from support.watching import brief
 
 OTHER_MAC = "0e:00:00:00:00:66"
 CONFLICT = "two hosts have it: "

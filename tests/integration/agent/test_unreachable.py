@@ -7,8 +7,8 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from agent_host import Host, until
-from agent_network import RANGE, Network
+from support.agent_host import Host, until
+from support.agent_network import RANGE, Network
 
 PEER, PEER_IP, PEER_MAC = "10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9"
 ROUTE = f"unreachable {RANGE} proto 158 metric 4294967295"

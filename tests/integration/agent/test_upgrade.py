@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import Host, lost, until
-from agent_network import Network
+from support.agent_fleet import Fleet
+from support.agent_host import Host, lost, until
+from support.agent_network import Network
 
 OWN, PEER = "10.50.14.0/24", "10.50.48.0/24"
 OWN_MAC = "52:61:38:c9:f1:76"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from firewall_host import use
-from netns import Lan, Namespace, can_make_namespaces
-from overlay_end import End
+from support.firewall_host import use
+from support.netns import Lan, Namespace, can_make_namespaces
+from support.overlay_end import End
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:

@@ -26,7 +26,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.a
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import KernelError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
-from overlay_end import NETWORK, End, joined, reaches, settle
+from support.overlay_end import NETWORK, End, joined, reaches, settle
 
 Fleet = Callable[..., list[End]]
 BACKENDS = [{"Type": "vxlan"}, {"Type": "vxlan", "DirectRouting": True}, {"Type": "host-gw"}]

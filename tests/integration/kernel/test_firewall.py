@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall import Firewall
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import KernelError
-from firewall_host import NETWORK, contents, firewall, iptables, rules, use
-from netns import Lan, Namespace, can_make_namespaces
+from support.firewall_host import NETWORK, contents, firewall, iptables, rules, use
+from support.netns import Lan, Namespace, can_make_namespaces
 
 pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root")
 MASQUERADING = [

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall import Firewall
-from firewall_host import NETWORK, contents, firewall, iptables, rules
-from netns import Namespace
+from support.firewall_host import NETWORK, contents, firewall, iptables, rules
+from support.netns import Namespace
 
 FLANNEL_MASQUERADING = (
     "-t nat -A POSTROUTING -s 10.50.0.0/16 -d 10.50.0.0/16{0} -j RETURN",

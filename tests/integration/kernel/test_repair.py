@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from overlay_end import End, joined, reaches, settle
+from support.overlay_end import End, joined, reaches, settle
 
 Fleet = Callable[..., list[End]]
 

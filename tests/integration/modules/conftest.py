@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import Host
-from agent_network import Network
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import EtcdConnection
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item, Store
-from etcd_server import EtcdServer
-from module_runner import Runner
+from support.agent_fleet import Fleet
+from support.agent_host import Host
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
+from support.module_runner import Runner
 
 PATIENCE = 30.0  # seconds; a busy disk can keep etcd waiting for longer than users should be
 

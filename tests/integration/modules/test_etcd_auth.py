@@ -12,8 +12,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.e
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import EtcdConnection
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import AuthenticationError
-from etcd_server import EtcdServer
-from module_runner import Runner
+from support.etcd_server import EtcdServer
+from support.module_runner import Runner
 
 PREFIX = "/net/one"
 ROOT = {"username": "root", "password": "root's own"}

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from etcd_server import EtcdServer
-from module_runner import Runner
+from support.etcd_server import EtcdServer
+from support.module_runner import Runner
 
 NEW = "http://127.0.0.1:9"  # where no member listens
 

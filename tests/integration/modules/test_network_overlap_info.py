@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from module_runner import Runner
-from netns import Lan, Namespace, can_make_namespaces
+from support.module_runner import Runner
+from support.netns import Lan, Namespace, can_make_namespaces
 
 pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="makes network namespaces: it needs root")
 

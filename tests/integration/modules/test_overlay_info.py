@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from agent_fleet import Fleet
-from agent_host import Host
-from agent_network import Network
-from netns import can_make_namespaces
+from support.agent_fleet import Fleet
+from support.agent_host import Host
+from support.agent_network import Network
+from support.netns import can_make_namespaces
 
 pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="makes network namespaces: it needs root")
 Run = Callable[..., dict[str, Any]]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from etcd_server import EtcdServer, make_tls
+from support.etcd_server import EtcdServer, make_tls
 
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "hunter2-secret"

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from etcd_server import EtcdServer
-from module_runner import Runner
-from netns import Namespace, can_make_namespaces
-from relay import Relay
+from support.etcd_server import EtcdServer
+from support.module_runner import Runner
+from support.netns import Namespace, can_make_namespaces
+from support.relay import Relay
 
 pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="needs root and network namespaces")
 

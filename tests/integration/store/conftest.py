@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
-from etcd_server import EtcdServer
+from support.etcd_server import EtcdServer
 
 
 @pytest.fixture(scope="session")

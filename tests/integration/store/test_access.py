@@ -16,8 +16,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     AuthenticationError,
     UnreachableError,
 )
-from etcd_server import EtcdServer, EtcdTls, make_tls
-from watching import LIMIT, brief, collect
+from support.etcd_server import EtcdServer, EtcdTls, make_tls
+from support.watching import LIMIT, brief, collect
 
 PASSWORD = "s3cret-of-root"
 

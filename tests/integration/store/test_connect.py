@@ -21,7 +21,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.schema import Keys
-from etcd_server import EtcdServer
+from support.etcd_server import EtcdServer
 
 CONFIG = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
 

@@ -14,8 +14,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     KeyExistsError,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Deleted, Item, Put, Store
-from etcd_server import EtcdServer
-from watching import LIMIT, brief, collect, eventually
+from support.etcd_server import EtcdServer
+from support.watching import LIMIT, brief, collect, eventually
 
 
 def leases_of(etcd: EtcdServer) -> set[str]:

@@ -11,8 +11,8 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import UnreachableError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
-from etcd_server import EtcdServer, free_ports
-from watching import LIMIT, brief, collect, eventually
+from support.etcd_server import EtcdServer, free_ports
+from support.watching import LIMIT, brief, collect, eventually
 
 TIMEOUT = 1.0  # seconds an endpoint is given; a frozen one takes all of it
 

@@ -16,8 +16,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     KeyExistsError,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Deleted, Put, Store
-from etcd_server import EtcdServer
-from watching import collect
+from support.etcd_server import EtcdServer
+from support.watching import collect
 
 VALUE = '{"PublicIP":"192.0.2.7","naïve":"ü"}'
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import Endpoint
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.reachable import first_accepting
-from etcd_server import EtcdServer, free_ports
+from support.etcd_server import EtcdServer, free_ports
 
 
 def local(port: int, host: str = "127.0.0.1") -> Endpoint:

@@ -16,8 +16,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     UnreachableError,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item, Put, Store
-from etcd_server import EtcdServer
-from watching import LIMIT, brief, collect
+from support.etcd_server import EtcdServer
+from support.watching import LIMIT, brief, collect
 
 
 def test_changes_arrive_once_and_in_order_and_siblings_do_not(store: Store, folder: str) -> None:

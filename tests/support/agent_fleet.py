@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent_host import Container, Host, until
-from agent_network import Network
-from etcd_server import EtcdServer
-from netns import Lan
-from relay import Relay
+from support.agent_host import Container, Host, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
+from support.netns import Lan
+from support.relay import Relay
 
 SWITCH = "192.0.2.1"
 

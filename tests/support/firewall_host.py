@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall import Firewall
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
-from netns import Namespace
+
+from support.netns import Namespace
 
 PROGRAMS = ("iptables", "iptables-save", "iptables-restore")
 NETWORK = Subnet.parse("10.50.0.0/16")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.error import HTTPError
 
-from netns import Namespace
+from support.netns import Namespace
 
 PACKAGE = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
 PATIENCE = 30.0  # seconds for what takes a fraction of one on a machine that has nothing else to do

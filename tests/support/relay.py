@@ -9,7 +9,7 @@ import selectors
 import socket
 import threading
 
-from netns import Namespace
+from support.netns import Namespace
 
 SIZE = 1 << 16
 

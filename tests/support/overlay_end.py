@@ -18,7 +18,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.a
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import PeerRows, Underlay
-from netns import Namespace
+
+from support.netns import Namespace
 
 NETWORK = Subnet.parse("10.50.0.0/16")
 UNDERLAY_NETWORK = Subnet.parse("192.0.2.0/24")

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from netns import Namespace
+from support.netns import Namespace
 
 ROOT = Path(__file__).resolve().parents[2]
 
