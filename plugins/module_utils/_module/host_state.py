@@ -1,0 +1,43 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the roles need to know about a host before they change it: a service and its packages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+# A service that runs, starts at boot, and runs with the unit file on disk.
+_CONFIGURED = {"ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no"}
+
+
+def runs_as_configured(unit: str) -> bool:
+    """Return whether the service is active and enabled, and systemd has read its unit file as it is on disk."""
+    shown = output("systemctl", "show", "--property=ActiveState,UnitFileState,NeedDaemonReload", unit)
+    return set(shown.splitlines()) >= _CONFIGURED
+
+
+def not_installed(packages: Sequence[str]) -> list[str]:
+    """Return the Debian packages that are not installed; all of them if the host has no dpkg."""
+    if not packages:
+        return []
+    form = "--showformat=${Package} ${db:Status-Status}\n"
+    lines = output("dpkg-query", "--show", form, *packages).splitlines()
+    return [name for name in packages if f"{name} installed" not in lines]
+
+
+def output(*words: str) -> str:
+    """Return the standard output of a command in the locale C, whatever its exit status; nothing if it is missing."""
+    try:
+        done = subprocess.run(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+        )
+    except OSError:
+        return ""
+    return done.stdout
