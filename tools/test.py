@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the named test suites, or all; end with a summary of what passed, failed and was skipped, and why."""
+"""Runs the named test suites, or all; the summary at the end names each failed test, and each skip with its reason."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv/bin"
 REPORTS = ROOT / ".cache/reports"
 UNAVAILABLE = 77  # exit code of tools/python39.py
+MOST_FAILURES = 20  # lines in the summary, so that all of it is among the last lines of a log
+WIDTH = 300  # characters of such a line
+NOT_PASSED = ("failure", "error", "skipped")
 
 
 class Tally(NamedTuple):
-    """The result of a suite: numbers of tests, and a line for each reason why tests were skipped."""
+    """The result of a suite: how many tests passed, a line for each failed test, a line for each reason of a skip."""
 
     passed: int
-    failed: int
+    failures: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
 
@@ -41,7 +44,10 @@ def lint() -> Tally:
         ["antsibull-changelog", "lint"],
         ["shellcheck", "--exclude=SC2016", *scripts],  # single quotes are for the shell of another host
     ]
-    return tally([run(tool) for tool in tools])
+    outputs = {" ".join(tool[:2]): (tool, REPORTS / f"lint-{number}.log") for number, tool in enumerate(tools)}
+    failed = [name for name, (tool, output) in outputs.items() if run(tool, output)]
+    failures = tuple(f"{name}: {first_line(outputs[name][1].read_text(encoding='utf-8'))}" for name in failed)
+    return Tally(len(outputs) - len(failures), failures)
 
 
 def unit() -> Tally:
@@ -56,7 +62,7 @@ def python39() -> Tally:
     status = run(command, output, {"PYTHONPATH": str(ROOT / "lab")})
     if status == UNAVAILABLE:
         last = output.read_text(encoding="utf-8").splitlines()[-1]
-        return Tally(0, 0, (f"all tests with Python 3.9: {last}",))
+        return Tally(0, skipped=(f"all tests with Python 3.9: {last}",))
     return reported(report, status)
 
 
@@ -66,9 +72,8 @@ def sanity() -> Tally:
     status = run(["tools/sanity"], output)
     text = output.read_text(encoding="utf-8")
     count = len(re.findall(r"^Running sanity test ", text, re.MULTILINE))
-    report = re.search(r"^FATAL: The (\d+) sanity test", text, re.MULTILINE)
-    failed = int(report[1]) if report else int(status != 0)
-    return Tally(max(count - failed, 0), failed, skipped_by_sanity(text))
+    failures = failed_by_sanity(text) or ((f"tools/sanity: exit code {status}; its output is above",) if status else ())
+    return Tally(max(count - len(failures), 0), failures, skipped_by_sanity(text))
 
 
 def integration() -> Tally:
@@ -79,7 +84,12 @@ def integration() -> Tally:
 def molecule() -> Tally:
     """Each scenario is a test: the roles on real hosts."""
     scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-    return tally([run(["molecule", "test", "--scenario-name", name], environment=scenario(name)) for name in scenarios])
+    failures = []
+    for name in scenarios:
+        output = REPORTS / f"molecule-{name}.log"
+        if run(["molecule", "test", "--scenario-name", name], output, scenario(name)):
+            failures.append(f"{name}: {failed_by_ansible(output.read_text(encoding='utf-8'))}")
+    return Tally(len(scenarios) - len(failures), tuple(failures))
 
 
 def scenario(name: str) -> dict[str, str]:
@@ -111,13 +121,56 @@ def fresh_report(suite: str) -> Path:
 
 def reported(report: Path, status: int) -> Tally:
     """The result in pytest's report; a run that ended without one has failed."""
+    ended = f"pytest: exit code {status}; its output is above"
     if not report.exists():
-        return Tally(0, 1)
-    counts = ET.parse(report).getroot().find("testsuite")
-    assert counts is not None
-    total, failures, errors, skipped = (int(counts.get(key, "0")) for key in ("tests", "failures", "errors", "skipped"))
-    failed = failures + errors or int(status != 0)
-    return Tally(total - failures - errors - skipped, failed, skipped_by_pytest(counts))
+        return Tally(0, (ended,))
+    suite = ET.parse(report).getroot().find("testsuite")
+    assert suite is not None
+    failures = failed_by_pytest(suite) or ((ended,) if status else ())
+    passed = sum(all(case.find(tag) is None for tag in NOT_PASSED) for case in suite.iter("testcase"))
+    return Tally(passed, failures, skipped_by_pytest(suite))
+
+
+def failed_by_pytest(suite: ET.Element) -> tuple[str, ...]:
+    """A line for each failed test in a report: its id, as pytest takes it, and the first line of the message."""
+    failures: dict[str, str] = {}  # a test that fails, and whose teardown fails too, is in the report twice
+    for case in suite.iter("testcase"):
+        for problem in (*case.iter("failure"), *case.iter("error")):
+            message, details = problem.get("message", ""), problem.text or ""
+            if message == "collection failure":  # the cause is the last of the lines that pytest marks with E
+                message = ([message, *re.findall(r"^E +(.*)$", details, re.MULTILINE)])[-1]
+            failures.setdefault(test_id(case.get("classname", ""), case.get("name", "")), first_line(message))
+    return tuple(f"{name}: {message}" for name, message in failures.items())
+
+
+def test_id(classname: str, name: str) -> str:
+    """A test's id as `make one` takes it, from the two names in the report."""
+    file = f"{(classname or name).replace('.', '/')}.py"
+    return f"{file}::{name}" if classname else file  # a file that cannot be imported has no class name
+
+
+def failed_by_sanity(text: str) -> tuple[str, ...]:
+    """A line for each failed test in ansible-test's output, with its first finding."""
+    names = re.search(r"^FATAL: The \d+ sanity test\(s\) listed below .*\n((?:\S.*\n?)*)", text, re.MULTILINE)
+    failures = []
+    for name in names[1].splitlines() if names else ():
+        found = re.search(rf"^ERROR: Found \d+ {name.split()[0]} issue.*\nERROR: (.*)", text, re.MULTILINE)
+        failures.append(f"{name}: {found[1] if found else 'see its output above'}")
+    return tuple(failures)
+
+
+def failed_by_ansible(text: str) -> str:
+    """The last task in an output of Ansible that failed and was not ignored, and its error."""
+    for task in reversed(re.split(r"^TASK \[", text, flags=re.MULTILINE)[1:]):
+        error = re.search(r"^(?:\[ERROR\]: |fatal: )(.*)", task, re.MULTILINE)
+        if error and not re.search(r"^\.\.\.ignoring$", task, re.MULTILINE):
+            return f"{task.partition(']')[0]}: {error[1]}"
+    return "see its output above"
+
+
+def first_line(text: str) -> str:
+    """The first line of a text that is not empty."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
 
 
 def skipped_by_pytest(suite: ET.Element) -> tuple[str, ...]:
@@ -143,7 +196,8 @@ def run(command: list[str], output: Path | None = None, environment: dict[str, s
     """The command's exit code; what it prints is seen at once, and kept in `output` too."""
     print(f"\n$ {' '.join(command)}", flush=True)
     path = os.environ["PATH"]
-    merged = {**os.environ, **(environment or {}), "PATH": path if str(BIN) in path.split(":") else f"{BIN}:{path}"}
+    settings = {"PYTHONUNBUFFERED": "1", **(environment or {})}
+    merged = {**os.environ, **settings, "PATH": path if str(BIN) in path.split(":") else f"{BIN}:{path}"}
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -172,22 +226,23 @@ def is_shell(path: Path) -> bool:
         return re.match(rb"#!.*\b(ba)?sh\b", file.readline()) is not None
 
 
-def tally(codes: list[int]) -> Tally:
-    """Each exit code is a test."""
-    failed = sum(code != 0 for code in codes)
-    return Tally(len(codes) - failed, failed)
-
-
 def summary(results: dict[str, tuple[Tally, float]]) -> list[str]:
-    """The lines that end a run."""
+    """The last lines of a run: the suites with the reasons of their skips, then the failed tests, then the total."""
     lines = []
     for name, (result, seconds) in results.items():
-        lines.append(f"{name:12} {result.passed:5} passed, {result.failed} failed in {seconds:.0f} s")
+        lines.append(f"{name:12} {result.passed:5} passed, {len(result.failures)} failed in {seconds:.0f} s")
         lines += [f"{'':12} skipped {reason}" for reason in result.skipped]
     tallies = [result for result, _seconds in results.values()]
+    failures = [
+        f"FAILED {name}: {failure}"[:WIDTH]
+        for name, (result, _seconds) in results.items()
+        for failure in result.failures
+    ]
+    if len(failures) > MOST_FAILURES:
+        failures[MOST_FAILURES - 1 :] = [f"FAILED {len(failures) - MOST_FAILURES + 1} more tests, named above"]
     skipped = ", some skipped as listed above" if any(result.skipped for result in tallies) else ""
-    passed, failed = sum(result.passed for result in tallies), sum(result.failed for result in tallies)
-    return [*lines, f"{passed} passed, {failed} failed{skipped}"]
+    passed, failed = sum(result.passed for result in tallies), sum(len(result.failures) for result in tallies)
+    return [*lines, *failures, f"{passed} passed, {failed} failed{skipped}"]
 
 
 def main(names: list[str]) -> int:
@@ -204,7 +259,7 @@ def main(names: list[str]) -> int:
         results[name] = SUITES[name](), time.monotonic() - start
     print("\n=== summary")
     print("\n".join(summary(results)))
-    return int(any(result.failed for result, _seconds in results.values()))
+    return int(any(result.failures for result, _seconds in results.values()))
 
 
 if __name__ == "__main__":
