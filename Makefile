@@ -79,6 +79,10 @@ bench: setup ## how fast overlayd is, and how much memory it takes; BENCH="--dae
 bench-site: setup ## how long site.yml takes on three fresh hosts, and again
 	@$(PYTHON) tests/bench/site.py $(BENCH)
 
+.PHONY: bench-change
+bench-change: setup ## what containers notice of a changed backend or VNI: lost pings, stalled streams
+	@$(PYTHON) tests/bench/change.py $(BENCH)
+
 .PHONY: build
 build: setup ## the collection as an archive, in .cache/build
 	@tools/stage .cache/build
