@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall import Firewall
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall.rules import Firewall
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 
 from support.netns import Namespace

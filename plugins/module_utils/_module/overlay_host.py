@@ -12,8 +12,8 @@ from ..overlay.backends import Backend, backend_for
 from ..overlay.host.claim import own_leases
 from ..overlay.host.files import read_text
 from ..overlay.host.identity import HostSettings, Identity
-from ..overlay.kernel.interfaces import Link, addresses, links
-from ..overlay.kernel.netlink import Netlink
+from ..overlay.kernel.netlink.interfaces import Link, addresses, links
+from ..overlay.kernel.netlink.rtnetlink import Netlink
 from ..overlay.kernel.vxlan import KIND
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_mac
 from ..overlay.model.errors import LeaseError, OverlayError

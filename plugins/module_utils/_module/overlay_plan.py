@@ -9,9 +9,9 @@ from typing import Union
 
 from ..overlay.host.peer_table import PeerTable
 from ..overlay.kernel.dataplane import Dataplane
-from ..overlay.kernel.operations import DeleteDevice, Operation, RemoveNextHop, RemoveRoute, RemoveStray, SetMac
+from ..overlay.kernel.netlink.rows import hop_identifier
 from ..overlay.kernel.plan import DesiredState, ObservedState, Plan, plan
-from ..overlay.kernel.tables import hop_identifier
+from ..overlay.kernel.steps import DeleteDevice, RemoveNextHop, RemoveRoute, RemoveStray, SetMac, Step
 from ..overlay.model.addresses import Subnet
 from ..overlay.model.backend import VxlanOptions
 from ..overlay.model.network import NetworkConfig
@@ -35,11 +35,11 @@ def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: Subne
         return steps
     nothing = DesiredState()
     old = plan(nothing, dataplane.observe(nothing, former.network))
-    stale = [step for step in old.operations if _is_of_former(step, network, own | leftovers)]
-    return steps._replace(operations=tuple(dict.fromkeys([*stale, *steps.operations])))
+    stale = [step for step in old.steps if _is_of_former(step, network, own | leftovers)]
+    return steps._replace(steps=tuple(dict.fromkeys([*stale, *steps.steps])))
 
 
-def _is_of_former(step: Operation, network: Subnet, devices: Collection[str]) -> bool:
+def _is_of_former(step: Step, network: Subnet, devices: Collection[str]) -> bool:
     """Whether a step removes what the plan for this network, and the removal of these devices, do not."""
     if isinstance(step, RemoveNextHop):
         return not network.has(step.identifier)
@@ -53,7 +53,7 @@ def peer_plan(dataplane: Dataplane, host: Host, table: PeerTable, peers: list[Su
     rows = [table.rows[subnet] for subnet in peers]
     wanted = DesiredState.of(host.backend.device, rows)
     steps = plan(wanted, only(dataplane.observe(wanted, host.config.network), peers, wanted.fdb))
-    if not any(isinstance(step, (DeleteDevice, SetMac)) for step in steps.operations):
+    if not any(isinstance(step, (DeleteDevice, SetMac)) for step in steps.steps):
         return steps
     wanted = DesiredState.of(host.backend.device, table.rows.values())
     return plan(wanted, dataplane.observe(wanted, host.config.network))
@@ -95,7 +95,7 @@ def removal_plan(dataplane: Dataplane, config: NetworkConfig | None, former: Sub
     devices = {*([device.name] if device else []), *(tunnel_devices(former.subnet) if former else [])}
     nothing = DesiredState()
     plans = [plan(nothing, dataplane.observe(nothing, network, sorted(devices))) for network in sorted(networks)]
-    return Plan(tuple(dict.fromkeys(step for one in plans for step in one.operations)))
+    return Plan(tuple(dict.fromkeys(step for one in plans for step in one.steps)))
 
 
 def peer_removal(

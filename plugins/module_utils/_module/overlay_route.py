@@ -15,7 +15,7 @@ from ..overlay.host.lock import is_held
 from ..overlay.host.memory import memory_file
 from ..overlay.host.peer_table import PeerTable
 from ..overlay.kernel.dataplane import Dataplane
-from ..overlay.kernel.firewall import Firewall
+from ..overlay.kernel.firewall.rules import Firewall
 from ..overlay.kernel.forwarding import forwarding_problem
 from ..overlay.kernel.plan import Plan
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
@@ -60,7 +60,7 @@ class Work(NamedTuple):
 
     def operations(self) -> list[str]:
         """Return the commands that a person would type for it."""
-        return [*map(str, self.steps.operations), *(self.firewall.plan() if self.firewall else [])]
+        return [*map(str, self.steps.steps), *(self.firewall.plan() if self.firewall else [])]
 
     def carry_out(self, dataplane: Dataplane) -> None:
         """Do it all; raise KernelError naming what the kernel refused."""

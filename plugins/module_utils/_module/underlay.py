@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..overlay.kernel.interfaces import link_name, path_to
-from ..overlay.kernel.netlink import Netlink, NetlinkError
+from ..overlay.kernel.netlink.interfaces import link_name, path_to
+from ..overlay.kernel.netlink.rtnetlink import Netlink, NetlinkError
 from ..overlay.kernel.underlay import choose_underlay
 from ..overlay.model.addresses import format_ipv4, parse_ipv4
 from ..overlay.model.errors import KernelError

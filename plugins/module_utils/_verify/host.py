@@ -15,8 +15,8 @@ from ..overlay.host.peer_table import PeerTable
 from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.forwarding import forwarding_problem
 from ..overlay.kernel.host_networks import read_host_networks
-from ..overlay.kernel.interfaces import addresses, link, links
-from ..overlay.kernel.netlink import Netlink, NetlinkError
+from ..overlay.kernel.netlink.interfaces import addresses, link, links
+from ..overlay.kernel.netlink.rtnetlink import Netlink, NetlinkError
 from ..overlay.kernel.plan import DesiredState, ObservedState, plan
 from ..overlay.kernel.underlay import choose_underlay
 from ..overlay.kernel.vxlan import KIND
@@ -166,7 +166,7 @@ def _look_at_kernel(
     finally:
         dataplane.close()
     steps = plan(wanted, observed)
-    report.pending = [str(step) for step in steps.operations]
+    report.pending = [str(step) for step in steps.steps]
     report.problems += [*steps.conflicts, *(f"not as it should be in the kernel: {step}" for step in report.pending)]
     report.peers_expected = len(table.rows)
     report.peers_programmed = sum(_programmed(rows, observed) for rows in table.rows.values())

@@ -12,7 +12,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.s
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.status import Status
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.dataplane import Dataplane
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall import Firewall
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall.rules import Firewall
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.underlay import choose_underlay
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig

@@ -10,8 +10,11 @@ from collections.abc import Callable
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.dataplane import Dataplane
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.interfaces import path_to
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink import Netlink, NetlinkError
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink.interfaces import path_to
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink.rtnetlink import (
+    Netlink,
+    NetlinkError,
+)
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
     DesiredState,
     ObservedState,
@@ -71,7 +74,7 @@ def test_a_foreign_route_that_takes_the_place_of_ours_is_heard_of_and_told_as_a_
     assert one.monitor.drain()
     assert one.reach(one.desired(two)) == []
     found = one.plan(one.desired(two))
-    assert not found.operations
+    assert not found.steps
     assert "ip route delete 10.50.2.0/24 via 192.0.2.77 dev eth0" in found.conflicts[0]
     assert "10.50.2.0/24 via 192.0.2.77" in one.ip("route")
     one.ip("route", "delete", "10.50.2.0/24", "via", "192.0.2.77", "dev", "eth0")
@@ -189,7 +192,7 @@ def test_a_host_of_flannel_is_taken_over_without_touching_what_is_right(fleet: F
     assert one.plan(one.desired(two)) == Plan()
     two.converge(one)
     assert reaches(one, two)
-    assert [str(step) for step in one.plan(one.desired()).operations] == [
+    assert [str(step) for step in one.plan(one.desired()).steps] == [
         "ip route delete 10.50.2.0/24 via 10.50.2.0 dev flannel.1 onlink",
         "bridge fdb delete 0e:00:00:00:00:02 dev flannel.1 dst 192.0.2.12 self",
         "ip neighbour delete 10.50.2.0 dev flannel.1",

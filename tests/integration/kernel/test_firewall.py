@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall import Firewall
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall.rules import Firewall
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import KernelError
 from support.firewall_host import NETWORK, contents, firewall, iptables, rules, use

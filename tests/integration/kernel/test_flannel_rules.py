@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall import Firewall
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall.rules import Firewall
 from support.firewall_host import NETWORK, contents, firewall, iptables, rules
 from support.netns import Namespace
 

@@ -14,14 +14,13 @@ from typing import Generic, TypeVar
 
 from ..host.log import log
 from ..host.peer_table import Change
-from ..kernel.operations import (
+from ..kernel.steps import (
     AddAddress,
     AddRoute,
     AddUnreachable,
     AdoptRoute,
     ChangeRoute,
     CreateDevice,
-    Operation,
     RemoveAddress,
     RemoveFdb,
     RemoveNeighbour,
@@ -33,6 +32,7 @@ from ..kernel.operations import (
     SetNeighbour,
     SetTunnel,
     SetUp,
+    Step,
 )
 from ..model.addresses import Subnet, format_ipv4, format_mac
 from ..model.state import PeerRows
@@ -98,7 +98,7 @@ def peer_log(backend: str) -> BoundedLog[Change]:
     return BoundedLog("peers", _kind_of_change, lambda change: _change_line(change, backend))
 
 
-def repair_log() -> BoundedLog[Operation]:
+def repair_log() -> BoundedLog[Step]:
     """Return the log of steps that undo what somebody else did in the kernel."""
     return BoundedLog("repaired", _kind_of_step, _repair_line)
 
@@ -115,7 +115,7 @@ def keys_of(rows: PeerRows | None) -> list[RowKey]:
     return keys
 
 
-def key_of(step: Operation) -> RowKey | None:
+def key_of(step: Step) -> RowKey | None:
     """Return the key of the row that a step is about; None for a step of a device, and for other routes."""
     if isinstance(step, (AddRoute, AdoptRoute, RemoveRoute, RemoveStray)):
         return step.route.subnet
@@ -154,7 +154,7 @@ def _host(rows: PeerRows) -> str:
     return format_ipv4(rows.fdb.destination if rows.fdb is not None else rows.route.gateway)
 
 
-def _kind_of_step(step: Operation) -> str:
+def _kind_of_step(step: Step) -> str:
     if isinstance(step, (SetNeighbour, RemoveNeighbour)):
         return "neighbours"
     if isinstance(step, (SetFdb, RemoveFdb)):
@@ -162,7 +162,7 @@ def _kind_of_step(step: Operation) -> str:
     return "routes" if isinstance(key_of(step), Subnet) else "settings of the device"
 
 
-def _repair_line(step: Operation) -> str:
+def _repair_line(step: Step) -> str:
     if isinstance(step, CreateDevice):
         return f"repaired: device {step.device.name} was missing"
     if isinstance(step, SetUp):
@@ -180,7 +180,7 @@ def _repair_line(step: Operation) -> str:
     return _row_repair_line(step)
 
 
-def _row_repair_line(step: Operation) -> str:
+def _row_repair_line(step: Step) -> str:
     if isinstance(step, AddRoute):
         return f"repaired: {step.route} was missing"
     if isinstance(step, ChangeRoute):

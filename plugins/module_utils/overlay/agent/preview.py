@@ -49,6 +49,6 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     unreachable = options.ip_blackhole_route
     session = Session(config, own, backend, dataplane, firewall, Status(), leftovers, reserved, unreachable)
     session.table.reset(network.leases)
-    lines = map(str, clearing(dataplane, former).operations if former else ())
+    lines = map(str, clearing(dataplane, former).steps if former else ())
     sys.stdout.writelines(f"{line}\n" for line in dict.fromkeys((said, *lines, *session.preview())))
     return 0

@@ -14,7 +14,7 @@ from ..host.lock import hold_lock, lock_file
 from ..host.log import log
 from ..host.memory import Memory, recall
 from ..kernel.dataplane import Dataplane
-from ..kernel.firewall import Firewall
+from ..kernel.firewall.rules import Firewall
 from ..kernel.plan import DesiredState, Plan, plan
 from ..model.addresses import Subnet, format_mac
 from ..model.errors import KernelError, OverlayError

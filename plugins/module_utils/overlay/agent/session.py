@@ -12,9 +12,9 @@ from ..backends.guarded import Guarded
 from ..host.log import DEBUG, log
 from ..host.peer_table import Change, PeerTable
 from ..kernel.dataplane import Dataplane, Failure
-from ..kernel.firewall import Firewall
-from ..kernel.operations import AdoptRoute, CreateDevice, RemoveNextHop
+from ..kernel.firewall.rules import Firewall
 from ..kernel.plan import DesiredState, ObservedState, Plan, plan
+from ..kernel.steps import AdoptRoute, CreateDevice, RemoveNextHop
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
@@ -148,7 +148,7 @@ class Session:
     def preview(self) -> list[str]:
         """Return what ``reconcile`` and ``check_firewall`` would change, as the commands a person would type."""
         steps, _unused = self._whole_plan()
-        return [*map(str, steps.operations), *self._firewall.plan(), *steps.conflicts]
+        return [*map(str, steps.steps), *self._firewall.plan(), *steps.conflicts]
 
     def _whole_plan(self) -> tuple[Plan, ObservedState]:
         wanted = DesiredState.of(self.backend.device, self.table.rows.values())
@@ -166,10 +166,10 @@ class Session:
     def _apply(self, steps: Plan) -> list[Failure]:
         """Carry the steps out; return those that the kernel refused."""
         if log.level <= DEBUG:
-            for operation in steps.operations:
-                log.debug("kernel: %s", operation)
+            for step in steps.steps:
+                log.debug("kernel: %s", step)
         failures = self._dataplane.apply(steps)
-        self._status.count("kernel_operations", len(steps.operations))
+        self._status.count("kernel_operations", len(steps.steps))
         self._status.count("kernel_failures", len(failures))
         return failures
 
@@ -180,12 +180,12 @@ class Session:
 
     def _report_repairs(self, steps: Plan, failures: list[Failure], observed: ObservedState) -> None:
         """Log the steps that undo what somebody else did: those for rows that were applied before."""
-        refused = {failure.operation for failure in failures}
-        if self._is_applied and steps.operations:
+        refused = {failure.step for failure in failures}
+        if self._is_applied and steps.steps:
             self._repair_log.write(
                 [
                     step
-                    for step in steps.operations
+                    for step in steps.steps
                     if step not in refused and key_of(step) not in self._pending and not isinstance(step, _NO_REPAIRS)
                 ]
             )
@@ -203,7 +203,7 @@ class Session:
 
 def _report_adoption(steps: Plan) -> None:
     """Name the routes of flannel that are ours now, in one line."""
-    adopted = [str(step.route.subnet) for step in steps.operations if isinstance(step, AdoptRoute)]
+    adopted = [str(step.route.subnet) for step in steps.steps if isinstance(step, AdoptRoute)]
     if adopted:
         more = f" and {len(adopted) - SHOWN} more" if len(adopted) > SHOWN else ""
         log.info("adopted %d routes that flannel left: %s%s", len(adopted), ", ".join(adopted[:SHOWN]), more)

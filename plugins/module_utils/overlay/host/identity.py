@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from ..backends import backend_for
 from ..kernel.host_networks import read_host_networks
-from ..kernel.interfaces import links
-from ..kernel.netlink import Netlink
+from ..kernel.netlink.interfaces import links
+from ..kernel.netlink.rtnetlink import Netlink
 from ..kernel.underlay import choose_underlay
 from ..kernel.vxlan import KIND
 from ..model.addresses import Subnet, format_ipv4, format_mac, parse_ipv4

@@ -20,25 +20,25 @@ from ..model.collector import collector_at_rest
 from ..model.errors import KernelError
 from . import vxlan
 from .encoding import REMOVALS, Encoder, verdict
-from .interfaces import link
 from .monitor import Monitor
-from .netlink import Netlink, NetlinkError, Refusal
+from .netlink.interfaces import link
+from .netlink.rtnetlink import KernelRefusal, Netlink, NetlinkError
 from .observation import Observation, hops_supported
-from .operations import (
+from .plan import DesiredState, ObservedState, Plan
+from .steps import (
     AddAddress,
     AddRoute,
     AdoptRoute,
     ChangeRoute,
     CreateDevice,
     DeleteDevice,
-    Operation,
     RemoveAddress,
     SetMac,
     SetMtu,
     SetTunnel,
     SetUp,
+    Step,
 )
-from .plan import DesiredState, ObservedState, Plan
 
 _DEVICE_STEPS = (CreateDevice, SetTunnel, SetMac, SetMtu, SetUp, DeleteDevice, AddAddress, RemoveAddress)
 _STEPS_AT_ONCE = 2000  # encoded, sent and forgotten, so that memory does not grow with the fleet
@@ -47,12 +47,12 @@ _STEPS_AT_ONCE = 2000  # encoded, sent and forgotten, so that memory does not gr
 class Failure(NamedTuple):
     """A step that the kernel refused."""
 
-    operation: Operation
+    step: Step
     errno: int
     message: str
 
     def __str__(self) -> str:
-        return f"{self.operation}: {self.message}"
+        return f"{self.step}: {self.message}"
 
 
 class Dataplane:
@@ -101,7 +101,7 @@ class Dataplane:
         """
         failures: list[Failure] = []
         with self._monitor.muted() if self._monitor else nullcontext():
-            for is_device, group in groupby(plan.operations, lambda step: isinstance(step, _DEVICE_STEPS)):
+            for is_device, group in groupby(plan.steps, lambda step: isinstance(step, _DEVICE_STEPS)):
                 steps = list(group)
                 if not is_device:
                     failures += self._change_rows(steps)
@@ -114,16 +114,16 @@ class Dataplane:
                             return failures
         return failures
 
-    def _change_device(self, step: Operation) -> Refusal | None:
+    def _change_device(self, step: Step) -> KernelRefusal | None:
         """Take one step of a device; return the kernel's refusal."""
         try:
             requests = self._device_requests(step)
         except NetlinkError as error:
-            return verdict(step, {0: Refusal(error.errno, str(error))})
+            return verdict(step, {0: KernelRefusal(error.errno, str(error))})
         refusals = self._netlink.execute([vxlan.frame(number, one) for number, one in enumerate(requests)])
         return verdict(step, refusals) if 0 in refusals else None
 
-    def _device_requests(self, step: Operation) -> list[vxlan.Request]:
+    def _device_requests(self, step: Step) -> list[vxlan.Request]:
         if isinstance(step, CreateDevice):
             return vxlan.create(step.device, self._index(step.device.underlay))
         if isinstance(step, SetTunnel):
@@ -142,7 +142,7 @@ class Dataplane:
             return [vxlan.remove_address(self._index(step.device), step.address, step.length)]
         raise KernelError(f"not a step of a device: {step}")
 
-    def _change_rows(self, steps: Sequence[Operation]) -> list[Failure]:
+    def _change_rows(self, steps: Sequence[Step]) -> list[Failure]:
         """Take steps of the tables, many in one send."""
         failures: list[Failure] = []
         encoder = Encoder(self._index, self._by_hops)
@@ -150,17 +150,17 @@ class Dataplane:
             self._change_some(encoder, steps[start : start + _STEPS_AT_ONCE], failures)
         return failures
 
-    def _change_some(self, encoder: Encoder, steps: Sequence[Operation], failures: list[Failure]) -> None:
+    def _change_some(self, encoder: Encoder, steps: Sequence[Step], failures: list[Failure]) -> None:
         """Take a few thousand steps, and note which the kernel refused."""
         messages: list[bytes] = []
         ends: list[int] = []  # by step, the place behind its last message
-        refused: dict[int, Refusal] = {}
+        refused: dict[int, KernelRefusal] = {}
         for number, step in enumerate(steps):
             try:
                 encoder.encode(step, messages)
             except NetlinkError as error:
                 if not isinstance(step, REMOVALS):
-                    refused[number] = Refusal(error.errno, str(error))
+                    refused[number] = KernelRefusal(error.errno, str(error))
             ends.append(len(messages))
         withdrawals: list[bytes] = []
         for number, answers in self._answers(messages, ends).items():
@@ -172,9 +172,9 @@ class Dataplane:
         self._netlink.execute(withdrawals)
         failures += (_failure(steps[number], refusal) for number, refusal in sorted(refused.items()))
 
-    def _answers(self, messages: Sequence[bytes], ends: Sequence[int]) -> dict[int, dict[int, Refusal]]:
+    def _answers(self, messages: Sequence[bytes], ends: Sequence[int]) -> dict[int, dict[int, KernelRefusal]]:
         """Send the messages; return for each step with refused ones those refusals, by place within the step."""
-        answers: dict[int, dict[int, Refusal]] = {}
+        answers: dict[int, dict[int, KernelRefusal]] = {}
         for sequence, refusal in self._netlink.execute(messages).items():
             number = bisect_right(ends, sequence)
             start = ends[number - 1] if number else 0
@@ -188,7 +188,7 @@ class Dataplane:
             raise NetlinkError(f"interface {name}: {error}", error.errno) from error
 
 
-def _failure(step: Operation, refusal: Refusal) -> Failure:
+def _failure(step: Step, refusal: KernelRefusal) -> Failure:
     number, message = refusal
     if isinstance(step, ChangeRoute) and number == errno.ESRCH:
         message = "the route to be changed is not there any more; whatever is there now was left alone"

@@ -9,29 +9,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..model.state import Route
-from .netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refusal
-from .operations import (
-    PROTOCOL,
-    AddRoute,
-    AddUnreachable,
-    AdoptRoute,
-    ChangeRoute,
-    DeleteDevice,
-    Operation,
-    RemoveAddress,
-    RemoveFdb,
-    RemoveNeighbour,
-    RemoveNextHop,
-    RemoveRoute,
-    RemoveStray,
-    SetFdb,
-    SetNeighbour,
-)
-from .tables import (
+from .netlink.constants import (
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
     RTM_DELNEIGH,
     RTM_DELROUTE,
     RTM_NEWNEIGH,
     RTM_NEWROUTE,
+)
+from .netlink.rows import (
     FdbWriter,
     HopWriter,
     NeighbourWriter,
@@ -41,6 +29,24 @@ from .tables import (
     hop_identifier,
     remove_hop,
     remove_route,
+)
+from .netlink.rtnetlink import KernelRefusal
+from .steps import (
+    PROTOCOL,
+    AddRoute,
+    AddUnreachable,
+    AdoptRoute,
+    ChangeRoute,
+    DeleteDevice,
+    RemoveAddress,
+    RemoveFdb,
+    RemoveNeighbour,
+    RemoveNextHop,
+    RemoveRoute,
+    RemoveStray,
+    SetFdb,
+    SetNeighbour,
+    Step,
 )
 
 Writer = TypeVar("Writer")
@@ -53,7 +59,7 @@ REMOVALS = (DeleteDevice, RemoveAddress, RemoveNeighbour, RemoveFdb, RemoveRoute
 _GONE = {errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL, errno.EINVAL}
 
 
-def verdict(step: Operation, answers: Mapping[int, Refusal]) -> Refusal | None:
+def verdict(step: Step, answers: Mapping[int, KernelRefusal]) -> KernelRefusal | None:
     """Return why a step failed, None if all is as it wants it; ``answers`` are refusals of its requests, by place."""
     first = answers[min(answers)]
     if isinstance(step, ChangeRoute):
@@ -110,14 +116,14 @@ class Encoder:
             RemoveNextHop: lambda step, messages: messages.append(remove_hop(len(messages), step.identifier)),
         }
 
-    def encode(self, step: Operation, messages: list[bytes]) -> None:
+    def encode(self, step: Step, messages: list[bytes]) -> None:
         """Append the requests of a step, numbered by their place in the list.
 
         Raise NetlinkError (errno ENODEV), with nothing appended, when an interface is not there.
         """
         self._encoders[type(step)](step, messages)
 
-    def withdraw(self, step: Operation, answers: Mapping[int, Refusal], messages: list[bytes]) -> None:
+    def withdraw(self, step: Step, answers: Mapping[int, KernelRefusal], messages: list[bytes]) -> None:
         """Append the requests that take back what was done of a refused step; ``answers`` as ``verdict`` has them."""
         if isinstance(step, AddRoute) and 0 not in answers:
             messages.append(remove_hop(len(messages), hop_identifier(step.route.subnet)))

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 
 from ..model.addresses import Subnet
 from ..model.overlap import HostAddress, HostNetworks, HostRoute
-from .interfaces import ROUTE, Link, addresses, links
-from .netlink import Netlink, NetlinkError
-from .operations import PROTOCOL
-from .tables import KERNEL_PROTOCOL, RTM_GETROUTE, UNICAST, RouteRow, ask_routes, read_route
-
-_IFF_POINTOPOINT, _IFF_NOARP = 0x10, 0x80
+from .netlink.codec import RTMSG
+from .netlink.constants import IFF_NOARP, IFF_POINTOPOINT, RTM_GETROUTE, RTN_UNICAST, RTPROT_KERNEL
+from .netlink.interfaces import Link, addresses, links
+from .netlink.rows import RouteRow, ask_routes, read_route
+from .netlink.rtnetlink import Netlink, NetlinkError
+from .steps import PROTOCOL
 
 
 def read_host_networks(endpoints: Iterable[int] = ()) -> HostNetworks:
@@ -28,7 +28,7 @@ def read_host_networks(endpoints: Iterable[int] = ()) -> HostNetworks:
         rows = _routes(netlink)
     finally:
         netlink.close()
-    routes = (_host_route(row, devices) for row in rows if row.kind == UNICAST)
+    routes = (_host_route(row, devices) for row in rows if row.kind == RTN_UNICAST)
     return HostNetworks(tuple(held), tuple(routes), tuple(endpoints))
 
 
@@ -43,12 +43,12 @@ def _routes(netlink: Netlink) -> list[RouteRow]:
 
 def _read_foreign(buffer: bytes, start: int, end: int) -> RouteRow | None:
     """Return a route, None for one of ours: a fleet has thousands of those."""
-    protocol = ROUTE.unpack_from(buffer, start)[5]
+    protocol = RTMSG.unpack_from(buffer, start)[5]
     return None if protocol == PROTOCOL else read_route(buffer, start, end)
 
 
 def _host_route(row: RouteRow, devices: Mapping[int, Link]) -> HostRoute:
     link = devices.get(row.ifindex)
-    is_shared = link is not None and not link.flags & (_IFF_POINTOPOINT | _IFF_NOARP)
-    connected = row.protocol == KERNEL_PROTOCOL and not row.gateway and is_shared
+    is_shared = link is not None and not link.flags & (IFF_POINTOPOINT | IFF_NOARP)
+    connected = row.protocol == RTPROT_KERNEL and not row.gateway and is_shared
     return HostRoute(Subnet(row.first, row.length), link.name if link else "", row.gateway, connected)

@@ -17,11 +17,18 @@ from contextlib import contextmanager
 
 from ..model.addresses import Subnet
 from ..model.errors import KernelError
-from .filter import Watched, program
-from .netlink import Netlink
+from .netlink.constants import (
+    RTNLGRP_IPV4_IFADDR,
+    RTNLGRP_IPV4_ROUTE,
+    RTNLGRP_LINK,
+    RTNLGRP_NEIGH,
+    RTNLGRP_NEXTHOP,
+    SO_ATTACH_FILTER,
+)
+from .netlink.rtnetlink import Netlink
+from .notification_filter import Watched, program
 
-_GROUPS = (1, 3, 5, 7, 32)  # RTNLGRP_LINK, _NEIGH (forwarding rows too), _IPV4_IFADDR, _IPV4_ROUTE, _NEXTHOP
-_SO_ATTACH_FILTER = 26
+_GROUPS = (RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_NEXTHOP)
 _RECEIVE_BUFFER = 256 << 10  # bytes; should it overflow, that is as good as a change
 _LARGEST = 65536
 _NOTHING = Watched(Subnet(0, 32), 0, 0, 0)
@@ -91,8 +98,6 @@ class Monitor:
         address, _unused = code.buffer_info()
         try:
             # struct sock_fprog: how many instructions, where they are.
-            self._socket.setsockopt(
-                socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(instructions), address)
-            )
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(instructions), address))
         except OSError as error:
             raise KernelError(f"the kernel does not take the notification filter: {error}") from error

@@ -16,18 +16,17 @@ from ..model.addresses import Subnet
 from ..model.errors import KernelError
 from ..model.state import FdbEntry, Neighbour, Route, VxlanDevice
 from . import vxlan
-from .interfaces import Link, addresses, link, link_name, links
-from .netlink import Netlink, NetlinkError
-from .operations import LAST_METRIC, PROTOCOL, StrayRoute
-from .plan import DesiredState, ForeignRoute, FoundDevice, ObservedState
-from .tables import (
-    BOOT_PROTOCOL,
-    KERNEL_PROTOCOL,
+from .netlink.constants import (
     RTM_GETNEIGH,
     RTM_GETNEXTHOP,
     RTM_GETROUTE,
-    UNICAST,
-    UNREACHABLE,
+    RTN_UNICAST,
+    RTN_UNREACHABLE,
+    RTPROT_BOOT,
+    RTPROT_KERNEL,
+)
+from .netlink.interfaces import Link, addresses, link, link_name, links
+from .netlink.rows import (
     HopRow,
     RouteRow,
     ask_hops,
@@ -39,6 +38,9 @@ from .tables import (
     read_neighbour,
     read_route,
 )
+from .netlink.rtnetlink import Netlink, NetlinkError
+from .plan import DesiredState, ForeignRoute, FoundDevice, ObservedState
+from .steps import LAST_METRIC, PROTOCOL, StrayRoute
 
 
 def hops_supported(netlink: Netlink) -> bool:
@@ -134,7 +136,7 @@ class Observation:
             for row in self._dump_routes(ask_routes(ifindex=own)):
                 ifindex, gateway = _way(row, hops)
                 # A kernel before 4.20 tells of all routes; its own ones it takes away with the address.
-                if ifindex == own and row.protocol != KERNEL_PROTOCOL:
+                if ifindex == own and row.protocol != RTPROT_KERNEL:
                     self._sort_route(row, ifindex, gateway)
         for row in self._dump_routes(ask_routes(protocol=PROTOCOL)):
             ifindex, gateway = _way(row, hops)
@@ -145,14 +147,14 @@ class Observation:
     def _sort_route(self, row: RouteRow, ifindex: int, gateway: int) -> None:
         first, length, protocol, kind, tos, metric, next_hop, *_unused = row
         subnet = Subnet(first, length)
-        is_plain_shape = kind == UNICAST and gateway and not metric and not tos
+        is_plain_shape = kind == RTN_UNICAST and gateway and not metric and not tos
         is_our_way = not next_hop or (self._by_hops and next_hop == hop_identifier(subnet))
         if is_plain_shape and is_our_way and subnet not in self._routes:
             self._routes[subnet] = Route(subnet, gateway, self._name(ifindex), ifindex in self._own)
         elif next_hop >= 0:
             name = self._name(ifindex) if ifindex else ""
             stray = StrayRoute(subnet, name, gateway, metric, tos, protocol, kind, next_hop)
-            if (subnet, kind, metric, tos) == (self._network, UNREACHABLE, LAST_METRIC, 0):
+            if (subnet, kind, metric, tos) == (self._network, RTN_UNREACHABLE, LAST_METRIC, 0):
                 self._unreachable = stray
             else:
                 self._strays.append(stray)
@@ -198,7 +200,7 @@ class Observation:
             if ifindex not in self._own and row.protocol != PROTOCOL:
                 name = self._name(ifindex) if ifindex else ""
                 route = Route(subnet, gateway, name, onlink=False)
-                is_flannels = row.bare and row.protocol == BOOT_PROTOCOL
+                is_flannels = row.bare and row.protocol == RTPROT_BOOT
                 found.setdefault(subnet, ForeignRoute(route, row.protocol, is_flannels))
         return found
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..model.addresses import Subnet, format_ipv4
 from ..model.collector import collector_at_rest
 from ..model.state import FdbEntry, Neighbour, PeerRows, Route, VxlanDevice
-from .operations import (
+from .steps import (
     AddAddress,
     AddRoute,
     AddUnreachable,
@@ -18,7 +18,6 @@ from .operations import (
     ChangeRoute,
     CreateDevice,
     DeleteDevice,
-    Operation,
     RemoveAddress,
     RemoveFdb,
     RemoveNeighbour,
@@ -31,6 +30,7 @@ from .operations import (
     SetNeighbour,
     SetTunnel,
     SetUp,
+    Step,
     StrayRoute,
 )
 
@@ -122,11 +122,11 @@ class ObservedState(NamedTuple):
 class Plan(NamedTuple):
     """The steps in order, and a sentence for each wanted route that somebody else's route keeps from being made."""
 
-    operations: tuple[Operation, ...] = ()
+    steps: tuple[Step, ...] = ()
     conflicts: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.operations)
+        return bool(self.steps)
 
 
 @collector_at_rest()
@@ -139,7 +139,7 @@ def plan(desired: DesiredState, observed: ObservedState) -> Plan:
     surplus = _surplus_addresses(desired.device, observed.device)
     device_steps, observed = _plan_device(desired.device, observed)
     routes, stale_routes, conflicts = _plan_routes(desired.routes, observed)
-    steps: list[Operation] = device_steps
+    steps: list[Step] = device_steps
     steps += map(RemoveStray, observed.stray_routes)
     steps += map(RemoveNextHop, observed.stray_next_hops)
     steps += map(RemoveFdb, observed.stray_fdb)
@@ -158,7 +158,7 @@ def plan(desired: DesiredState, observed: ObservedState) -> Plan:
     return Plan(tuple(steps), tuple(conflicts))
 
 
-def _plan_device(wanted: VxlanDevice | None, observed: ObservedState) -> tuple[list[Operation], ObservedState]:
+def _plan_device(wanted: VxlanDevice | None, observed: ObservedState) -> tuple[list[Step], ObservedState]:
     """Return the steps for the device, and what of the observed state is still there behind them."""
     found = observed.device
     if wanted is None:
@@ -173,13 +173,13 @@ def _plan_device(wanted: VxlanDevice | None, observed: ObservedState) -> tuple[l
     return steps, observed
 
 
-def _creation(wanted: VxlanDevice) -> list[Operation]:
+def _creation(wanted: VxlanDevice) -> list[Step]:
     return [CreateDevice(wanted), AddAddress(wanted.name, wanted.address, HOST_LENGTH), SetUp(wanted.name)]
 
 
-def _mending(wanted: VxlanDevice, found: FoundDevice) -> list[Operation]:
+def _mending(wanted: VxlanDevice, found: FoundDevice) -> list[Step]:
     """Return the steps for what can be changed on a living vxlan device."""
-    name, steps = wanted.name, list[Operation]()
+    name, steps = wanted.name, list[Step]()
     if (found.device.underlay, found.device.local, found.device.learning) != (
         wanted.underlay,
         wanted.local,
@@ -198,7 +198,7 @@ def _mending(wanted: VxlanDevice, found: FoundDevice) -> list[Operation]:
     return steps
 
 
-def _surplus_addresses(wanted: VxlanDevice | None, found: FoundDevice | None) -> list[Operation]:
+def _surplus_addresses(wanted: VxlanDevice | None, found: FoundDevice | None) -> list[Step]:
     """Return the removal of addresses that the device should not have.
 
     It follows the own address, as the kernel removes all routes of a device together with its last address; and the
@@ -226,11 +226,9 @@ def _without_device(observed: ObservedState, name: str) -> ObservedState:
     )
 
 
-def _plan_routes(
-    wanted: Mapping[Subnet, Route], observed: ObservedState
-) -> tuple[list[Operation], list[Operation], list[str]]:
+def _plan_routes(wanted: Mapping[Subnet, Route], observed: ObservedState) -> tuple[list[Step], list[Step], list[str]]:
     """Return the steps that make or change routes, those that remove some, and the conflicts."""
-    making: list[Operation] = []
+    making: list[Step] = []
     conflicts: list[str] = []
     held, foreign = observed.routes, observed.foreign_routes
     if wanted != held:
@@ -246,7 +244,7 @@ def _plan_routes(
                 conflicts.append(_conflict(route, foreign[subnet]))
             elif foreign[subnet].is_flannels:
                 making.append(AdoptRoute(route))
-    removing: list[Operation] = [
+    removing: list[Step] = [
         RemoveRoute(route)
         for subnet, route in held.items()
         if subnet not in wanted and route.device not in observed.leftovers
@@ -254,7 +252,7 @@ def _plan_routes(
     return making, removing, conflicts
 
 
-def _unreachable_steps(desired: DesiredState, found: StrayRoute | None) -> list[Operation]:
+def _unreachable_steps(desired: DesiredState, found: StrayRoute | None) -> list[Step]:
     """Return the step that adds the unreachable route, which comes after the routes to peers, or removes it."""
     if desired.unreachable is not None and found is None:
         return [AddUnreachable(desired.unreachable)]

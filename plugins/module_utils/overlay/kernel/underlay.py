@@ -11,19 +11,9 @@ from typing import NamedTuple
 from ..model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..model.errors import KernelError
 from ..model.state import Underlay
-from .interfaces import (
-    ADDRESS_DEPRECATED,
-    ADDRESS_PERMANENT,
-    IFF_LOOPBACK,
-    SCOPE_LINK,
-    InterfaceAddress,
-    Link,
-    addresses,
-    default_paths,
-    links,
-    path_to,
-)
-from .netlink import Netlink, NetlinkError
+from .netlink.constants import IFA_F_DEPRECATED, IFA_F_PERMANENT, IFF_LOOPBACK, RT_SCOPE_LINK
+from .netlink.interfaces import InterfaceAddress, Link, addresses, default_paths, links, path_to
+from .netlink.rtnetlink import Netlink, NetlinkError
 
 _NOT_FOUND = "Failed to find interface to use that matches the interfaces and/or regexes provided"
 
@@ -160,12 +150,12 @@ def _underlay(chosen: _Interface, address: int | None) -> Underlay:
 
 def _usable(interface: _Interface) -> list[InterfaceAddress]:
     """Return the addresses to tell others, best first: global before link-local, permanent before dynamic."""
-    fit = [one for one in interface.addresses if one.scope <= SCOPE_LINK and not one.flags & ADDRESS_DEPRECATED]
-    return sorted(fit, key=lambda one: (_is_local(one), not one.flags & ADDRESS_PERMANENT))
+    fit = [one for one in interface.addresses if one.scope <= RT_SCOPE_LINK and not one.flags & IFA_F_DEPRECATED]
+    return sorted(fit, key=lambda one: (_is_local(one), not one.flags & IFA_F_PERMANENT))
 
 
 def _is_local(one: InterfaceAddress) -> bool:
-    return one.scope == SCOPE_LINK or one.address >> 16 == 0xA9FE  # 169.254.0.0/16, RFC 3927
+    return one.scope == RT_SCOPE_LINK or one.address >> 16 == 0xA9FE  # 169.254.0.0/16, RFC 3927
 
 
 def _address(option: str, text: str) -> int:

@@ -9,22 +9,45 @@ import struct
 from collections.abc import Mapping
 
 from ..model.state import VxlanDevice
-from .interfaces import ADDRESS, IFF_UP, LINK, RTM_NEWLINK, Link
-from .netlink import HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, attribute
+from .netlink.codec import HEADER, IFADDRMSG, IFINFOMSG, attribute
+from .netlink.constants import (
+    IFA_ADDRESS,
+    IFA_LOCAL,
+    IFF_UP,
+    IFLA_ADDRESS,
+    IFLA_AF_SPEC,
+    IFLA_IFNAME,
+    IFLA_INET6_ADDR_GEN_MODE,
+    IFLA_INFO_DATA,
+    IFLA_INFO_KIND,
+    IFLA_LINKINFO,
+    IFLA_MTU,
+    IFLA_VXLAN_GBP,
+    IFLA_VXLAN_ID,
+    IFLA_VXLAN_LEARNING,
+    IFLA_VXLAN_LINK,
+    IFLA_VXLAN_LOCAL,
+    IFLA_VXLAN_PORT,
+    IN6_ADDR_GEN_MODE_NONE,
+    NLA_F_NESTED,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REQUEST,
+    RTM_DELADDR,
+    RTM_DELLINK,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_SETLINK,
+)
+from .netlink.interfaces import Link
 
 KIND = "vxlan"
 Request = tuple[int, int, bytes]  # type, flags, body
-_RTM_DELLINK, _RTM_SETLINK, _RTM_NEWADDR, _RTM_DELADDR = 17, 19, 20, 21
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINKINFO, _IFLA_AF_SPEC = 1, 3, 4, 18, 26
-_IFLA_INFO_KIND, _IFLA_INFO_DATA, _NESTED = 1, 2, 0x8000
-_ID, _LINK, _LOCAL, _LEARNING, _PORT, _GBP = 1, 3, 4, 7, 15, 23
-_IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 8, 1
 
 
 def identity(data: Mapping[int, bytes]) -> tuple[int, int]:
     """Return VNI and UDP port of a vxlan device's attributes: only one device of a host can have them."""
-    return _number(data, _ID), int.from_bytes(data.get(_PORT, b""), "big")
+    return _number(data, IFLA_VXLAN_ID), int.from_bytes(data.get(IFLA_VXLAN_PORT, b""), "big")
 
 
 def read(link: Link, underlay: str) -> VxlanDevice:
@@ -34,19 +57,19 @@ def read(link: Link, underlay: str) -> VxlanDevice:
         name=link.name,
         vni=vni,
         underlay=underlay,
-        local=int.from_bytes(link.data.get(_LOCAL, b""), "big"),
+        local=int.from_bytes(link.data.get(IFLA_VXLAN_LOCAL, b""), "big"),
         port=port,
         mtu=link.mtu,
         mac=link.mac,
         address=0,
-        learning=bool(_number(link.data, _LEARNING)),
-        gbp=_GBP in link.data,
+        learning=bool(_number(link.data, IFLA_VXLAN_LEARNING)),
+        gbp=IFLA_VXLAN_GBP in link.data,
     )
 
 
 def underlay_index(link: Link) -> int:
     """Return the index of the interface a vxlan interface sends through, 0 for none."""
-    return _number(link.data, _LINK)
+    return _number(link.data, IFLA_VXLAN_LINK)
 
 
 def create(device: VxlanDevice, underlay: int) -> list[Request]:
@@ -56,22 +79,23 @@ def create(device: VxlanDevice, underlay: int) -> list[Request]:
     """
     body = (
         _link(0, 0)
-        + attribute(_IFLA_IFNAME, device.name.encode() + bytes(1))
-        + attribute(_IFLA_MTU, struct.pack("=I", device.mtu))
-        + attribute(_IFLA_ADDRESS, device.mac)
+        + attribute(IFLA_IFNAME, device.name.encode() + bytes(1))
+        + attribute(IFLA_MTU, struct.pack("=I", device.mtu))
+        + attribute(IFLA_ADDRESS, device.mac)
         + _tunnel(
             device,
             underlay,
-            attribute(_PORT, device.port.to_bytes(2, "big")) + (attribute(_GBP, b"") if device.gbp else b""),
+            attribute(IFLA_VXLAN_PORT, device.port.to_bytes(2, "big"))
+            + (attribute(IFLA_VXLAN_GBP, b"") if device.gbp else b""),
         )
     )
-    mode = attribute(_IFLA_INET6_ADDR_GEN_MODE, bytes([_IN6_ADDR_GEN_MODE_NONE]))
+    mode = attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
     quiet = (
         _link(0, 0)
-        + attribute(_IFLA_IFNAME, device.name.encode() + bytes(1))
-        + attribute(_IFLA_AF_SPEC | _NESTED, attribute(socket.AF_INET6 | _NESTED, mode))
+        + attribute(IFLA_IFNAME, device.name.encode() + bytes(1))
+        + attribute(IFLA_AF_SPEC | NLA_F_NESTED, attribute(socket.AF_INET6 | NLA_F_NESTED, mode))
     )
-    return [(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body), (_RTM_SETLINK, 0, quiet)]
+    return [(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body), (RTM_SETLINK, 0, quiet)]
 
 
 def set_tunnel(index: int, device: VxlanDevice, underlay: int) -> Request:
@@ -81,32 +105,32 @@ def set_tunnel(index: int, device: VxlanDevice, underlay: int) -> Request:
 
 def set_mac(index: int, mac: bytes) -> Request:
     """Return the request that changes a device's MAC."""
-    return _RTM_SETLINK, 0, _link(index, 0) + attribute(_IFLA_ADDRESS, mac)
+    return RTM_SETLINK, 0, _link(index, 0) + attribute(IFLA_ADDRESS, mac)
 
 
 def set_mtu(index: int, mtu: int) -> Request:
     """Return the request that changes a device's MTU."""
-    return _RTM_SETLINK, 0, _link(index, 0) + attribute(_IFLA_MTU, struct.pack("=I", mtu))
+    return RTM_SETLINK, 0, _link(index, 0) + attribute(IFLA_MTU, struct.pack("=I", mtu))
 
 
 def set_up(index: int) -> Request:
     """Return the request that switches a device on."""
-    return _RTM_SETLINK, 0, _link(index, IFF_UP)
+    return RTM_SETLINK, 0, _link(index, IFF_UP)
 
 
 def delete(index: int) -> Request:
     """Return the request that removes a device."""
-    return _RTM_DELLINK, 0, _link(index, 0)
+    return RTM_DELLINK, 0, _link(index, 0)
 
 
 def add_address(index: int, address: int, length: int) -> Request:
     """Return the request that gives a device an address."""
-    return _RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, _address(index, address, length)
+    return RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, _address(index, address, length)
 
 
 def remove_address(index: int, address: int, length: int) -> Request:
     """Return the request that takes an address away."""
-    return _RTM_DELADDR, 0, _address(index, address, length)
+    return RTM_DELADDR, 0, _address(index, address, length)
 
 
 def frame(sequence: int, request: Request) -> bytes:
@@ -116,25 +140,25 @@ def frame(sequence: int, request: Request) -> bytes:
 
 
 def _link(index: int, flags: int) -> bytes:
-    return LINK.pack(socket.AF_UNSPEC, 0, 0, index, flags, flags)
+    return IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, index, flags, flags)
 
 
 def _address(index: int, address: int, length: int) -> bytes:
     value = address.to_bytes(4, "big")
-    body = ADDRESS.pack(socket.AF_INET, length, 0, 0, index)
-    return body + attribute(_IFA_LOCAL, value) + attribute(_IFA_ADDRESS, value)
+    body = IFADDRMSG.pack(socket.AF_INET, length, 0, 0, index)
+    return body + attribute(IFA_LOCAL, value) + attribute(IFA_ADDRESS, value)
 
 
 def _tunnel(device: VxlanDevice, underlay: int, more: bytes) -> bytes:
     data = (
-        attribute(_ID, struct.pack("=I", device.vni))
-        + attribute(_LINK, struct.pack("=I", underlay))
-        + attribute(_LOCAL, device.local.to_bytes(4, "big"))
-        + attribute(_LEARNING, bytes([device.learning]))
+        attribute(IFLA_VXLAN_ID, struct.pack("=I", device.vni))
+        + attribute(IFLA_VXLAN_LINK, struct.pack("=I", underlay))
+        + attribute(IFLA_VXLAN_LOCAL, device.local.to_bytes(4, "big"))
+        + attribute(IFLA_VXLAN_LEARNING, bytes([device.learning]))
         + more
     )
-    kind = attribute(_IFLA_INFO_KIND, KIND.encode())
-    return attribute(_IFLA_LINKINFO | _NESTED, kind + attribute(_IFLA_INFO_DATA | _NESTED, data))
+    kind = attribute(IFLA_INFO_KIND, KIND.encode())
+    return attribute(IFLA_LINKINFO | NLA_F_NESTED, kind + attribute(IFLA_INFO_DATA | NLA_F_NESTED, data))
 
 
 def _number(data: Mapping[int, bytes], kind: int) -> int:

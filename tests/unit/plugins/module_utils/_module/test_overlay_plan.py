@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlay_plan import behind, only
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.operations import StrayRoute
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink.rows import hop_identifier
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import ObservedState
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables import hop_identifier
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import StrayRoute
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
     parse_ipv4,

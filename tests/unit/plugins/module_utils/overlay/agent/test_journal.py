@@ -15,12 +15,12 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.j
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.log import INFO, log
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import Change
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.operations import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import (
     AddRoute,
-    Operation,
     SetFdb,
     SetNeighbour,
     SetUp,
+    Step,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import (
@@ -81,7 +81,7 @@ def test_what_exceeds_the_lines_of_a_period_waits_for_the_sum(
 
 def test_many_repairs_are_counted_by_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [tunnel(number) for number in range(10)]
-    steps: list[Operation] = [SetUp("flannel.1"), *(AddRoute(row.route) for row in rows)]
+    steps: list[Step] = [SetUp("flannel.1"), *(AddRoute(row.route) for row in rows)]
     steps += [SetNeighbour(row.neighbour) for row in rows if row.neighbour]
     steps += [SetFdb(row.fdb) for row in rows if row.fdb]
     repair_log().write(steps)
@@ -95,6 +95,6 @@ def test_a_step_for_a_row_has_the_key_of_that_row() -> None:
     rows = tunnel(7)
     assert rows.neighbour is not None
     assert rows.fdb is not None
-    steps: list[Operation] = [AddRoute(rows.route), SetNeighbour(rows.neighbour), SetFdb(rows.fdb)]
+    steps: list[Step] = [AddRoute(rows.route), SetNeighbour(rows.neighbour), SetFdb(rows.fdb)]
     assert [key_of(step) for step in steps] == keys_of(rows)
     assert key_of(SetUp("flannel.1")) is None

@@ -13,7 +13,12 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import Backend, backend_for
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends.vxlan import Vxlan
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import Change, PeerTable
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.operations import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
+    DesiredState,
+    ObservedState,
+    plan,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import (
     AddRoute,
     ChangeRoute,
     RemoveFdb,
@@ -21,11 +26,6 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     RemoveRoute,
     SetFdb,
     SetNeighbour,
-)
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
-    DesiredState,
-    ObservedState,
-    plan,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
@@ -292,7 +292,7 @@ class Kernel:
         found = list(found)
         wanted = DesiredState.of(None, (change.after for change in found if change.after))
         known = DesiredState.of(None, (change.before for change in found if change.before))
-        for step in plan(wanted, ObservedState.of(known)).operations:
+        for step in plan(wanted, ObservedState.of(known)).steps:
             if isinstance(step, AddRoute):
                 assert step.route.subnet not in self.routes
                 self.routes[step.route.subnet] = step.route

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.operations import StrayRoute
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
     DesiredState,
     ForeignRoute,
@@ -16,6 +15,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     Plan,
     plan,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import StrayRoute
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
     parse_ipv4,
@@ -84,7 +84,7 @@ def steps(desired: DesiredState, observed: ObservedState) -> list[str]:
     """Return the plan as commands; it must have no conflicts."""
     found = plan(desired, observed)
     assert not found.conflicts
-    return [str(step) for step in found.operations]
+    return [str(step) for step in found.steps]
 
 
 def observed(*peers: PeerRows, **found: Any) -> ObservedState:
@@ -209,14 +209,14 @@ def test_the_same_route_as_flannel_left_it_is_adopted_in_place() -> None:
 def test_a_route_of_flannel_that_leads_elsewhere_is_a_conflict() -> None:
     foreign = ForeignRoute(direct(2).route._replace(gateway=direct(3).route.gateway), 3, is_flannels=True)
     found = plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign}))
-    assert not found.operations
+    assert not found.steps
     assert "ip route delete 10.50.2.0/24 via 192.0.2.13 dev eth0" in found.conflicts[0]
 
 
 def test_any_other_foreign_route_is_a_conflict_told_with_the_way_out() -> None:
     foreign = ForeignRoute(Route(Subnet.parse("10.50.2.0/24"), 0, "br-7", onlink=False), 2)
     found = plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign}))
-    assert found.operations == ()
+    assert found.steps == ()
     assert found.conflicts == (
         "route 10.50.2.0/24 via 192.0.2.12 dev eth0 cannot be made: the route 10.50.2.0/24 dev br-7 (proto 2) is there "
         "and not ours; remove what sets it, then run: ip route delete 10.50.2.0/24 dev br-7",
@@ -225,8 +225,8 @@ def test_any_other_foreign_route_is_a_conflict_told_with_the_way_out() -> None:
 
 def test_one_peers_change_is_planned_from_its_rows_alone() -> None:
     before, after = state(peer(2)), state(peer(2), peer(3))
-    assert len(plan(after, ObservedState.of(before)).operations) == 3
-    assert plan(state(direct(9)), ObservedState.of(state())).operations == plan(state(direct(9)), observed()).operations
+    assert len(plan(after, ObservedState.of(before)).steps) == 3
+    assert plan(state(direct(9)), ObservedState.of(state())).steps == plan(state(direct(9)), observed()).steps
 
 
 NETWORK = Subnet.parse("10.50.0.0/16")
@@ -235,7 +235,7 @@ UNREACHABLE = StrayRoute(NETWORK, "", 0, 2**32 - 1, 0, 158, 7, 0)
 
 def test_the_unreachable_route_is_added_after_the_routes_to_peers() -> None:
     wanted = state(peer(2))._replace(unreachable=NETWORK, leave_unreachable=False)
-    lines = [str(step) for step in plan(wanted, ObservedState()).operations]
+    lines = [str(step) for step in plan(wanted, ObservedState()).steps]
     assert lines[-2:] == [ADDITION[-1], "ip route add unreachable 10.50.0.0/16 metric 4294967295 proto 158"]
     assert plan(wanted, ObservedState.of(wanted)._replace(unreachable=UNREACHABLE)) == Plan()
 
@@ -243,5 +243,5 @@ def test_the_unreachable_route_is_added_after_the_routes_to_peers() -> None:
 def test_an_unreachable_route_is_removed_only_by_who_knows_that_there_should_be_none() -> None:
     observed = ObservedState.of(state())._replace(unreachable=UNREACHABLE)
     assert plan(state(), observed) == Plan()
-    steps = plan(state()._replace(leave_unreachable=False), observed).operations
+    steps = plan(state()._replace(leave_unreachable=False), observed).steps
     assert [str(step) for step in steps] == ["ip route delete 10.50.0.0/16 metric 4294967295 proto 158"]

@@ -7,16 +7,17 @@ from __future__ import annotations
 import struct
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.interfaces import ROUTE
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink.codec import (
     HEADER,
+    RTMSG,
     attribute,
     attributes,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.operations import PROTOCOL
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink.constants import (
     RTM_NEWNEIGH,
     RTM_NEWROUTE,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.netlink.rows import (
     FdbWriter,
     HopRow,
     HopWriter,
@@ -31,6 +32,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     remove_hop,
     remove_route,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import PROTOCOL
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
     parse_ipv4,
@@ -115,19 +117,19 @@ def test_a_black_hole_next_hop_has_no_way() -> None:
     ids=["by next hop", "by gateway", "with a source address", "with a metric", "over several next hops"],
 )
 def test_a_route_of_any_shape_is_read(more: bytes, row: RouteRow) -> None:
-    told = ROUTE.pack(2, 24, 0, 0, 254, 158, 0, 1, 0) + TABLE + attribute(1, ADDRESS.to_bytes(4, "big")) + more
+    told = RTMSG.pack(2, 24, 0, 0, 254, 158, 0, 1, 0) + TABLE + attribute(1, ADDRESS.to_bytes(4, "big")) + more
     assert read_route(told, 0, len(told)) == row
 
 
 def test_a_route_of_another_table_is_passed_over() -> None:
-    told = ROUTE.pack(2, 24, 0, 0, 252, 158, 0, 1, 0) + attribute(15, struct.pack("=I", 1000))
+    told = RTMSG.pack(2, 24, 0, 0, 252, 158, 0, 1, 0) + attribute(15, struct.pack("=I", 1000))
     assert read_route(told, 0, len(told)) is None
 
 
 def test_a_route_is_written_with_all_that_makes_it() -> None:
     message, start, end = body(RouteWriter(RTM_NEWROUTE, 0, PROTOCOL).plain(0, ADDRESS, 24, HOST, 3, True))
-    assert ROUTE.unpack_from(message, start) == (2, 24, 0, 0, 254, PROTOCOL, 0, 1, 4)
-    assert attributes(message, start + ROUTE.size, end) == {
+    assert RTMSG.unpack_from(message, start) == (2, 24, 0, 0, 254, PROTOCOL, 0, 1, 4)
+    assert attributes(message, start + RTMSG.size, end) == {
         1: ADDRESS.to_bytes(4, "big"),
         4: struct.pack("=I", 3),
         5: HOST.to_bytes(4, "big"),
@@ -136,8 +138,8 @@ def test_a_route_is_written_with_all_that_makes_it() -> None:
 
 def test_the_removal_of_a_stray_names_its_metric_and_protocol() -> None:
     message, start, end = body(remove_route(0, RouteRow(ADDRESS, 24, 3, 1, 0, 7, 0, 5, 0)))
-    assert ROUTE.unpack_from(message, start)[5:8] == (3, 255, 1)
-    assert attributes(message, start + ROUTE.size, end) == {
+    assert RTMSG.unpack_from(message, start)[5:8] == (3, 255, 1)
+    assert attributes(message, start + RTMSG.size, end) == {
         1: ADDRESS.to_bytes(4, "big"),
         6: struct.pack("=I", 7),
         4: struct.pack("=I", 5),

@@ -214,7 +214,7 @@ class RemoveNextHop(NamedTuple):
         return f"ip nexthop delete id {self.identifier}"
 
 
-Operation = Union[
+Step = Union[
     CreateDevice,
     SetTunnel,
     SetMac,

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..model.addresses import Subnet
-from .iptables import Change, Rule, Tables
+from ...model.addresses import Subnet
+from .iptables import Rule, RuleChange, Tables
 
 _CHAIN = "FLANNEL"
 
 
-def leftover_masquerading(tables: Tables, network: Subnet) -> list[Change]:
+def leftover_masquerading(tables: Tables, network: Subnet) -> list[RuleChange]:
     """Return what removes flanneld's nat rules for a network."""
     nat = tables.get("nat", {})
     rules = nat.get("POSTROUTING", [])
@@ -31,7 +31,7 @@ def leftover_masquerading(tables: Tables, network: Subnet) -> list[Change]:
     return [*_removal("nat", "POSTROUTING", rules, wanted), *_old_chain(nat, network)]
 
 
-def leftover_forwarding(tables: Tables, network: Subnet) -> list[Change]:
+def leftover_forwarding(tables: Tables, network: Subnet) -> list[RuleChange]:
     """Return what removes flanneld's filter rules for a network."""
     rules = tables.get("filter", {}).get("FORWARD", [])
     wanted = [{Rule(f"{option} {network} -j ACCEPT").options} for option in ("-s", "-d")]
@@ -40,12 +40,12 @@ def leftover_forwarding(tables: Tables, network: Subnet) -> list[Change]:
 
 def _removal(
     table: str, chain: str, rules: Iterable[Rule], wanted: Iterable[set[frozenset[tuple[str, ...]]]]
-) -> list[Change]:
+) -> list[RuleChange]:
     """Return the removal of all rules of a set, each given in its variants; [] where one of the set is missing."""
     found = [[rule for rule in rules if rule.options in variants] for variants in wanted]
     if not all(found):
         return []
-    return [Change(table, f"-D {chain} {rule.text}") for same in found for rule in same]
+    return [RuleChange(table, f"-D {chain} {rule.text}") for same in found for rule in same]
 
 
 def _guards_subnet(rule: Rule, network: Subnet) -> bool:
@@ -59,11 +59,11 @@ def _guards_subnet(rule: Rule, network: Subnet) -> bool:
     return rule.options == expected and network.covers(subnet) and subnet != network
 
 
-def _old_chain(nat: Mapping[str, list[Rule]], network: Subnet) -> list[Change]:
+def _old_chain(nat: Mapping[str, list[Rule]], network: Subnet) -> list[RuleChange]:
     jump = Rule(f"-s {network} -j {_CHAIN}")
     rules = {Rule(f"-d {network} -j ACCEPT").options, Rule("! -d 224.0.0.0/4 -j MASQUERADE").options}
     jumps = [rule for rule in nat.get("POSTROUTING", []) if rule.options == jump.options]
     if not jumps or {rule.options for rule in nat.get(_CHAIN, [])} != rules:
         return []
     commands = [*(f"-D POSTROUTING {rule.text}" for rule in jumps), f"-F {_CHAIN}", f"-X {_CHAIN}"]
-    return [Change("nat", command) for command in commands]
+    return [RuleChange("nat", command) for command in commands]

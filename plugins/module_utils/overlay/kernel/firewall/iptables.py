@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..model.errors import KernelError
+from ...model.errors import KernelError
 
 _TIMEOUT = 30  # seconds a program may take; a reload of a large ruleset by someone else holds the lock for a while
 _LOCK_WAIT = 10  # seconds to wait for the lock of the xtables programs
@@ -54,7 +54,7 @@ class Rule(NamedTuple):
         return _JUMP.match(_without_comment(self.text)) is not None
 
 
-class Change(NamedTuple):
+class RuleChange(NamedTuple):
     """One command on one table; ``str`` is what a person would type."""
 
     table: str
@@ -87,7 +87,7 @@ def read_tables(needed: Collection[str]) -> Tables:
     return tables
 
 
-def write(changes: Sequence[Change]) -> None:
+def write(changes: Sequence[RuleChange]) -> None:
     """Carry the changes out, all of a table or none of it; raise KernelError with the program's own words."""
     lines: list[str] = []
     for table in dict.fromkeys(change.table for change in changes):

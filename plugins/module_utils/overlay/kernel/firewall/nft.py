@@ -15,17 +15,24 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..model.errors import KernelError
-from .netlink import HEADER, NLM_F_ACK, NLM_F_REQUEST, attribute
+from ...model.errors import KernelError
+from ..netlink.codec import HEADER, attribute
+from ..netlink.constants import (
+    NETLINK_NETFILTER,
+    NFNL_MSG_BATCH_BEGIN,
+    NFNL_MSG_BATCH_END,
+    NFNL_SUBSYS_NFTABLES,
+    NFT_MSG_DELTABLE,
+    NFT_MSG_GETTABLE,
+    NFTA_TABLE_NAME,
+    NLM_F_ACK,
+    NLM_F_REQUEST,
+    NLMSG_ERROR,
+)
 
-_NETLINK_NETFILTER = 12
-_SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
-_GET_TABLE, _DELETE_TABLE = _SUBSYSTEM << 8 | 1, _SUBSYSTEM << 8 | 2
-_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_NAME = 1  # NFTA_TABLE_NAME
-_ERROR = 2  # NLMSG_ERROR
 _TITLE = struct.Struct("!BBH")  # struct nfgenmsg: family, version, resource
 _ERRNO = struct.Struct("=i")
+_GET_TABLE, _DELETE_TABLE = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE
 _ABSENT = {errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT}
 
 
@@ -50,7 +57,7 @@ def flannel_tables() -> list[Table]:
 def remove_tables(tables: Iterable[Table]) -> None:
     """Remove tables with all their chains and rules; raise KernelError naming the one that the kernel refused."""
     for table in tables:
-        batch = [_edge(_BATCH_BEGIN), _message(_DELETE_TABLE, NLM_F_ACK, table), _edge(_BATCH_END)]
+        batch = [_edge(NFNL_MSG_BATCH_BEGIN), _message(_DELETE_TABLE, NLM_F_ACK, table), _edge(NFNL_MSG_BATCH_END)]
         number = _ask(table, batch)
         if number not in (0, errno.ENOENT):
             raise KernelError(f"{table}: {os.strerror(number)}; run that command, and see what uses the table")
@@ -59,7 +66,7 @@ def remove_tables(tables: Iterable[Table]) -> None:
 def _ask(table: Table, messages: list[bytes]) -> int:
     """Return the kernel's first answer as an error number, 0 for success."""
     try:
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_NETFILTER) as kernel:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER) as kernel:
             kernel.bind((0, 0))
             kernel.send(b"".join(messages))
             answer = kernel.recv(65536)
@@ -68,7 +75,7 @@ def _ask(table: Table, messages: list[bytes]) -> int:
             return error.errno or errno.ENOENT
         raise KernelError(f"nftables table {table.name}: netlink: {error}") from error
     _length, kind, *_unused = HEADER.unpack_from(answer)
-    number = -_ERRNO.unpack_from(answer, HEADER.size)[0] if kind == _ERROR else 0
+    number = -_ERRNO.unpack_from(answer, HEADER.size)[0] if kind == NLMSG_ERROR else 0
     if number in _ABSENT:
         return errno.ENOENT
     if number in (errno.EPERM, errno.EACCES):
@@ -77,10 +84,10 @@ def _ask(table: Table, messages: list[bytes]) -> int:
 
 
 def _message(kind: int, flags: int, table: Table) -> bytes:
-    body = _TITLE.pack(table.family, 0, 0) + attribute(_NAME, table.name.encode() + bytes(1))
+    body = _TITLE.pack(table.family, 0, 0) + attribute(NFTA_TABLE_NAME, table.name.encode() + bytes(1))
     return HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, 1, 0) + body
 
 
 def _edge(kind: int) -> bytes:
-    body = _TITLE.pack(socket.AF_UNSPEC, 0, _SUBSYSTEM)
+    body = _TITLE.pack(socket.AF_UNSPEC, 0, NFNL_SUBSYS_NFTABLES)
     return HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, 0, 0) + body

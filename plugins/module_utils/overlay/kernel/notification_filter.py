@@ -9,19 +9,24 @@ from socket import AF_BRIDGE, AF_INET, htonl, htons
 from typing import NamedTuple
 
 from ..model.addresses import Subnet
-from .operations import PROTOCOL
-from .tables import (
+from .netlink.constants import (
+    NUD_FAILED,
     NUD_PERMANENT,
+    RTA_DST,
+    RTA_OIF,
+    RTM_DELADDR,
+    RTM_DELLINK,
     RTM_DELNEIGH,
     RTM_DELNEXTHOP,
     RTM_DELROUTE,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
     RTM_NEWNEIGH,
     RTM_NEWNEXTHOP,
     RTM_NEWROUTE,
 )
+from .steps import PROTOCOL
 
-_NUD_FAILED = 0x20
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 17, 20, 21
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_AT_X, _LOAD_VALUE = 0x20, 0x28, 0x30, 0x40, 0x00
 _SET_X, _A_TO_X, _AND, _IF_EQUAL, _IF_LEAST, _IF_BIT, _RETURN = 0x01, 0x07, 0x54, 0x15, 0x35, 0x45, 0x06
 _FIND_ATTRIBUTE = 0xFFFFF000 + 12  # SKF_AD_OFF + SKF_AD_NLATTR: A = where the attribute of type X is, from A on, or 0
@@ -30,7 +35,6 @@ _IFINDEX = _BODY + 4  # the same place in struct ifinfomsg, ifaddrmsg and ndmsg
 _NEIGHBOUR_STATE = _BODY + 8
 _ROUTE_LENGTH, _ROUTE_ATTRIBUTES = _BODY + 1, _BODY + 12
 _HOP_PROTOCOL = _BODY + 2
-_RTA_DST, _RTA_OIF = 1, 4
 _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true, jump if false, operand
 
 
@@ -73,7 +77,7 @@ def program(watched: Watched, with_fdb: bool) -> list[bytes]:
 
 def _by_type(port: int) -> list[_Step]:
     kinds = {
-        "interface": (_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR),
+        "interface": (RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR),
         "neighbour": (RTM_NEWNEIGH, RTM_DELNEIGH),
         "route": (RTM_NEWROUTE, RTM_DELROUTE),
         "hop": (RTM_NEWNEXTHOP, RTM_DELNEXTHOP),
@@ -114,7 +118,7 @@ def _by_failure() -> list[_Step]:
         _Step(_LOAD_WORD, _PORT),
         _Step(_IF_EQUAL, 0, "", "pass"),
         _Step(_LOAD_HALF, _NEIGHBOUR_STATE),
-        _Step(_IF_BIT, htons(_NUD_FAILED), "drop", "pass"),
+        _Step(_IF_BIT, htons(NUD_FAILED), "drop", "pass"),
     ]
 
 
@@ -124,14 +128,14 @@ def _by_destination(network: Subnet) -> list[_Step]:
     return [
         _Step(_LOAD_BYTE, _ROUTE_LENGTH),
         _Step(_IF_LEAST, network.length, "", "route's device"),
-        *_find_attribute(_RTA_DST, "route's device"),
+        *_find_attribute(RTA_DST, "route's device"),
         _Step(_AND, mask),
         _Step(_IF_EQUAL, network.first, "pass", "route's device"),
     ]
 
 
 def _by_device(device: int) -> list[_Step]:
-    return [*_find_attribute(_RTA_OIF, "drop"), _Step(_IF_EQUAL, htonl(device), "pass", "drop")]
+    return [*_find_attribute(RTA_OIF, "drop"), _Step(_IF_EQUAL, htonl(device), "pass", "drop")]
 
 
 def _find_attribute(kind: int, without: str) -> list[_Step]:

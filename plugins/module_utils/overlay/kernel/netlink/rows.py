@@ -13,39 +13,53 @@ import socket
 import struct
 from typing import NamedTuple
 
-from ..model.addresses import Subnet
-from .interfaces import MAIN_TABLE, ROUTE
-from .netlink import ATTRIBUTE, HEADER, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, attribute, attributes
-from .operations import LAST_METRIC, PROTOCOL
+from ...model.addresses import Subnet
+from ..steps import LAST_METRIC, PROTOCOL
+from .codec import ATTRIBUTE, HEADER, NDMSG, NHMSG, RTMSG, U32, attribute, attributes, u32
+from .constants import (
+    NDA_DST,
+    NDA_IFINDEX,
+    NDA_LLADDR,
+    NDA_PORT,
+    NDA_VNI,
+    NHA_GATEWAY,
+    NHA_ID,
+    NHA_OIF,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REQUEST,
+    NTF_SELF,
+    NUD_PERMANENT,
+    RT_SCOPE_NOWHERE,
+    RT_TABLE_MAIN,
+    RTA_DST,
+    RTA_GATEWAY,
+    RTA_MULTIPATH,
+    RTA_NH_ID,
+    RTA_OIF,
+    RTA_PRIORITY,
+    RTA_TABLE,
+    RTM_DELNEXTHOP,
+    RTM_DELROUTE,
+    RTM_NEWNEXTHOP,
+    RTM_NEWROUTE,
+    RTN_UNICAST,
+    RTN_UNREACHABLE,
+    RTNH_F_ONLINK,
+)
 
-RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
-RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
-RTM_NEWNEXTHOP, RTM_DELNEXTHOP, RTM_GETNEXTHOP = 104, 105, 106
-NUD_PERMANENT = 0x80
-UNICAST, UNREACHABLE = 1, 7
-KERNEL_PROTOCOL, BOOT_PROTOCOL = 2, 3
-_NTF_SELF = 0x02
-_ONLINK = 4
-_ANY_SCOPE = 255
-_NDA_DST, _NDA_LLADDR, _NDA_PORT, _NDA_VNI, _NDA_IFINDEX = 1, 2, 6, 7, 8
-_NDA_DETOURS = {_NDA_PORT, _NDA_VNI, _NDA_IFINDEX}
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH, _RTA_TABLE, _RTA_NH_ID = 1, 4, 5, 6, 9, 15, 30
-_NHA_ID, _NHA_OIF, _NHA_GATEWAY = 1, 5, 6
-
-_NEIGHBOUR = struct.Struct("=BxxxiHBB")  # struct ndmsg: family, index, state, flags, type
-_NEXT_HOP = struct.Struct("=BBBxI")  # struct nhmsg: family, scope, protocol, flags
-_NUMBER = struct.Struct("=I")
+_DETOURS = {NDA_PORT, NDA_VNI, NDA_IFINDEX}
 
 
 def _title(size: int, kind: int) -> bytes:
     return ATTRIBUTE.pack(ATTRIBUTE.size + size, kind)
 
 
-_DST, _LLADDR = _title(4, _NDA_DST), _title(6, _NDA_LLADDR)
-_ROUTE_TABLE = _title(4, _RTA_TABLE) + _NUMBER.pack(MAIN_TABLE)
-_ROUTE_DST, _ROUTE_OIF, _ROUTE_GATEWAY = _title(4, _RTA_DST), _title(4, _RTA_OIF), _title(4, _RTA_GATEWAY)
-_ROUTE_NH_ID = _title(4, _RTA_NH_ID)
-_HOP_ID, _HOP_OIF, _HOP_GATEWAY = _title(4, _NHA_ID), _title(4, _NHA_OIF), _title(4, _NHA_GATEWAY)
+_DST, _LLADDR = _title(4, NDA_DST), _title(6, NDA_LLADDR)
+_ROUTE_TABLE = _title(4, RTA_TABLE) + U32.pack(RT_TABLE_MAIN)
+_ROUTE_DST, _ROUTE_OIF, _ROUTE_GATEWAY = _title(4, RTA_DST), _title(4, RTA_OIF), _title(4, RTA_GATEWAY)
+_ROUTE_NH_ID = _title(4, RTA_NH_ID)
+_HOP_ID, _HOP_OIF, _HOP_GATEWAY = _title(4, NHA_ID), _title(4, NHA_OIF), _title(4, NHA_GATEWAY)
 
 # What a message says: head (length, type, flags), sequence, then port, fixed header and attributes.
 _WRITE_NEIGHBOUR = struct.Struct("=8sI20s4s4s6s2x")
@@ -103,7 +117,7 @@ class NeighbourWriter:
     def __init__(self, kind: int, flags: int, ifindex: int) -> None:
         """Write requests of this type and these flags."""
         self._head = _head(_WRITE_NEIGHBOUR, kind, flags)
-        self._middle = _NO_PORT + _NEIGHBOUR.pack(socket.AF_INET, ifindex, NUD_PERMANENT, 0, UNICAST) + _DST
+        self._middle = _NO_PORT + NDMSG.pack(socket.AF_INET, ifindex, NUD_PERMANENT, 0, RTN_UNICAST) + _DST
 
     def write(self, sequence: int, address: int, mac: bytes) -> bytes:
         """Return the request for one neighbour."""
@@ -116,7 +130,7 @@ class FdbWriter:
     def __init__(self, kind: int, flags: int, ifindex: int) -> None:
         """Write requests of this type and these flags."""
         self._head = _head(_WRITE_FDB, kind, flags)
-        self._middle = _NO_PORT + _NEIGHBOUR.pack(socket.AF_BRIDGE, ifindex, NUD_PERMANENT, _NTF_SELF, 0) + _LLADDR
+        self._middle = _NO_PORT + NDMSG.pack(socket.AF_BRIDGE, ifindex, NUD_PERMANENT, NTF_SELF, 0) + _LLADDR
 
     def write(self, sequence: int, mac: bytes, destination: int) -> bytes:
         """Return the request for one forwarding row."""
@@ -131,13 +145,14 @@ class RouteWriter:
         self._plain_head = _head(_WRITE_PLAIN_ROUTE, kind, flags)
         self._hop_head = _head(_WRITE_HOP_ROUTE, kind, flags)
         self._protocol = protocol
-        self._scope = _ANY_SCOPE if kind == RTM_DELROUTE else 0
+        self._scope = RT_SCOPE_NOWHERE if kind == RTM_DELROUTE else 0
 
     def plain(self, sequence: int, first: int, length: int, gateway: int, ifindex: int, onlink: bool) -> bytes:
         """Return the request for a route by a gateway."""
         return _WRITE_PLAIN_ROUTE.pack(
             self._plain_head, sequence, _NO_PORT,
-            socket.AF_INET, length, 0, 0, MAIN_TABLE, self._protocol, self._scope, UNICAST, _ONLINK if onlink else 0,
+            socket.AF_INET, length, 0, 0, RT_TABLE_MAIN, self._protocol, self._scope, RTN_UNICAST,
+            RTNH_F_ONLINK if onlink else 0,
             _ROUTE_DST, first.to_bytes(4, "big"), _ROUTE_OIF, ifindex, _ROUTE_GATEWAY, gateway.to_bytes(4, "big"),
         )  # fmt: skip
 
@@ -145,7 +160,7 @@ class RouteWriter:
         """Return the request for a route by a next hop."""
         return _WRITE_HOP_ROUTE.pack(
             self._hop_head, sequence, _NO_PORT,
-            socket.AF_INET, length, 0, 0, MAIN_TABLE, self._protocol, self._scope, UNICAST, 0,
+            socket.AF_INET, length, 0, 0, RT_TABLE_MAIN, self._protocol, self._scope, RTN_UNICAST, 0,
             _ROUTE_DST, first.to_bytes(4, "big"), _ROUTE_NH_ID, next_hop,
         )  # fmt: skip
 
@@ -157,7 +172,7 @@ class HopWriter:
         """Write requests with these flags."""
         self._head = _head(_WRITE_HOP, RTM_NEWNEXTHOP, flags)
         self._middles = [
-            _NO_PORT + _NEXT_HOP.pack(socket.AF_INET, 0, PROTOCOL, given) + _HOP_ID for given in (0, _ONLINK)
+            _NO_PORT + NHMSG.pack(socket.AF_INET, 0, PROTOCOL, given) + _HOP_ID for given in (0, RTNH_F_ONLINK)
         ]
         self._ifindex = ifindex
 
@@ -169,7 +184,7 @@ class HopWriter:
         )  # fmt: skip
 
 
-_REMOVE_HOP = _head(_WRITE_HOP_ID, RTM_DELNEXTHOP, 0), _NO_PORT + _NEXT_HOP.pack(0, 0, 0, 0) + _HOP_ID
+_REMOVE_HOP = _head(_WRITE_HOP_ID, RTM_DELNEXTHOP, 0), _NO_PORT + NHMSG.pack(0, 0, 0, 0) + _HOP_ID
 
 
 def remove_hop(sequence: int, identifier: int) -> bytes:
@@ -180,25 +195,25 @@ def remove_hop(sequence: int, identifier: int) -> bytes:
 
 def add_unreachable(sequence: int, network: Subnet) -> bytes:
     """Return the request for the unreachable route of a network, after all routes into it."""
-    body = ROUTE.pack(socket.AF_INET, network.length, 0, 0, MAIN_TABLE, PROTOCOL, 0, UNREACHABLE, 0)
-    body += attribute(_RTA_DST, network.first.to_bytes(4, "big"))
-    body += attribute(_RTA_PRIORITY, _NUMBER.pack(LAST_METRIC))
+    body = RTMSG.pack(socket.AF_INET, network.length, 0, 0, RT_TABLE_MAIN, PROTOCOL, 0, RTN_UNREACHABLE, 0)
+    body += attribute(RTA_DST, network.first.to_bytes(4, "big"))
+    body += attribute(RTA_PRIORITY, U32.pack(LAST_METRIC))
     flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL
     return HEADER.pack(HEADER.size + len(body), RTM_NEWROUTE, flags, sequence, 0) + body
 
 
 def remove_route(sequence: int, row: RouteRow) -> bytes:
     """Return the request that removes exactly this route, whatever its shape."""
-    body = ROUTE.pack(
-        socket.AF_INET, row.length, 0, row.tos, MAIN_TABLE, row.protocol, _ANY_SCOPE, row.kind, 0
-    ) + attribute(_RTA_DST, row.first.to_bytes(4, "big"))
+    body = RTMSG.pack(
+        socket.AF_INET, row.length, 0, row.tos, RT_TABLE_MAIN, row.protocol, RT_SCOPE_NOWHERE, row.kind, 0
+    ) + attribute(RTA_DST, row.first.to_bytes(4, "big"))
     if row.metric:
-        body += attribute(_RTA_PRIORITY, _NUMBER.pack(row.metric))
+        body += attribute(RTA_PRIORITY, U32.pack(row.metric))
     if row.next_hop:
-        body += attribute(_RTA_NH_ID, _NUMBER.pack(row.next_hop))
+        body += attribute(RTA_NH_ID, U32.pack(row.next_hop))
     else:
-        body += attribute(_RTA_OIF, _NUMBER.pack(row.ifindex)) if row.ifindex else b""
-        body += attribute(_RTA_GATEWAY, row.gateway.to_bytes(4, "big")) if row.gateway else b""
+        body += attribute(RTA_OIF, U32.pack(row.ifindex)) if row.ifindex else b""
+        body += attribute(RTA_GATEWAY, row.gateway.to_bytes(4, "big")) if row.gateway else b""
     return HEADER.pack(HEADER.size + len(body), RTM_DELROUTE, NLM_F_REQUEST, sequence, 0) + body
 
 
@@ -210,19 +225,19 @@ def hop_identifier(subnet: Subnet) -> int:
 def ask_neighbours(family: int, ifindex: int) -> bytes:
     """Return the body that asks for the neighbours (AF_INET) or forwarding rows (AF_BRIDGE) of one interface."""
     if family == socket.AF_BRIDGE:
-        return _NEIGHBOUR.pack(family, ifindex, 0, 0, 0)
-    return _NEIGHBOUR.pack(family, 0, 0, 0, 0) + attribute(_NDA_IFINDEX, _NUMBER.pack(ifindex))
+        return NDMSG.pack(family, ifindex, 0, 0, 0)
+    return NDMSG.pack(family, 0, 0, 0, 0) + attribute(NDA_IFINDEX, U32.pack(ifindex))
 
 
 def ask_routes(protocol: int = 0, ifindex: int = 0) -> bytes:
     """Return the body that asks for routes of the main table, of one protocol or interface where these are not 0."""
-    body = ROUTE.pack(socket.AF_INET, 0, 0, 0, MAIN_TABLE, protocol, 0, 0, 0) + _ROUTE_TABLE
-    return body + attribute(_RTA_OIF, _NUMBER.pack(ifindex)) if ifindex else body
+    body = RTMSG.pack(socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, protocol, 0, 0, 0) + _ROUTE_TABLE
+    return body + attribute(RTA_OIF, U32.pack(ifindex)) if ifindex else body
 
 
 def ask_hops() -> bytes:
     """Return the body that asks for all next hops: there is no filter by protocol."""
-    return _NEXT_HOP.pack(socket.AF_INET, 0, 0, 0)
+    return NHMSG.pack(socket.AF_INET, 0, 0, 0)
 
 
 def read_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
@@ -250,16 +265,16 @@ def read_fdb(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | No
         if lladdr == _LLADDR and dst == _DST:
             return ifindex, int.from_bytes(destination, "big"), mac
     row = _read_any_neighbour(buffer, start, end)
-    if row is None or not attributes(buffer, start + _NEIGHBOUR.size, end).keys() & _NDA_DETOURS:
+    if row is None or not attributes(buffer, start + NDMSG.size, end).keys() & _DETOURS:
         return row
     ifindex, _unused, mac = row
     return ifindex, 0, mac
 
 
 def _read_any_neighbour(buffer: bytes, start: int, end: int) -> tuple[int, int, bytes] | None:
-    _unused, ifindex, state, _unused, _unused = _NEIGHBOUR.unpack_from(buffer, start)
-    found = attributes(buffer, start + _NEIGHBOUR.size, end)
-    address, mac = found.get(_NDA_DST, b""), found.get(_NDA_LLADDR, b"")
+    _unused, ifindex, state, _unused, _unused = NDMSG.unpack_from(buffer, start)
+    found = attributes(buffer, start + NDMSG.size, end)
+    address, mac = found.get(NDA_DST, b""), found.get(NDA_LLADDR, b"")
     if not state & NUD_PERMANENT or len(address) != 4 or len(mac) != 6:
         return None
     return ifindex, int.from_bytes(address, "big"), mac
@@ -273,13 +288,13 @@ def read_hop(buffer: bytes, start: int, end: int) -> HopRow:
         )
         if one == _HOP_ID and two == _HOP_OIF and three == _HOP_GATEWAY:
             return HopRow(identifier, protocol, ifindex, int.from_bytes(gateway, "big"))
-    _unused, _unused, protocol, _unused = _NEXT_HOP.unpack_from(buffer, start)
-    found = attributes(buffer, start + _NEXT_HOP.size, end)
-    gateway = found.get(_NHA_GATEWAY, b"")
+    _unused, _unused, protocol, _unused = NHMSG.unpack_from(buffer, start)
+    found = attributes(buffer, start + NHMSG.size, end)
+    gateway = found.get(NHA_GATEWAY, b"")
     return HopRow(
-        _number(found.get(_NHA_ID)),
+        u32(found.get(NHA_ID)),
         protocol,
-        _number(found.get(_NHA_OIF)),
+        u32(found.get(NHA_OIF)),
         int.from_bytes(gateway, "big") if len(gateway) == 4 else 0,
     )
 
@@ -300,24 +315,20 @@ def read_route(buffer: bytes, start: int, end: int) -> RouteRow | None:
         ) = _READ_PLAIN_ROUTE.unpack_from(buffer, start)  # fmt: skip
         if table == _ROUTE_TABLE and title == _ROUTE_DST and one == _ROUTE_GATEWAY and two == _ROUTE_OIF:
             way = int.from_bytes(gateway, "big")
-            bare = kind == UNICAST and not tos and not flags & _ONLINK
+            bare = kind == RTN_UNICAST and not tos and not flags & RTNH_F_ONLINK
             return RouteRow(int.from_bytes(first, "big"), length, protocol, kind, tos, 0, 0, ifindex, way, bare)
     return _read_any_route(buffer, start, end)
 
 
 def _read_any_route(buffer: bytes, start: int, end: int) -> RouteRow | None:
-    _family, length, _source, tos, table, protocol, _scope, kind, _flags = ROUTE.unpack_from(buffer, start)
-    found = attributes(buffer, start + ROUTE.size, end)
-    if _number(found.get(_RTA_TABLE)) not in (MAIN_TABLE, 0) or table != MAIN_TABLE:
+    _family, length, _source, tos, table, protocol, _scope, kind, _flags = RTMSG.unpack_from(buffer, start)
+    found = attributes(buffer, start + RTMSG.size, end)
+    if u32(found.get(RTA_TABLE)) not in (RT_TABLE_MAIN, 0) or table != RT_TABLE_MAIN:
         return None
-    next_hop = _number(found.get(_RTA_NH_ID))
-    first = int.from_bytes(found.get(_RTA_DST, b""), "big")
-    metric = _number(found.get(_RTA_PRIORITY))
-    if next_hop or _RTA_MULTIPATH in found:
+    next_hop = u32(found.get(RTA_NH_ID))
+    first = int.from_bytes(found.get(RTA_DST, b""), "big")
+    metric = u32(found.get(RTA_PRIORITY))
+    if next_hop or RTA_MULTIPATH in found:
         return RouteRow(first, length, protocol, kind, tos, metric, next_hop or -1, 0, 0)
-    gateway = int.from_bytes(found.get(_RTA_GATEWAY, b""), "big")
-    return RouteRow(first, length, protocol, kind, tos, metric, 0, _number(found.get(_RTA_OIF)), gateway)
-
-
-def _number(value: bytes | None) -> int:
-    return int(_NUMBER.unpack(value)[0]) if value else 0
+    gateway = int.from_bytes(found.get(RTA_GATEWAY, b""), "big")
+    return RouteRow(first, length, protocol, kind, tos, metric, 0, u32(found.get(RTA_OIF)), gateway)

@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..model.addresses import Subnet
+from ...model.addresses import Subnet
 from .flannel_rules import leftover_forwarding, leftover_masquerading
-from .iptables import Change, IptablesMissingError, Rule, Tables, knows_random_fully, read_tables, write
+from .iptables import IptablesMissingError, Rule, RuleChange, Tables, knows_random_fully, read_tables, write
 from .nft import flannel_tables, remove_tables
 
 MASQUERADE_CHAIN = "FLANNEL-POSTRTG"
@@ -93,11 +93,11 @@ class Firewall:
         write(changes)
         return [str(change) for change in changes]
 
-    def _changes(self, take_over: bool) -> tuple[list[Change], list[Change]]:
+    def _changes(self, take_over: bool) -> tuple[list[RuleChange], list[RuleChange]]:
         """Return what puts the own rules right, and what removes those that flanneld left."""
         wanted = [self._masquerading(), self._forwarding()]
         tables = _tables(wanted)
-        leftovers: list[Change] = []
+        leftovers: list[RuleChange] = []
         if take_over:
             leftovers += leftover_masquerading(tables, self._network)
             leftovers += leftover_forwarding(tables, self._network) if self._replaces_forwarding else []
@@ -145,16 +145,16 @@ def _tables(wanted: Sequence[OwnChain]) -> Tables:
         return {}
 
 
-def _differences(wanted: Sequence[OwnChain], tables: Tables) -> list[Change]:
+def _differences(wanted: Sequence[OwnChain], tables: Tables) -> list[RuleChange]:
     """Return what makes the tables hold the chains as wanted, in an order iptables accepts."""
-    changes: list[Change] = []
+    changes: list[RuleChange] = []
     for chain in wanted:
         present = tables.get(chain.table, {})
         if chain.rules:
             commands = [*_chain_commands(chain, present), *_hook_commands(chain, present)]
         else:
             commands = _removal_commands(chain.name, present)
-        changes += [Change(chain.table, command) for command in commands]
+        changes += [RuleChange(chain.table, command) for command in commands]
     return changes
 
 
