@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     one = [
         add("start", "switch one host on", _start),
         add("stop", "pull the plug of one host; its disk stays", _stop),
-        add("shell", "log in to a host", _shell),
+        add("shell", "log in to a host, or run the commands on standard input there", _shell),
         add("exec", "run a command in a host", _exec),
     ]
     net = add("net", "run a command in the network namespace of the bridge", _net)
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(lab: Lab, _arguments: argparse.Namespace) -> int:
-    print(image.build(lab.cache))
+    print(f"the image of the hosts is {image.build(lab.cache)}")
     return 0
 
 
@@ -92,7 +92,9 @@ def _stop(lab: Lab, arguments: argparse.Namespace) -> int:
 
 
 def _shell(lab: Lab, arguments: argparse.Namespace) -> int:
-    return subprocess.call(host.command_in(lab.named(arguments.host), "su", "--pty", "--login", "root"))
+    # A terminal of its own only for a user: with one, su does not notice the end of commands from a file or a pipe.
+    terminal = ["--pty"] if sys.stdin.isatty() else []
+    return subprocess.call(host.command_in(lab.named(arguments.host), "su", *terminal, "--login", "root"))
 
 
 def _exec(lab: Lab, arguments: argparse.Namespace) -> int:

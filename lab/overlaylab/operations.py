@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from . import disk, host, image, network
@@ -76,9 +76,9 @@ def stop(lab: Lab, name: str) -> None:
 def wait(hosts: Iterable[Host], began: float) -> None:
     """Wait till the hosts are ready, and tell for each how long it took since `began` (of time.monotonic)."""
     with ThreadPoolExecutor(MAX_HOSTS) as pool:
-        waiting = {pool.submit(host.wait, each, _BOOT_SECONDS): each for each in hosts}
-        for ready in as_completed(waiting):
-            one, state = waiting[ready], ready.result()
+        waiting = [(each, pool.submit(host.wait, each, _BOOT_SECONDS)) for each in hosts]
+        for one, ready in waiting:
+            state = ready.result()
             print(f"{one.name}  {one.address}  {state}  {time.monotonic() - began:.1f} s", flush=True)
 
 

@@ -17,12 +17,14 @@ description:
     anything is installed.
   - A less specific route, such as V(10.0.0.0/8) through a VPN, is no problem. The devices and routes of the overlay and
     of C(flanneld) are no problem either.
+  - The agent's stored state of a former network is found by O(prefix).
 options:
   network:
     description:
       - The address range of the overlay network, such as V(10.5.0.0/16).
+      - Without it the module reads the network config from etcd.
+      - O(subnet_len), O(subnet_min) and O(subnet_max) need this option.
     type: str
-    required: true
   subnet_len:
     description:
       - The prefix length of each host's subnet.
@@ -58,11 +60,6 @@ options:
     type: list
     elements: str
     default: []
-  prefix:
-    description:
-      - The etcd prefix of the overlay. The module uses it to find the agent's stored state of a former network.
-    type: str
-    default: /coreos.com/network
   subnet_file:
     description:
       - The file to which C(overlayd) or C(flanneld) writes the subnet of this host.
@@ -76,12 +73,18 @@ options:
 extends_documentation_fragment:
   - clusternet.overlay.attributes
   - clusternet.overlay.attributes.info
+  - clusternet.overlay.attributes.etcd
+  - clusternet.overlay.etcd
 seealso:
   - module: clusternet.overlay.network_config
 """
 
 EXAMPLES = r"""
-- name: Compare the overlay network with the networks of the host
+- name: Compare the network config in etcd with the networks of the host
+  clusternet.overlay.network_overlap_info:
+  become: true
+
+- name: Compare an overlay network with the networks of the host
   clusternet.overlay.network_overlap_info:
     network: 10.5.0.0/16
   register: overlap
@@ -94,15 +97,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: A sentence for each overlap that redirects traffic.
+  description:
+    - A sentence for each overlap that redirects traffic. It names the settings by the variables of the roles.
   returned: success
   type: list
   elements: str
   sample:
     - >-
-      Network 192.168.100.128/25, subnets from 192.168.100.160 to 192.168.100.224: overlaps the connected network
-      192.168.100.0/24 dev eth0, which the overlay would take over on this host; choose another Network, or SubnetMin
-      and SubnetMax that leave it out
+      overlay_network 192.168.100.128/25, subnets from 192.168.100.144/28 to 192.168.100.240/28: overlaps the connected
+      network 192.168.100.0/24 dev eth0, which the overlay would take over on this host; choose another overlay_network
 member:
   description: Whether the host already takes part in this network. The agent then reports an overlap and continues.
   returned: success
@@ -111,6 +114,7 @@ member:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_options import argument_spec
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.network_overlap_info import show
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
@@ -118,23 +122,23 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.e
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={
-            "network": {"type": "str", "required": True},
-            "subnet_len": {"type": "int"},
-            "subnet_min": {"type": "str"},
-            "subnet_max": {"type": "str"},
-            "iface": {"type": "list", "elements": "str", "default": []},
-            "iface_regex": {"type": "list", "elements": "str", "default": []},
-            "iface_can_reach": {"type": "str", "default": ""},
-            "etcd_addresses": {"type": "list", "elements": "str", "default": []},
-            "prefix": {"type": "str", "default": "/coreos.com/network"},
-            "subnet_file": {"type": "path", "default": "/run/flannel/subnet.env"},
-            "state_dir": {"type": "path", "default": "/var/lib/overlayd"},
-        },
+        argument_spec=argument_spec(
+            network={"type": "str"},
+            subnet_len={"type": "int"},
+            subnet_min={"type": "str"},
+            subnet_max={"type": "str"},
+            iface={"type": "list", "elements": "str", "default": []},
+            iface_regex={"type": "list", "elements": "str", "default": []},
+            iface_can_reach={"type": "str", "default": ""},
+            etcd_addresses={"type": "list", "elements": "str", "default": []},
+            subnet_file={"type": "path", "default": "/run/flannel/subnet.env"},
+            state_dir={"type": "path", "default": "/var/lib/overlayd"},
+        ),
+        required_by=dict.fromkeys(("subnet_len", "subnet_min", "subnet_max"), "network"),
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**show(module.params))
+        module.exit_json(**show(module))
     except OverlayError as error:
         module.fail_json(msg=str(error))
 

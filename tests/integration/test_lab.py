@@ -126,6 +126,17 @@ def test_exec_passes_standard_input_and_the_exit_code_on(lab: Runner) -> None:
     assert (done.returncode, done.stdout) == (7, "a line\n")
 
 
+def test_shell_runs_the_commands_of_a_pipe_and_ends_with_their_status(lab: Runner) -> None:
+    done = lab.try_to("shell", "h1", given="hostname\nexit 7\n")
+    assert (done.returncode, done.stdout.split()) == (7, ["h1"])
+    assert lab.try_to("shell", "h1", given="").returncode == 0
+
+
+def test_hosts_are_listed_in_order_and_the_image_in_a_sentence(lab: Runner) -> None:
+    assert [line.split()[0] for line in lab("wait").splitlines()] == ["h1", "h2"]
+    assert lab("build").startswith("the image of the hosts is /")
+
+
 def test_net_runs_where_the_bridge_is(lab: Runner) -> None:
     assert "192.168.100.1/24" in lab("net", "ip", "-br", "addr", "show", "br0")
 

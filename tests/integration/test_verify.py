@@ -160,6 +160,20 @@ def test_dead_agents_fail_verify_and_each_line_names_cause_and_cure(fleet: Fleet
     assert output.count("failed=1") == 2
 
 
+def test_a_host_without_an_agent_has_one_problem_that_names_the_playbook(fleet: Fleet) -> None:
+    unit, folder = "/etc/systemd/system/overlayd.service", "/run/flannel"
+    fleet.sh("h1", f"systemctl stop overlayd; mv {unit} /root; mv {folder} {folder}.away; systemctl daemon-reload")
+    try:
+        status, output = fleet.play("verify", verify_containers=False, verify_wait=0)
+    finally:
+        fleet.sh("h1", f"mv {folder}.away {folder}; mv /root/overlayd.service {unit}; systemctl daemon-reload")
+        fleet.sh("h1", "systemctl enable --now overlayd 2>/dev/null")
+    assert status != 0
+    assert "no overlay agent is installed on this host; run the playbook clusternet.overlay.site" in output
+    assert " - 1 problem " in output, output
+    assert f"{folder}/subnet.env cannot be read" not in output
+
+
 def test_a_limited_run_says_which_hosts_it_left_out(fleet: Fleet) -> None:
     status, output = fleet.play("verify", "--limit=h2")
     assert status == 0, output

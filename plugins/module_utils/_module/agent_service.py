@@ -102,7 +102,7 @@ def service_problems(chosen: Service, services: Sequence[Service]) -> list[str]:
         units = " or ".join(one.unit for one in services)
         return [
             f"systemd has no unit {units}: no overlay agent is installed on this host; "
-            f"run the role clusternet.overlay.agent"
+            f"run the playbook clusternet.overlay.site"
         ]
     rivals = [one.unit for one in services if one.state in _UP and one.unit != chosen.unit]
     conflicts = [
@@ -117,7 +117,7 @@ def _run_problems(service: Service) -> list[str]:
     if service.crash_looping:
         return [
             f"{unit} is crash-looping: {service.restarts} automatic restarts{_cause(service)}; correct its settings "
-            f"(role clusternet.overlay.agent), see journalctl -u {unit}"
+            f"(playbook clusternet.overlay.site), see journalctl -u {unit}"
         ]
     if service.runs:
         trouble = reported_trouble(service.status)

@@ -5,29 +5,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
 
 from ..overlay.host.memory import Memory, memory_file, recall
 from ..overlay.kernel.host_networks import read_host_networks
 from ..overlay.kernel.underlay import choose_underlay
 from ..overlay.model.addresses import Subnet, parse_ipv4
-from ..overlay.model.errors import KernelError
-from ..overlay.model.network import NetworkConfig
+from ..overlay.model.errors import ConfigError, KernelError, OverlayError
+from ..overlay.model.network import DEFAULT_PREFIX, NetworkConfig
 from ..overlay.model.overlap import network_problems
+from ..overlay.model.setting_names import option_names
+from ..overlay.store.schema import Keys
 from .network_config import wanted_config
 from .overlay_host import former_setup
+from .runner import open_store
+
+_VARIABLES = option_names("overlay_")  # of the roles: what users write
 
 
-def show(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the module's result; raise ConfigError for an unusable network, KernelError."""
-    # How packets travel has no part in the rule.
-    config = NetworkConfig.from_mapping(wanted_config({**options, "backend": {"Type": "vxlan"}}))
-    memory = recall(memory_file(options["state_dir"], options["prefix"]))
+def show(module: AnsibleModule) -> dict[str, Any]:
+    """Return the module's result; raise ConfigError for an unusable network, StoreError, KernelError."""
+    options = module.params
+    config, prefix = _stated(options) if options["network"] else _stored(module)
+    memory = recall(memory_file(options["state_dir"], prefix))
     networks = _former_networks(memory, options["subnet_file"])
     host = read_host_networks(_addresses(options["etcd_addresses"]))
-    problems = network_problems(config, host, _underlay(options), networks.get(config.network))
+    problems = network_problems(config, host, _underlay(options), networks.get(config.network), _VARIABLES)
     return {"changed": False, "problems": problems, "member": config.network in networks}
+
+
+def _stated(options: Mapping[str, Any]) -> tuple[NetworkConfig, str]:
+    """Return the network of the options, and the etcd prefix; how packets travel has no part in the rule."""
+    config = NetworkConfig.from_mapping(wanted_config({**options, "backend": {"Type": "vxlan"}}))
+    return config, options["prefix"] or DEFAULT_PREFIX
+
+
+def _stored(module: AnsibleModule) -> tuple[NetworkConfig, str]:
+    """Return the network config in etcd, and its prefix; an error names the option that makes etcd unnecessary."""
+    try:
+        store, prefix = open_store(module)
+        with closing(store):
+            item = store.get(Keys(prefix).config)
+        if item is None:
+            raise ConfigError(f"etcd has no network config {Keys(prefix).config}")
+        return NetworkConfig.parse(item.value), prefix
+    except OverlayError as error:
+        raise ConfigError(f"{error}; or give the option network, such as network=10.50.0.0/16") from error
 
 
 def _former_networks(memory: Memory | None, subnet_file: str) -> dict[Subnet, Subnet]:

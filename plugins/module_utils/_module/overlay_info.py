@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
@@ -55,12 +56,14 @@ def _look_once(module: AnsibleModule) -> dict[str, Any]:
         lambda: open_store(module), params["subnet_file"], params["bridge"], params["renew_margin"] * 60.0
     )
     docker = _docker(module, report.bridge_address)
+    # Without an agent there is no subnet file either: one cause, one problem.
+    is_cause = service is not None and not service.runs and not Path(params["subnet_file"]).exists()
     stopped = [f"{params['docker_unit']} is {docker.state}; systemctl start {params['docker_unit']}"]
     problems = [
         *agent_problems,
         *(stopped if docker.state not in ("", "active", "reloading") else []),
         *docker.restart_problems,
-        *report.problems,
+        *([] if is_cause else report.problems),
     ]
     return {
         **asdict(report),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..overlay.kernel.netlink.interfaces import link_name, path_to
 from ..overlay.kernel.netlink.rtnetlink import Netlink, NetlinkError
-from ..overlay.kernel.underlay import choose_underlay
+from ..overlay.kernel.underlay import NOT_FOUND, choose_underlay
 from ..overlay.model.addresses import format_ipv4, parse_ipv4
 from ..overlay.model.errors import KernelError
 from ..overlay.model.state import Underlay
@@ -43,7 +43,7 @@ def examine(choice: Choice, peers: Iterable[str]) -> dict[str, Any]:
         underlay, public_ip = choose_underlay(*choice)
         known = [parse_ipv4(peer) for peer in peers]
     except (KernelError, ValueError) as error:
-        problem = _FLAG.sub(lambda flag: flag[1].replace("-", "_"), str(error))
+        problem = _FLAG.sub(lambda flag: flag[1].replace("-", "_"), str(error).replace(NOT_FOUND, "no interface found"))
         return {"interface": "", "address": "", "public_ip": "", "mtu": 0, "problems": [problem]}
     return {
         "interface": underlay.name,

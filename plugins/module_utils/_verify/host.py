@@ -25,6 +25,7 @@ from ..overlay.model.errors import LeaseError, OverlayError
 from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.overlap import Reserved, network_problems
+from ..overlay.model.setting_names import option_names
 from ..overlay.model.state import PeerRows
 from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from ..overlay.store.protocol import Item, Store
@@ -155,7 +156,7 @@ def _look_at_kernel(
             f"restart overlayd, then Docker"
         )
     networks = read_host_networks()
-    report.problems += network_problems(config, networks, underlay.name, env.subnet)
+    report.problems += network_problems(config, networks, underlay.name, env.subnet, option_names("overlay_"))
     table = PeerTable(config, env.subnet, Guarded(backend, Reserved.of(config, networks, env.subnet)))
     table.reset(network.leases)
     report.problems += table.problems

@@ -33,7 +33,7 @@ REFUSED = {
         ["--iface=eth7"],
         {},
         "Failed to find interface to use that matches the interfaces and/or regexes provided: --iface=eth7; "
-        r"there are: eth0 \(192.0.2.11/24\)",
+        r"usable interfaces: eth0 \(192.0.2.11/24\)",
     ),
     "a public IP that is none": (["--iface=eth0", "--public-ip=here"], {}, "--public-ip: 'here' is not an IPv4"),
     "a state folder that cannot be": (

@@ -136,11 +136,11 @@ def test_the_preferred_one_of_two_default_routes_is_followed(host: Namespace) ->
     [
         (
             {"iface": "wlan0 10.7.7.7"},
-            NOT_FOUND + r": --iface=wlan0 --iface=10\.7\.7\.7; there are: eth0 \(192\.0\.2\.10/24, ",
+            NOT_FOUND + r": --iface=wlan0 --iface=10\.7\.7\.7; usable interfaces: eth0 \(192\.0\.2\.10/24, ",
         ),
         (
             {"regex": "^wlan"},
-            NOT_FOUND + r": --iface-regex=\^wlan; .*eth2 \(no IPv4 address\), eth3 \(down, 10\.9\.0\.1/24\)",
+            NOT_FOUND + r": --iface-regex=\^wlan; usable interfaces: eth0 \([^)]+\), eth1 \([^)]+\)$",
         ),
         ({"regex": "eth["}, r"--iface-regex=eth\[ is not a regular expression"),
         ({"iface": "eth2"}, "interface eth2 has no usable IPv4 address; give it one .* or name another"),
@@ -155,8 +155,18 @@ def test_what_cannot_be_is_refused_with_a_way_out(host: Namespace, asked: dict[s
         choose(host, **asked)
 
 
+def test_the_bridges_of_docker_and_their_ports_are_no_usable_interfaces(host: Namespace) -> None:
+    host.command("ip", "link", "add", "docker0", "up", "type", "bridge")
+    host.command("ip", "address", "add", "172.17.0.1/16", "dev", "docker0")
+    host.command("ip", "link", "add", "veth1", "up", "master", "docker0", "type", "veth", "peer", "name", "end1")
+    host.command("ip", "link", "add", "flannel.1", "up", "type", "vxlan", "id", "1", "dstport", "8472", "dev", "eth0")
+    host.command("ip", "address", "add", "10.5.1.0/32", "dev", "flannel.1")
+    with pytest.raises(KernelError, match=r"--iface=eth9; usable interfaces: eth0 \([^)]+\), eth1 \([^)]+\)$"):
+        choose(host, iface="eth9")
+
+
 @pytest.mark.parametrize("asked", [{}, {"reach": "8.8.8.8"}], ids=["default route", "can reach"])
 def test_without_a_route_the_error_lists_the_interfaces(host: Namespace, asked: dict[str, str]) -> None:
     host.command("ip", "route", "delete", "default")
-    with pytest.raises(KernelError, match=NOT_FOUND + r".*there are: eth0 .*Name one with --iface"):
+    with pytest.raises(KernelError, match=NOT_FOUND + r".*; usable interfaces: eth0 \("):
         choose(host, **asked)

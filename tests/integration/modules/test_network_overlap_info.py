@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.agent_fleet import Fleet
+from support.agent_network import Network
 from support.module_runner import Runner
 from support.netns import Lan, Namespace, can_make_namespaces
 
@@ -90,6 +92,30 @@ def test_a_member_of_an_overlapping_network_is_told_apart(ask: Question) -> None
     found = ask("192.0.0.0/16")
     assert found["member"] is True
     assert found["problems"] != []
+
+
+def test_a_problem_names_the_variables_of_the_roles(ask: Question) -> None:
+    (problem,) = ask("192.0.0.0/16", subnet_min="192.0.2.0", subnet_max="192.0.3.0")["problems"][:1]
+    assert problem.startswith("overlay_network 192.0.0.0/16, subnets from 192.0.2.0/24 to 192.0.3.0/24: overlaps")
+    assert problem.endswith(
+        "choose another overlay_network, or overlay_subnet_min and overlay_subnet_max that leave it out"
+    )
+
+
+def test_without_a_network_that_in_etcd_is_compared(
+    fleet: Fleet, network: Network, module_on: Callable[..., Runner]
+) -> None:
+    (host,) = fleet(1)
+    run = module_on(host, "network_overlap_info", subnet_file=str(host.subnet_file), state_dir=str(host.state))
+    assert f"etcd has no network config {network.prefix}/config; or give the option network" in run(fails=True)["msg"]
+    network.configure(network="192.0.2.0/23")
+    assert run()["problems"][0].startswith("overlay_network 192.0.2.0/23, subnets from ")
+
+
+def test_without_a_network_and_an_etcd_the_error_names_the_option(host: Namespace) -> None:
+    message = Runner("network_overlap_info", {}, host)(fails=True, endpoints=["http://127.0.0.1:1"])["msg"]
+    assert "http://127.0.0.1:1: " in message
+    assert message.endswith("; or give the option network, such as network=10.50.0.0/16")
 
 
 def test_a_network_that_is_none_is_an_error(host: Namespace) -> None:

@@ -56,6 +56,7 @@ def test_an_interface_that_the_host_does_not_have_is_refused_with_those_it_has(
     [problem] = examined(lan, **asked)["problems"]
     assert option in problem
     assert f"eth0 ({lan.addresses[0]}/24)" in problem
+    assert problem.startswith("no interface found: ")
     assert "--" not in problem
 
 

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from ..model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..model.errors import KernelError
+from ..model.overlap import is_exempt
 from ..model.state import Underlay
 from .netlink.constants import IFA_F_DEPRECATED, IFA_F_PERMANENT, IFF_LOOPBACK, RT_SCOPE_LINK
 from .netlink.interfaces import InterfaceAddress, Link, addresses, default_paths, links, path_to
 from .netlink.rtnetlink import Netlink, NetlinkError
 
-_NOT_FOUND = "Failed to find interface to use that matches the interfaces and/or regexes provided"
+NOT_FOUND = "Failed to find interface to use that matches the interfaces and/or regexes provided"
 
 
 class _Interface(NamedTuple):
@@ -28,9 +29,14 @@ class _Interface(NamedTuple):
         is_tunnel = self.link.kind == "vxlan" and self.link.name.startswith("flannel")
         return is_tunnel or bool(self.link.flags & IFF_LOOPBACK)
 
+    @property
+    def is_dockers(self) -> bool:
+        """Whether it is a bridge of Docker."""
+        return is_exempt(self.link.name)
+
     def __str__(self) -> str:
-        shown = ", ".join(f"{format_ipv4(one.address)}/{one.length}" for one in self.addresses) or "no IPv4 address"
-        return f"{self.link.name} ({'' if self.link.up else 'down, '}{shown})"
+        shown = ", ".join(f"{format_ipv4(one.address)}/{one.length}" for one in self.addresses)
+        return f"{self.link.name} ({shown})"
 
 
 def choose_underlay(
@@ -79,7 +85,7 @@ def _by_name(known: Sequence[_Interface], iface: Iterable[str], iface_regex: Ite
     if problems:
         raise problems[0]
     asked = [f"--iface={name}" for name in iface] + [f"--iface-regex={pattern}" for pattern in iface_regex]
-    raise KernelError(f"{_NOT_FOUND}: {' '.join(asked)}; {_what_there_is(known)}")
+    raise KernelError(f"{NOT_FOUND}: {' '.join(asked)}; {_usable_interfaces(known)}")
 
 
 def _named(known: Iterable[_Interface], wanted: str) -> tuple[_Interface, int | None] | None:
@@ -111,7 +117,7 @@ def _by_path(netlink: Netlink, known: Iterable[_Interface], address: int) -> Und
         path = path_to(netlink, address)
     except NetlinkError as error:
         asked = f"--iface-can-reach={format_ipv4(address)}"
-        raise KernelError(f"{_NOT_FOUND}: {asked} cannot be reached ({error}); {_what_there_is(known)}") from error
+        raise KernelError(f"{NOT_FOUND}: {asked} cannot be reached ({error}); {_usable_interfaces(known)}") from error
     return _underlay(_by_index(known, path.ifindex), path.source)
 
 
@@ -119,14 +125,14 @@ def _by_default_route(netlink: Netlink, known: Iterable[_Interface]) -> Underlay
     for path in default_paths(netlink):
         if path.ifindex:
             return _underlay(_by_index(known, path.ifindex), None)
-    raise KernelError(f"{_NOT_FOUND}: none was named and there is no default route; {_what_there_is(known)}")
+    raise KernelError(f"{NOT_FOUND}: none was named and there is no default route; {_usable_interfaces(known)}")
 
 
 def _by_index(known: Iterable[_Interface], index: int) -> _Interface:
     for interface in known:
         if interface.link.ifindex == index:
             return interface
-    raise KernelError(f"{_NOT_FOUND}: the route's interface {index} is gone; {_what_there_is(known)}")
+    raise KernelError(f"{NOT_FOUND}: the route's interface {index} is gone; {_usable_interfaces(known)}")
 
 
 def _holder(known: Iterable[_Interface], address: int) -> _Interface | None:
@@ -165,6 +171,7 @@ def _address(option: str, text: str) -> int:
         raise KernelError(f"{option}: {error}") from None
 
 
-def _what_there_is(known: Iterable[_Interface]) -> str:
-    there = ", ".join(str(interface) for interface in known if not interface.is_own_or_loopback) or "none"
-    return f"there are: {there}. Name one with --iface (name or address)"
+def _usable_interfaces(known: Iterable[_Interface]) -> str:
+    """Return the interfaces that can carry the overlay, in words."""
+    fit = [one for one in known if one.link.up and _usable(one) and not (one.is_own_or_loopback or one.is_dockers)]
+    return f"usable interfaces: {', '.join(map(str, fit)) or 'none'}"

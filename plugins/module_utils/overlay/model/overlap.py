@@ -38,6 +38,7 @@ from .addresses import ADDRESS_BITS, Subnet, format_ipv4
 from .errors import LeaseError
 from .lease import SubnetLease
 from .network import NetworkConfig
+from .setting_names import JSON_KEYS, SettingNames
 
 _DOCKERS_BRIDGES = ("docker0", "docker_gwbridge")
 _DOCKERS_NAME_LENGTH = 15  # of a bridge that Docker names: br- and twelve digits of the network's id
@@ -81,10 +82,17 @@ class Range(NamedTuple):
     what: str
 
 
-def network_problems(config: NetworkConfig, host: HostNetworks, underlay: str, own: Subnet | None = None) -> list[str]:
+def network_problems(
+    config: NetworkConfig,
+    host: HostNetworks,
+    underlay: str,
+    own: Subnet | None = None,
+    names: SettingNames = JSON_KEYS,
+) -> list[str]:
     """Return a sentence for each overlap that does harm by the module's rule.
 
-    ``underlay`` names the interface that carries the overlay; ``own`` is this host's subnet where it is known.
+    ``underlay`` names the interface that carries the overlay; ``own`` is this host's subnet where it is known. The
+    sentences call the settings by ``names``.
     """
     ranges = [*_needed(host, own)]
     ranges += [
@@ -92,11 +100,11 @@ def network_problems(config: NetworkConfig, host: HostNetworks, underlay: str, o
         for route in host.routes
         if _takes_from(config, route, underlay, own)
     ]
-    where = f"Network {config.network}, subnets from {config.subnet_min} to {config.subnet_max}"
+    where = f"{names.network} {config.network}, subnets from {config.subnet_min} to {config.subnet_max}"
     found = {one.what: one.subnet for one in ranges if _in_pool(one.subnet, config)}
     return [
-        f"{where}: overlaps {what}, which the overlay would take over on this host; choose another Network"
-        + ("" if subnet.covers(config.network) else ", or SubnetMin and SubnetMax that leave it out")
+        f"{where}: overlaps {what}, which the overlay would take over on this host; choose another {names.network}"
+        + ("" if subnet.covers(config.network) else f", or {names.subnet_min} and {names.subnet_max} that leave it out")
         for what, subnet in found.items()
     ]
 
@@ -137,12 +145,12 @@ def _needed(host: HostNetworks, own: Subnet | None) -> Iterable[Range]:
 
 def _all_needed(host: HostNetworks) -> Iterable[Range]:
     for route in host.routes:
-        if route.connected and not _is_exempt(route.device):
+        if route.connected and not is_exempt(route.device):
             yield Range(route.network, f"the connected network {route}")
         if not route.network.length and route.gateway:
             yield _single(route.gateway, f"the default gateway {format_ipv4(route.gateway)}")
     for address, device in host.addresses:
-        if not _is_exempt(device):
+        if not is_exempt(device):
             yield _single(address, f"the address {format_ipv4(address)} on {device}")
     for address in host.endpoints:
         yield _single(address, f"the etcd endpoint {format_ipv4(address)}")
@@ -152,7 +160,7 @@ def _single(address: int, what: str) -> Range:
     return Range(Subnet(address, ADDRESS_BITS), what)
 
 
-def _is_exempt(device: str) -> bool:
+def is_exempt(device: str) -> bool:
     """Whether a device belongs to the overlay or to Docker."""
     if device.startswith("br-") and len(device) == _DOCKERS_NAME_LENGTH:
         return not device[3:].strip("0123456789abcdef")
@@ -164,7 +172,7 @@ def _takes_from(config: NetworkConfig, route: HostRoute, underlay: str, own: Sub
     return not (
         route.connected
         or not config.network.covers(route.network)
-        or _is_exempt(route.device)
+        or is_exempt(route.device)
         or (own is not None and own.covers(route.network))
         or _is_host_gw(route, config, underlay)
     )

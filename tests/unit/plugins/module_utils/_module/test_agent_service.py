@@ -62,12 +62,12 @@ def test_a_healthy_unit_has_no_problem(change: dict[str, Any]) -> None:
         (
             {"state": "activating", "restarts": 7, "exit_status": 1, "last_line": "bad flag", "crash_looping": True},
             "overlayd.service is crash-looping: 7 automatic restarts, exit status 1: bad flag; correct its settings "
-            "(role clusternet.overlay.agent), see journalctl -u overlayd.service",
+            "(playbook clusternet.overlay.site), see journalctl -u overlayd.service",
         ),
         (
             {"restarts": 3, "last_line": "out of memory", "status": "", "crash_looping": True},
             "overlayd.service is crash-looping: 3 automatic restarts: out of memory; correct its settings "
-            "(role clusternet.overlay.agent), see journalctl -u overlayd.service",
+            "(playbook clusternet.overlay.site), see journalctl -u overlayd.service",
         ),
         (
             {"state": "activating", "sub_state": "start", "status": "starting", "last_line": ""},
@@ -82,7 +82,7 @@ def test_a_healthy_unit_has_no_problem(change: dict[str, Any]) -> None:
         (
             MISSING,
             "systemd has no unit overlayd.service: no overlay agent is installed on this host; "
-            "run the role clusternet.overlay.agent",
+            "run the playbook clusternet.overlay.site",
         ),
     ],
 )
