@@ -5,70 +5,33 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.lab_fleet import Fleet
 
-ROOT = Path(__file__).resolve().parents[2]
-LAB = ROOT / "lab" / "lab"
 SUBNET_FILE = "/run/flannel/subnet.env"
 DROPINS = "/etc/systemd/system/docker.service.d"
-PLAYBOOK = """
-- hosts: overlay
-  gather_facts: false
-  tasks:
-    - ansible.builtin.include_role:
-        name: clusternet.overlay.docker
-        tasks_from: "{{ entry }}"
-"""
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
 
 
 class Host:
     """The one host of a lab, and the role as a user runs it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.environment = {**os.environ, "LAB_NAME": "docker-test", "ANSIBLE_INJECT_FACT_VARS": "false"}
-        self.environment.pop("LAB_DIR", None)
-        self.inventory, self.playbook = folder / "lab.yml", folder / "play.yml"
-        self.playbook.write_text(PLAYBOOK)
-
-    def lab(self, *words: str) -> str:
-        done = subprocess.run(
-            [LAB, *words], env=self.environment, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
 
     def sh(self, script: str) -> str:
-        return self.lab("exec", "h1", "sh", "-ec", script).strip()
+        """Run a shell script on the host; return what it printed."""
+        return self.fleet.sh("h1", script)
 
     def play(self, *options: str, entry: str = "main", **variables: object) -> tuple[int, str]:
         """Return how many tasks changed something, -1 where the play failed, and all that was printed."""
-        output = self.run(self.playbook, {"entry": entry, "docker_subnet_timeout": 2, **variables}, *options)
-        recap = re.search(r"changed=(\d+) +unreachable=0 +failed=0", output)
-        return int(recap[1]) if recap else -1, output
-
-    def run(self, playbook: Path, variables: dict[str, object], *options: str) -> str:
-        """Return all that a playbook prints, its white space collapsed."""
-        program = Path(sys.executable).parent / "ansible-playbook"
-        done = subprocess.run(
-            [program, "-i", self.inventory, "-e", json.dumps(variables), *options, playbook],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return " ".join((done.stdout + done.stderr).split())
+        done = self.fleet.role("docker", *options, entry=entry, docker_subnet_timeout=2, **variables)
+        recap = re.search(r"changed=(\d+) +unreachable=0 +failed=0", done.output)
+        return int(recap[1]) if recap else -1, done.output
 
     def lease(self, number: int) -> None:
         """Write the subnet file as an agent does whose host has the subnet of that number."""
@@ -88,28 +51,21 @@ class Host:
         return self.sh("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value docker)/cmdline").splitlines()
 
     def container(self, name: str) -> str:
-        """The first line that `ip` has to say of a container's address, None of a container that does not run."""
-        return self.sh(f"docker inspect -f '{{{{.State.Running}}}} {{{{.NetworkSettings.IPAddress}}}}' {name}")
+        """Whether a container runs, and its address."""
+        return self.fleet.container("h1", name)
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A host as it is after its installation."""
-    host = Host(tmp_path_factory.mktemp("docker"))
-    try:
-        host.lab("up", "-n", "1")
-        host.lab("wait")
-        host.inventory.write_text(host.lab("inventory"))
-        yield host
-    finally:
-        host.lab("down")
+    with Fleet("docker", tmp_path_factory.mktemp("docker"), count=1).running() as fleet:
+        yield Host(fleet)
 
 
 def test_a_host_that_cannot_get_docker_is_refused_before_anything_is_changed(fresh: Host) -> None:
-    missing: dict[str, object] = {"docker_install": "present", "docker_unit": "absent.service"}
-    output = fresh.run(ROOT / "playbooks/site.yml", {"overlay_network": "10.50.0.0/16", **missing})
-    assert "h1 has no unit absent.service (docker_unit)" in output
-    assert "changed=0 unreachable=0 failed=1" in output
+    refused = fresh.fleet.play("site", docker_install="present", docker_unit="absent.service")
+    assert "h1 has no unit absent.service (docker_unit)" in refused.output
+    assert "changed=0 unreachable=0 failed=1" in refused.output
 
 
 @pytest.fixture
@@ -178,9 +134,9 @@ def test_containers_that_outlive_docker_do_not_keep_the_old_bridge(host: Host) -
 
 
 def test_after_a_boot_docker_waits_for_the_subnet_file_and_takes_the_subnet_it_names(host: Host) -> None:
-    host.lab("stop", "h1")
-    host.lab("start", "h1")
-    host.lab("wait")
+    host.fleet.lab("stop", "h1")
+    host.fleet.lab("start", "h1")
+    host.fleet.lab("wait")
     assert host.sh("ls /run/docker_opts.env 2>&1 || true").endswith("No such file or directory")
     wait_for(host, "journalctl -b -u docker -o cat | grep -q 'subnet.env is missing: look at overlayd.service'")
     assert host.sh("systemctl is-active docker || true") != "active"

@@ -14,37 +14,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.lab import ROOT, Lab
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "lab" / "lab"
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
 STARTED = ("systemctl", "show", "--property=UserspaceTimestampMonotonic", "--value")
 
 
-class Runner:
-    """Runs the lab program for one lab of its own name."""
+class Runner(Lab):
+    """A lab, and what the machine shows of it."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        super().__init__(name)
         self.full_name = f"clusternet-lab.{name}"
         self.directory = Path("/var/lib/clusternet-lab") / name
-        self.environment = {**os.environ, "LAB_NAME": name}
-        self.environment.pop("LAB_DIR", None)
-
-    def try_to(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        command = [str(PROGRAM), *words]
-        return subprocess.run(
-            command, env=self.environment, input=given, capture_output=True, text=True, timeout=120, check=False
-        )
-
-    def __call__(self, *words: str) -> str:
-        done = self.try_to(*words)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.strip()
-
-    def begin(self, *words: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([PROGRAM, *words], env=self.environment, start_new_session=True)
 
     def started_at(self, host: str) -> str:
         return self("exec", host, *STARTED)

@@ -4,31 +4,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from support.lab_fleet import DOCKER_STATE, HOSTS, Fleet, down_at_a_time
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
 UNREACHABLE = 4  # exit status of ansible-playbook
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A converged fleet with one container on each host, restarted only where a test allows it."""
-    fleet = Fleet("rollout-test", tmp_path_factory.mktemp("rollout"))
-    try:
-        fleet.lab("up")
-        fleet.lab("wait")
+    with Fleet("rollout", tmp_path_factory.mktemp("rollout")).running() as fleet:
         fresh = fleet.play("site")
         assert fresh.status == 0, fresh.output
-        for host in HOSTS:
-            fleet.sh(host, "docker load --quiet --input /srv/images/overlay-probe.tar")
-            fleet.sh(host, "docker run --detach --init --name busy overlay-probe sleep 86400")
+        fleet.start_containers("busy")
         yield fleet
-    finally:
-        fleet.lab("down")
 
 
 @pytest.mark.parametrize(("variables", "most"), [({}, 1), ({"overlay_serial": 2}, 2), ({"overlay_serial": 1}, 1)])

@@ -4,92 +4,38 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.lab_fleet import Fleet, Run
 
-ROOT = Path(__file__).resolve().parents[2]
-LAB = ROOT / "lab" / "lab"
 BAD_FLAG = "/run/systemd/system/overlayd.service.d/bad.conf"
 WORKER = (
     "apt-get update -qq && apt-get install -qq docker.io >/dev/null && head -c 10240 /dev/zero | docker import - empty"
     " && docker run -d --init --name worker -v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro empty /usr/bin/sleep 1d"
 )
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the lab makes namespaces and mounts: it needs root")
-
-
-class Fleet:
-    """Two hosts of a lab, etcd on the second, and the playbooks as a user runs them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.environment = {**os.environ, "LAB_NAME": "verify-test", "ANSIBLE_INJECT_FACT_VARS": "false"}
-        self.environment.pop("LAB_DIR", None)
-        self.inventory = folder / "lab.json"
-
-    def lab(self, *words: str) -> str:
-        done = subprocess.run(
-            [LAB, *words], env=self.environment, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def sh(self, host: str, script: str) -> str:
-        return self.lab("exec", host, "sh", "-ec", script).strip()
-
-    def write_inventory(self) -> None:
-        """Write an inventory with h2 as the only member of etcd."""
-        h1, h2 = {"ansible_host": "192.168.100.11"}, {"ansible_host": "192.168.100.12"}
-        groups = {"etcd": {"hosts": {"h2": h2}}, "overlay": {"hosts": {"h1": h1, "h2": h2}}}
-        self.inventory.write_text(json.dumps({"all": {"children": groups}}))
-
-    def play(self, name: str, *options: str, **variables: object) -> tuple[int, str]:
-        """Return a playbook's exit status and what it printed, its white space normalised."""
-        program = Path(sys.executable).parent / "ansible-playbook"
-        lab = ROOT / "inventories/lab/group_vars/all"
-        words = [*(f"-e@{file}" for file in sorted(lab.iterdir())), "-e", json.dumps(variables)]
-        done = subprocess.run(
-            [program, "-i", self.inventory, *words, *options, f"clusternet.overlay.{name}"],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
-
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two hosts as they are after their installation, the first with Docker and a container that runs."""
-    fleet = Fleet(tmp_path_factory.mktemp("verify"))
-    try:
-        fleet.lab("up", "-n", "2")
-        fleet.lab("wait")
-        fleet.write_inventory()
+    with Fleet("verify", tmp_path_factory.mktemp("verify"), count=2, etcd=["h2"]).running() as fleet:
         fleet.sh("h1", WORKER)
         yield fleet
-    finally:
-        fleet.lab("down")
 
 
 @pytest.fixture(scope="module")
-def first_run(hosts: Fleet) -> tuple[int, str]:
+def first_run(hosts: Fleet) -> Run:
     """Exit status and output of the first run of site.yml."""
     return hosts.play("site")
 
 
 @pytest.fixture(scope="module")
-def pending(hosts: Fleet, first_run: tuple[int, str]) -> Fleet:
+def pending(hosts: Fleet, first_run: Run) -> Fleet:
     """The hosts after the first run: Docker's restart on h1 is pending, as a container runs there."""
-    assert first_run[0] == 0, first_run[1]
+    assert first_run.status == 0, first_run.output
     return hosts
 
 
@@ -102,7 +48,7 @@ def fleet(pending: Fleet) -> Fleet:
 
 
 def test_the_first_run_with_running_containers_ends_well_and_names_the_pending_restarts(
-    first_run: tuple[int, str], hosts: Fleet
+    first_run: Run, hosts: Fleet
 ) -> None:
     status, output = first_run
     assert status == 0, output

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Three hosts of a lab and the collection's playbooks, run on them as users do."""
+"""The hosts of a lab, and the collection's playbooks and roles, run on them as users run them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
-LAB = ROOT / "lab" / "lab"
+from support.lab import ROOT, Lab
+
 HOSTS = ("h1", "h2", "h3")
 STOP = "/run/watched.stop"
 DOCKER_STATE = "if [ -e /run/docker.pid ]; then echo active; fi"  # starts no program, ten times a second
@@ -57,26 +57,32 @@ def down_at_a_time(samples: dict[str, list[Sample]]) -> tuple[int, set[str]]:
 
 
 class Fleet:
-    """A lab of its own name, with a copy of the lab's inventory to change."""
+    """A lab whose name begins with LAB_NAME, as those of molecule do, and its inventory with the lab's group_vars."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.environment = {**os.environ, "LAB_NAME": name, "ANSIBLE_INJECT_FACT_VARS": "false"}
-        self.environment.pop("LAB_DIR", None)
+    def __init__(self, name: str, folder: Path, count: int = 3, etcd: Sequence[str] = ()) -> None:
+        """Write the inventory of ``count`` hosts; ``etcd`` names the members of the cluster, all hosts by default."""
+        self.lab = Lab(f"{os.environ.get('LAB_NAME', 'overlay')[:15]}-{name}")
+        self.hosts = HOSTS[:count]
         self._folder = folder
         self._inventory = folder / "inventory"
         shutil.copytree(ROOT / "inventories/lab", self._inventory)
+        hosts = {host: {"ansible_host": f"192.168.100.{11 + number}"} for number, host in enumerate(self.hosts)}
+        groups = {"etcd": {"hosts": {host: {} for host in etcd or hosts}}, "overlay": {"hosts": hosts}}
+        (self._inventory / "hosts.yml").write_text(json.dumps({"all": {"children": groups}}))
 
-    def lab(self, *words: str) -> str:
-        """Run the lab program; return what it printed."""
-        done = subprocess.run(
-            [LAB, *words], env=self.environment, capture_output=True, text=True, timeout=180, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    @contextmanager
+    def running(self) -> Iterator[Fleet]:
+        """Start the hosts, and remove the lab at the end."""
+        try:
+            self.lab("up", "-n", str(len(self.hosts)))
+            self.lab("wait")
+            yield self
+        finally:
+            self.lab("down")
 
     def sh(self, host: str, script: str) -> str:
         """Run a shell script on a host; return what it printed."""
-        return self.lab("exec", host, "sh", "-ec", script).strip()
+        return self.lab("exec", host, "sh", "-ec", script)
 
     def group_vars(self, **variables: object) -> None:
         """Set these variables for all hosts of the inventory, and no others."""
@@ -84,24 +90,35 @@ class Fleet:
 
     def play(self, playbook: str, *options: str, **variables: object) -> Run:
         """Run a playbook of the collection."""
-        return self._run(ROOT / f"playbooks/{playbook}.yml", *options, **variables)
+        return self._run(f"clusternet.overlay.{playbook}", *options, **variables)
 
-    def role(self, role: str, **variables: object) -> Run:
-        """Run a role of the collection on all hosts at once, as a play of the user's own."""
+    def role(self, role: str, *options: str, entry: str = "main", **variables: object) -> Run:
+        """Run an entry point of a role on all hosts at once, as a play of the user's own."""
         playbook = self._folder / "role.yml"
-        roles = [{"role": f"clusternet.overlay.{role}"}]
-        playbook.write_text(json.dumps([{"hosts": "overlay", "gather_facts": False, "roles": roles}]))
-        return self._run(playbook, **variables)
+        task = {"include_role": {"name": f"clusternet.overlay.{role}", "tasks_from": entry}}
+        playbook.write_text(json.dumps([{"hosts": "overlay", "gather_facts": False, "tasks": [task]}]))
+        return self._run(str(playbook), *options, **variables)
 
-    def _run(self, playbook: Path, *options: str, **variables: object) -> Run:
+    def container(self, host: str, name: str) -> str:
+        """Return whether a container runs, and its address: "true 10.50.7.2"."""
+        form = "{{.State.Running}} {{.NetworkSettings.IPAddress}}"
+        return self.sh(host, f"docker inspect --format '{form}' {name}")
+
+    def start_containers(self, name: str) -> None:
+        """Start a container of the lab's image on each host."""
+        for host in self.hosts:
+            self.sh(host, "docker load --quiet --input /srv/images/overlay-probe.tar")
+            self.sh(host, f"docker run --detach --init --name {name} overlay-probe sleep 86400")
+
+    def _run(self, playbook: str, *options: str, **variables: object) -> Run:
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self._inventory), *options]
         done = subprocess.run(
-            [*command, "-e", json.dumps(variables), str(playbook)],
+            [*command, "-e", json.dumps(variables), playbook],
             cwd=ROOT,
-            env=self.environment,
+            env={**self.lab.environment, "ANSIBLE_INJECT_FACT_VARS": "false"},
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=900,
             check=False,
         )
         return Run(done.returncode, " ".join((done.stdout + done.stderr).split()))
@@ -112,16 +129,11 @@ class Fleet:
         each = f"read -r seconds rest < /proc/uptime; echo $seconds $({script})"
         loop = f"rm -f {STOP}; while [ ! -e {STOP} ]; do {each}; sleep 0.1; done"
         answers: dict[str, list[Sample]] = {}
-        watchers = {
-            host: subprocess.Popen(
-                [LAB, "exec", host, "sh", "-c", loop], env=self.environment, stdout=subprocess.PIPE, text=True
-            )
-            for host in HOSTS
-        }
+        watchers = {host: self.lab.begin("exec", host, "sh", "-c", loop) for host in self.hosts}
         try:
             yield answers
         finally:
-            for host in HOSTS:
+            for host in self.hosts:
                 self.sh(host, f"touch {STOP}")
             printed = {host: watcher.communicate(timeout=30)[0] for host, watcher in watchers.items()}
         for host, text in printed.items():
