@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One overlay network as etcd holds it, seen and changed by somebody beside the agents: a prefix of its own."""
+"""An overlay network in etcd: an empty prefix, whose config and leases a test reads and writes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.c
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item
 
 RANGE = "10.50.0.0/16"
+TIMEOUT = 30.0  # seconds; longer than a user's, because a busy disk delays etcd
 
 
 class Network:
     """The keys below a prefix."""
 
-    def __init__(self, endpoint: str, api: str = "v3") -> None:
-        self.prefix = f"/test/{uuid.uuid4().hex}"
-        self.store = connect(EtcdConnection((endpoint,), api=api))
+    def __init__(self, endpoint: str, api: str = "v3", prefix: str = "") -> None:
+        self.endpoint = endpoint
+        self.api = api
+        self.prefix = prefix or f"/test/{uuid.uuid4().hex}"
+        self.store = connect(EtcdConnection((endpoint,), api=api, timeout=TIMEOUT))
 
     def close(self) -> None:
         """Close the connection."""
@@ -30,21 +33,37 @@ class Network:
         inner = {name: keys.pop(name) for name in ("VNI", "Port", "MTU", "DirectRouting") if name in keys}
         self.put("config", json.dumps({"Network": network, **keys, "Backend": {"Type": backend, **inner}}))
 
+    def key(self, name: str) -> str:
+        """Return the full key."""
+        return f"{self.prefix}/{name}"
+
     def put(self, name: str, value: str, ttl: int | None = None) -> Item:
-        """Write a key, whatever it was."""
-        key = f"{self.prefix}/{name}"
-        item = self.store.get(key)
-        return self.store.create(key, value, ttl) if item is None else self.store.replace(item, value, ttl)
+        """Write a key, whether or not it exists."""
+        item = self.get(name)
+        return self.store.create(self.key(name), value, ttl) if item is None else self.store.replace(item, value, ttl)
 
     def get(self, name: str) -> Item | None:
-        """Return a key."""
-        return self.store.get(f"{self.prefix}/{name}")
+        """Return a key, None if it does not exist."""
+        return self.store.get(self.key(name))
+
+    def item(self, name: str) -> Item:
+        """Return a key that exists."""
+        item = self.get(name)
+        assert item is not None, f"no key {self.key(name)}"
+        return item
+
+    def value(self, name: str) -> str | None:
+        """Return the value of a key, None if it does not exist."""
+        item = self.get(name)
+        return item.value if item else None
+
+    def keys(self, folder: str) -> list[str]:
+        """Return the last parts of the keys in a folder, sorted."""
+        return sorted(key.rpartition("/")[2] for key in self.store.snapshot(self.key(folder))[0])
 
     def delete(self, name: str) -> None:
-        """Remove a key that is there."""
-        item = self.get(name)
-        assert item is not None, name
-        self.store.delete(item)
+        """Delete a key that exists."""
+        self.store.delete(self.item(name))
 
     def lease(
         self, subnet: str, public_ip: str, mac: str = "", ttl: int | None = 3600, folder: str = "", **fields: Any
@@ -63,7 +82,7 @@ class Network:
 
     def leases(self) -> dict[str, dict[str, Any]]:
         """Return every lease's value by its subnet."""
-        items, _unused = self.store.snapshot(f"{self.prefix}/subnets")
+        items, _unused = self.store.snapshot(self.key("subnets"))
         return {key.rpartition("/")[2].replace("-", "/"): json.loads(item.value) for key, item in items.items()}
 
     def lease_item(self, subnet: str) -> Item:

@@ -27,8 +27,7 @@ def use(monkeypatch: pytest.MonkeyPatch, folder: Path, variant: str) -> None:
     """Have the commands named iptables be those of one variant."""
     for program in PROGRAMS:
         found = shutil.which(program.replace("iptables", f"iptables-{variant}"), path="/usr/sbin:/sbin")
-        if found is None:
-            pytest.skip(f"iptables-{variant} is not installed")
+        assert found is not None, f"iptables-{variant} is not installed; make setup installs it"
         (folder / program).symlink_to(found)
     monkeypatch.setenv("PATH", f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin")
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs a module of the collection as Ansible does on a host: a process, JSON in and out."""
+"""Modules of the collection, run as Ansible runs them on a host: a process that reads and writes JSON."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from support.agent_network import TIMEOUT, Network
 from support.netns import Namespace
 
-ROOT = Path(__file__).resolve().parents[2]
+COLLECTIONS = str(Path(__file__).resolve().parents[2] / "collections")
 
 
 class Runner:
-    """One module, to be run against one prefix, in this network namespace or in another."""
+    """One module with its default options, run in this network namespace or in another."""
 
     def __init__(self, module: str, defaults: dict[str, Any], inside: Namespace | None = None) -> None:
         self._module = module
@@ -26,7 +27,7 @@ class Runner:
         self._inside = inside
 
     def __call__(self, fails: bool = False, check: bool = False, **options: Any) -> dict[str, Any]:
-        """Return the module's result, which must be a failure or none as foretold."""
+        """Return the module's result; it must have failed if and only if ``fails``."""
         result: dict[str, Any] = json.loads(self.raw(check, **options))
         assert bool(result.get("failed")) is fails, result
         return result
@@ -39,7 +40,7 @@ class Runner:
             subprocess.run,
             [sys.executable, "-m", f"ansible_collections.clusternet.overlay.plugins.modules.{self._module}"],
             input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            env={**clean, "PYTHONPATH": str(ROOT / "collections")},
+            env={**clean, "PYTHONPATH": COLLECTIONS},
             capture_output=True,
             text=True,
             timeout=60,
@@ -48,3 +49,12 @@ class Runner:
         done = self._inside.run(run) if self._inside else run()
         assert not done.stderr, done.stderr
         return done.stdout
+
+
+class ModuleNetwork(Network):
+    """An empty prefix in etcd, and the modules that read and write it."""
+
+    def runner(self, module: str) -> Runner:
+        """Return a module with the etcd options of this prefix."""
+        where = {"endpoints": [self.endpoint], "api": self.api, "prefix": self.prefix}
+        return Runner(module, {**where, "timeout": TIMEOUT})

@@ -23,6 +23,7 @@ class Namespace:
 
     def __init__(self) -> None:
         """Make an empty namespace, its loopback up."""
+        assert os.geteuid() == 0, "a network namespace needs root; run the integration tests as root"
         self._thread = ThreadPoolExecutor(max_workers=1, initializer=_leave_for_a_new_one)
         self.tid = self.run(threading.get_native_id)
         self.command("ip", "link", "set", "lo", "up")
@@ -68,11 +69,6 @@ class Lan:
         """End all of it."""
         for namespace in (*self.hosts, self.switch):
             namespace.close()
-
-
-def can_make_namespaces() -> bool:
-    """Whether this process may make network namespaces."""
-    return os.geteuid() == 0
 
 
 def _leave_for_a_new_one() -> None:

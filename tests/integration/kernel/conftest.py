@@ -4,23 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.firewall_host import use
-from support.netns import Lan, Namespace, can_make_namespaces
+from support.netns import Lan, Namespace
 from support.overlay_end import End
-
-
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Without the right to make namespaces there is no kernel to test with."""
-    if can_make_namespaces():
-        return
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason="makes network namespaces: it needs root"))
 
 
 @pytest.fixture(params=[None, False], ids=["next hops", "plain routes"])

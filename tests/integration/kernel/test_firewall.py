@@ -14,9 +14,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import KernelError
 from support.firewall_host import NETWORK, contents, firewall, iptables, rules, use
-from support.netns import Lan, Namespace, can_make_namespaces
+from support.netns import Lan, Namespace
 
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root")
 MASQUERADING = [
     "-A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -j RETURN",
     "-A FLANNEL-POSTRTG -s 10.50.1.0/24 -d 10.50.0.0/16 -j RETURN",

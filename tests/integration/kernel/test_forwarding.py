@@ -8,9 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.forwarding import forwarding_problem
-from support.netns import Namespace, can_make_namespaces
-
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root")
+from support.netns import Namespace
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, format_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import KernelError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import Underlay
-from support.netns import Namespace, can_make_namespaces
+from support.netns import Namespace
 
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root")
 NOT_FOUND = "^Failed to find interface to use that matches the interfaces and/or regexes provided"
 
 

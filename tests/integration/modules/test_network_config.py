@@ -8,14 +8,16 @@ import json
 from typing import Any
 
 import pytest
+from support.agent_network import Network
+from support.module_runner import ModuleNetwork
 
-VXLAN = {"network": "10.5.0.0/16", "backend": {"Type": "vxlan"}}
+VXLAN: dict[str, Any] = {"network": "10.5.0.0/16", "backend": {"Type": "vxlan"}}
 TEXT = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
 VTEP = '"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"0e:00:00:00:00:01"}'
 LEASE = f'{{"PublicIP":"192.0.2.7","PublicIPv6":null,{VTEP}}}'
 
 
-def test_a_config_is_created_once_and_removed_once(overlay: Any) -> None:
+def test_a_config_is_created_once_and_removed_once(overlay: ModuleNetwork) -> None:
     run = overlay.runner("network_config")
     predicted = run(check=True, **VXLAN)
     assert predicted["changed"] and overlay.value("config") is None
@@ -51,7 +53,7 @@ def test_a_config_is_created_once_and_removed_once(overlay: Any) -> None:
     assert not run(state="absent")["changed"] and not run(check=True, state="absent")["changed"]
 
 
-def test_a_config_is_changed_in_place_and_check_mode_foretells_it(overlay: Any) -> None:
+def test_a_config_is_changed_in_place_and_check_mode_foretells_it(overlay: ModuleNetwork) -> None:
     run = overlay.runner("network_config")
     run(**VXLAN)
     wanted = {**VXLAN, "subnet_len": 26, "subnet_min": "10.5.7.64", "subnet_max": "10.5.9.0"}
@@ -68,21 +70,21 @@ def test_a_config_is_changed_in_place_and_check_mode_foretells_it(overlay: Any) 
     assert run(**VXLAN)["changed"] and overlay.value("config") == TEXT
 
 
-def test_a_config_that_says_the_same_in_other_words_is_left_byte_for_byte(overlay: Any) -> None:
+def test_a_config_that_says_the_same_in_other_words_is_left_byte_for_byte(overlay: ModuleNetwork) -> None:
     text = '{ "NetWork":"10.5.0.0/16","subnetlen":24, "SubnetMin":"10.5.1.0","Backend":{"type":"VXLAN","Port":8472}}'
     overlay.put("config", text)
     assert not overlay.runner("network_config")(**VXLAN)["changed"]
     assert overlay.value("config") == text
 
 
-def test_keys_without_an_option_are_kept(overlay: Any) -> None:
+def test_keys_without_an_option_are_kept(overlay: ModuleNetwork) -> None:
     overlay.put("config", '{"EnableNFTables": true, "network": "10.6.0.0/16", "Backend": {"Type": "host-gw"}}')
     assert overlay.runner("network_config")(**VXLAN)["changed"]
-    assert json.loads(overlay.value("config")) == {**json.loads(TEXT), "EnableNFTables": True}
+    assert json.loads(overlay.item("config").value) == {**json.loads(TEXT), "EnableNFTables": True}
 
 
 @pytest.mark.parametrize("text", ["not JSON", "null", "[]", "{}", '{"Network": "10.5.0.0/99"}'])
-def test_a_config_nobody_can_use_is_reported_and_replaced(overlay: Any, text: str) -> None:
+def test_a_config_nobody_can_use_is_reported_and_replaced(overlay: ModuleNetwork, text: str) -> None:
     overlay.put("config", text)
     info = overlay.runner("network_config_info")()
     assert info["exists"] and info["raw"] == text and info["config"] == {} and len(info["problems"]) == 1
@@ -91,7 +93,7 @@ def test_a_config_nobody_can_use_is_reported_and_replaced(overlay: Any, text: st
     assert overlay.runner("network_config_info")()["problems"] == []
 
 
-def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Any) -> None:
+def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: ModuleNetwork) -> None:
     text = '{"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd00::/48", "Backend": {"Type": "vxlan"}}'
     overlay.put("config", text)
     failed = overlay.runner("network_config")(fails=True, **VXLAN)
@@ -110,7 +112,9 @@ def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Any)
         ({"backend": {"Type": "vxlan", "Port": 4789}}, "cannot talk to VNI 1 and Port 4789"),
     ],
 )
-def test_a_change_that_breaks_a_lease_in_use_wants_force(overlay: Any, options: dict[str, Any], reason: str) -> None:
+def test_a_change_that_breaks_a_lease_in_use_wants_force(
+    overlay: ModuleNetwork, options: dict[str, Any], reason: str
+) -> None:
     run = overlay.runner("network_config")
     overlay.put("config", TEXT)
     overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
@@ -123,7 +127,7 @@ def test_a_change_that_breaks_a_lease_in_use_wants_force(overlay: Any, options: 
     assert not run(**{**VXLAN, **options})["changed"]
 
 
-def test_a_change_that_hurts_nobody_needs_no_force(overlay: Any) -> None:
+def test_a_change_that_hurts_nobody_needs_no_force(overlay: ModuleNetwork) -> None:
     overlay.put("config", TEXT)
     overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
     overlay.put("subnets/garbage", "garbage")
@@ -131,7 +135,7 @@ def test_a_change_that_hurts_nobody_needs_no_force(overlay: Any) -> None:
     assert overlay.runner("network_config")(network="10.0.0.0/8", subnet_len=24, backend=backend)["changed"]
 
 
-def test_the_effects_of_a_change_on_the_hosts_with_leases_are_returned(overlay: Any) -> None:
+def test_the_effects_of_a_change_on_the_hosts_with_leases_are_returned(overlay: ModuleNetwork) -> None:
     run = overlay.runner("network_config")
     overlay.put("config", TEXT)
     overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
@@ -145,7 +149,7 @@ def test_the_effects_of_a_change_on_the_hosts_with_leases_are_returned(overlay: 
     }
 
 
-def test_removal_while_there_are_leases_wants_force(overlay: Any) -> None:
+def test_removal_while_there_are_leases_wants_force(overlay: ModuleNetwork) -> None:
     run = overlay.runner("network_config")
     overlay.put("config", TEXT)
     overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
@@ -158,14 +162,14 @@ def test_removal_while_there_are_leases_wants_force(overlay: Any) -> None:
     assert overlay.value("subnets/10.5.7.0-24") == LEASE
 
 
-def test_a_missing_config_is_an_empty_result(overlay: Any) -> None:
+def test_a_missing_config_is_an_empty_result(overlay: ModuleNetwork) -> None:
     info = overlay.runner("network_config_info")()
     assert not info["changed"] and not info["exists"]
     assert (info["config"], info["raw"], info["revision"], info["problems"]) == ({}, "", None, [])
     assert info["path"] == overlay.key("config")
 
 
-def test_a_config_is_read_with_its_defaults(overlay: Any) -> None:
+def test_a_config_is_read_with_its_defaults(overlay: ModuleNetwork) -> None:
     text = '{"network": "10.5.0.0/22", "backend": {"type": "host-gw"}}'
     item = overlay.put("config", text)
     info = overlay.runner("network_config_info")(check=True)
@@ -180,9 +184,11 @@ def test_a_config_is_read_with_its_defaults(overlay: Any) -> None:
     }
 
 
-def test_a_config_in_the_other_apis_store_is_pointed_out(overlay: Any) -> None:
-    overlay.other_store().create(overlay.key("config"), TEXT, None)
+def test_a_config_in_the_other_apis_store_is_pointed_out(overlay: ModuleNetwork) -> None:
     other = "v2" if overlay.api == "v3" else "v3"
+    beside = Network(overlay.endpoint, other, overlay.prefix)
+    beside.put("config", TEXT)
+    beside.close()
     sentence = f"the key {overlay.key('config')} exists in etcd's {other} store, but {overlay.api} is spoken"
     (problem,) = overlay.runner("network_config_info")()["problems"]
     assert problem.startswith(sentence)
@@ -206,11 +212,13 @@ def test_a_config_in_the_other_apis_store_is_pointed_out(overlay: Any) -> None:
         ({**VXLAN, "ca_file": "/nonexistent/ca.pem", "endpoints": ["https://127.0.0.1:1"]}, "/nonexistent/ca.pem"),
     ],
 )
-def test_bad_input_is_one_clear_error_and_writes_nothing(overlay: Any, options: dict[str, Any], message: str) -> None:
+def test_bad_input_is_one_clear_error_and_writes_nothing(
+    overlay: ModuleNetwork, options: dict[str, Any], message: str
+) -> None:
     assert message in overlay.runner("network_config")(fails=True, **options)["msg"]
     assert overlay.value("config") is None
 
 
-def test_a_password_is_never_shown(overlay: Any) -> None:
+def test_a_password_is_never_shown(overlay: ModuleNetwork) -> None:
     output = overlay.runner("network_config_info").raw(username="root", password="hunter2-secret")
     assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in output and "hunter2" not in output

@@ -11,9 +11,7 @@ import pytest
 from support.agent_fleet import Fleet
 from support.agent_host import Host
 from support.agent_network import Network
-from support.netns import can_make_namespaces
 
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="makes network namespaces: it needs root")
 Run = Callable[..., dict[str, Any]]
 UNREACHABLE = "http://192.0.2.1:1"
 

@@ -11,9 +11,7 @@ import pytest
 from support.agent_fleet import Fleet
 from support.agent_host import Host
 from support.agent_network import Network
-from support.netns import can_make_namespaces
 
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="makes network namespaces: it needs root")
 OWN = "subnets/10.50.1.0-24"
 MACS = {number: f"0e:00:00:00:00:{number:02x}" for number in (12, 13)}
 Run = Callable[..., dict[str, Any]]

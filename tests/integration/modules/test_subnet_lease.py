@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from support.module_runner import ModuleNetwork
 
 CONFIG = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
 SMALL = '{"Network": "10.5.0.0/16", "SubnetMin": "10.5.7.0", "SubnetMax": "10.5.9.0", "Backend": {"Type": "vxlan"}}'
@@ -19,12 +20,12 @@ def live(address: str) -> str:
     return f'{{"PublicIP":"{address}","PublicIPv6":null,{DATA}'
 
 
-def test_a_reservation_is_made_once_and_released_once(overlay: Any) -> None:
+def test_a_reservation_is_made_once_and_released_once(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     run = overlay.runner("subnet_lease")
-    wanted = {"public_ip": "192.0.2.7", "subnet": "10.5.7.0/24"}
+    wanted: dict[str, Any] = {"public_ip": "192.0.2.7", "subnet": "10.5.7.0/24"}
     predicted = run(check=True, **wanted)
-    assert predicted["changed"] and overlay.item("subnets/10.5.7.0-24") is None
+    assert predicted["changed"] and overlay.get("subnets/10.5.7.0-24") is None
     made = run(**wanted)
     item = overlay.item("subnets/10.5.7.0-24")
     assert made["changed"] and item.value == BARE and item.reservation
@@ -47,12 +48,12 @@ def test_a_reservation_is_made_once_and_released_once(overlay: Any) -> None:
         assert again["diff"] == {"before": "", "after": ""}
     gone = run(check=True, state="absent", **wanted)
     assert gone["changed"] and gone["diff"] == {"before": f"10.5.7.0-24 reservation {BARE}\n", "after": ""}
-    assert overlay.item("subnets/10.5.7.0-24") == item
-    assert run(state="absent", **wanted)["changed"] and overlay.item("subnets/10.5.7.0-24") is None
+    assert overlay.get("subnets/10.5.7.0-24") == item
+    assert run(state="absent", **wanted)["changed"] and overlay.get("subnets/10.5.7.0-24") is None
     assert not run(state="absent", **wanted)["changed"] and not run(check=True, state="absent", **wanted)["changed"]
 
 
-def test_without_a_subnet_it_is_the_first_free_one_and_then_the_same(overlay: Any) -> None:
+def test_without_a_subnet_it_is_the_first_free_one_and_then_the_same(overlay: ModuleNetwork) -> None:
     overlay.put("config", SMALL)
     overlay.put("subnets/10.5.7.0-25", live("192.0.2.9"), ttl=600)
     overlay.put("subnets/10.5.8.0-24", "garbage")
@@ -64,7 +65,7 @@ def test_without_a_subnet_it_is_the_first_free_one_and_then_the_same(overlay: An
 
 @pytest.mark.parametrize("named", [{}, {"subnet": "10.5.7.0/24"}])
 def test_the_live_lease_of_the_host_becomes_its_reservation_with_all_it_says(
-    overlay: Any, named: dict[str, str]
+    overlay: ModuleNetwork, named: dict[str, Any]
 ) -> None:
     overlay.put("config", CONFIG)
     overlay.put("subnets/10.5.7.0-24", live("192.0.2.7"), ttl=600)
@@ -82,11 +83,11 @@ def test_the_live_lease_of_the_host_becomes_its_reservation_with_all_it_says(
 
 @pytest.mark.parametrize("key", ["subnets/10.5.7.0-24", "subnets/10.5.7.128-25", "subnets/10.5.6.0-23"])
 @pytest.mark.parametrize("ttl", [600, None])
-def test_the_subnet_of_another_host_is_taken_only_by_force(overlay: Any, key: str, ttl: int | None) -> None:
+def test_the_subnet_of_another_host_is_taken_only_by_force(overlay: ModuleNetwork, key: str, ttl: int | None) -> None:
     overlay.put("config", CONFIG)
     theirs = overlay.put(key, live("192.0.2.8"), ttl=ttl)
     run = overlay.runner("subnet_lease")
-    wanted = {"public_ip": "192.0.2.7", "subnet": "10.5.7.0/24"}
+    wanted: dict[str, Any] = {"public_ip": "192.0.2.7", "subnet": "10.5.7.0/24"}
     for check in (True, False):
         failed = run(fails=True, check=check, **wanted)
         assert "subnet 10.5.7.0/24 is taken by the" in failed["msg"] and "of 192.0.2.8" in failed["msg"]
@@ -99,18 +100,18 @@ def test_the_subnet_of_another_host_is_taken_only_by_force(overlay: Any, key: st
 
 
 @pytest.mark.parametrize("ttl", [600, None])
-def test_a_host_is_moved_to_another_subnet_only_by_force(overlay: Any, ttl: int | None) -> None:
+def test_a_host_is_moved_to_another_subnet_only_by_force(overlay: ModuleNetwork, ttl: int | None) -> None:
     overlay.put("config", CONFIG)
     overlay.put("subnets/10.5.9.0-24", live("192.0.2.7"), ttl=ttl)
     run = overlay.runner("subnet_lease")
-    wanted = {"public_ip": "192.0.2.7", "subnet": "10.5.7.0/24"}
+    wanted: dict[str, Any] = {"public_ip": "192.0.2.7", "subnet": "10.5.7.0/24"}
     assert "host 192.0.2.7 has the" in run(fails=True, **wanted)["msg"]
     assert overlay.keys("subnets") == ["10.5.9.0-24"]
     assert run(force=True, **wanted)["changed"]
     assert overlay.keys("subnets") == ["10.5.7.0-24"]
 
 
-def test_a_full_pool_is_an_error_that_says_what_to_do(overlay: Any) -> None:
+def test_a_full_pool_is_an_error_that_says_what_to_do(overlay: ModuleNetwork) -> None:
     overlay.put("config", SMALL)
     for third in (7, 8, 9):
         overlay.put(f"subnets/10.5.{third}.0-24", live(f"192.0.2.1{third}"), ttl=600)
@@ -118,7 +119,7 @@ def test_a_full_pool_is_an_error_that_says_what_to_do(overlay: Any) -> None:
     assert "out of subnets: all 3 of Network 10.5.0.0/16" in failed["msg"]
 
 
-def test_hosts_that_ask_at_the_same_time_get_a_subnet_each(overlay: Any) -> None:
+def test_hosts_that_ask_at_the_same_time_get_a_subnet_each(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     run = overlay.runner("subnet_lease")
     addresses = [f"192.0.2.{number}" for number in range(1, 13)]
@@ -145,19 +146,21 @@ def test_hosts_that_ask_at_the_same_time_get_a_subnet_each(overlay: Any) -> None
         ({"state": "absent", "public_ip": "", "subnet": ""}, "public_ip and subnet are empty"),
     ],
 )
-def test_bad_input_is_one_clear_error_and_writes_nothing(overlay: Any, options: dict[str, Any], message: str) -> None:
+def test_bad_input_is_one_clear_error_and_writes_nothing(
+    overlay: ModuleNetwork, options: dict[str, Any], message: str
+) -> None:
     overlay.put("config", CONFIG)
     assert message in overlay.runner("subnet_lease")(fails=True, **options)["msg"]
     assert overlay.keys("subnets") == []
 
 
-def test_without_a_config_nothing_is_reserved(overlay: Any) -> None:
+def test_without_a_config_nothing_is_reserved(overlay: ModuleNetwork) -> None:
     failed = overlay.runner("subnet_lease")(fails=True, public_ip="192.0.2.7")
     assert f"there is no network config at {overlay.key('config')}" in failed["msg"]
     assert overlay.keys("subnets") == []
 
 
-def test_release_by_public_ip_takes_all_the_host_has_and_nothing_else(overlay: Any) -> None:
+def test_release_by_public_ip_takes_all_the_host_has_and_nothing_else(overlay: ModuleNetwork) -> None:
     overlay.put("subnets/10.5.7.0-24", live("192.0.2.7"), ttl=600)
     overlay.put("subnets/10.5.8.0-24", BARE)
     overlay.put("subnets/10.5.9.0-24", live("192.0.2.8"), ttl=600)
@@ -176,7 +179,7 @@ def test_release_by_public_ip_takes_all_the_host_has_and_nothing_else(overlay: A
     ],
 )
 def test_what_may_be_another_hosts_is_released_only_by_force(
-    overlay: Any, value: str, ttl: int | None, options: dict[str, str], message: str
+    overlay: ModuleNetwork, value: str, ttl: int | None, options: dict[str, Any], message: str
 ) -> None:
     overlay.put("subnets/10.5.7.0-24", value, ttl=ttl)
     run = overlay.runner("subnet_lease")
@@ -191,21 +194,21 @@ def test_what_may_be_another_hosts_is_released_only_by_force(
     "value, ttl, options", [(BARE, None, {}), (live("192.0.2.7"), 600, {"public_ip": "192.0.2.7"})]
 )
 def test_a_reservation_is_released_by_subnet_and_a_live_lease_with_its_holders_name(
-    overlay: Any, value: str, ttl: int | None, options: dict[str, str]
+    overlay: ModuleNetwork, value: str, ttl: int | None, options: dict[str, Any]
 ) -> None:
     overlay.put("subnets/10.5.7.0-24", value, ttl=ttl)
     assert overlay.runner("subnet_lease")(state="absent", subnet="10.5.7.0/24", **options)["changed"]
     assert overlay.keys("subnets") == []
 
 
-def test_no_lease_at_all_is_an_empty_list(overlay: Any) -> None:
+def test_no_lease_at_all_is_an_empty_list(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     info = overlay.runner("subnet_lease_info")()
     assert (info["changed"], info["leases"], info["problems"]) == (False, [], [])
     assert (info["api"], info["path"]) == (overlay.api, overlay.key("subnets"))
 
 
-def test_leases_are_listed_in_order_with_the_seconds_they_have_left(overlay: Any) -> None:
+def test_leases_are_listed_in_order_with_the_seconds_they_have_left(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     item = overlay.put("subnets/10.5.10.0-24", live("192.0.2.7"), ttl=600)
     overlay.put("subnets/10.5.9.0-24", '{"PublicIP":"192.0.2.9"}')
@@ -234,7 +237,9 @@ def test_leases_are_listed_in_order_with_the_seconds_they_have_left(overlay: Any
         ({"public_ip": "192.0.2.99"}, []),
     ],
 )
-def test_leases_are_found_by_subnet_and_by_public_ip(overlay: Any, options: dict[str, str], subnets: list[str]) -> None:
+def test_leases_are_found_by_subnet_and_by_public_ip(
+    overlay: ModuleNetwork, options: dict[str, Any], subnets: list[str]
+) -> None:
     overlay.put("subnets/10.5.7.0-24", live("192.0.2.7"), ttl=600)
     overlay.put("subnets/10.5.8.0-24", BARE)
     overlay.put("subnets/10.5.9.0-24", live("192.0.2.9"), ttl=600)
@@ -242,7 +247,7 @@ def test_leases_are_found_by_subnet_and_by_public_ip(overlay: Any, options: dict
     assert [lease["subnet"] for lease in found] == subnets
 
 
-def test_every_unfit_entry_is_shown_with_its_problem_and_hides_no_other(overlay: Any) -> None:
+def test_every_unfit_entry_is_shown_with_its_problem_and_hides_no_other(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     overlay.put("subnets/10.5.7.0-24", "{garbage")
     overlay.put("subnets/10.6.7.0-24", BARE)
@@ -264,14 +269,14 @@ def test_every_unfit_entry_is_shown_with_its_problem_and_hides_no_other(overlay:
     assert "host 192.0.2.7 holds 2 leases: 10.5.9.0-24, 10.6.7.0-24" in told
 
 
-def test_leases_are_listed_though_the_config_is_gone(overlay: Any) -> None:
+def test_leases_are_listed_though_the_config_is_gone(overlay: ModuleNetwork) -> None:
     overlay.put("subnets/10.5.7.0-24", live("192.0.2.7"), ttl=600)
     info = overlay.runner("subnet_lease_info")()
     assert [lease["subnet"] for lease in info["leases"]] == ["10.5.7.0/24"]
     assert info["problems"][0].startswith(f"there is no network config at {overlay.key('config')}")
 
 
-def test_a_nested_key_is_a_problem_and_no_lease(overlay: Any) -> None:
+def test_a_nested_key_is_a_problem_and_no_lease(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     overlay.put("subnets/10.5.7.0-24", live("192.0.2.7"), ttl=600)
     overlay.put("subnets/backup/10.5.7.0-24", live("192.0.2.66"), ttl=600)
@@ -286,7 +291,7 @@ def test_a_nested_key_is_a_problem_and_no_lease(overlay: Any) -> None:
     assert overlay.item("subnets/backup/10.5.9.0-24").value == BARE
 
 
-def test_a_key_that_is_no_usable_lease_does_not_fill_the_pool(overlay: Any) -> None:
+def test_a_key_that_is_no_usable_lease_does_not_fill_the_pool(overlay: ModuleNetwork) -> None:
     overlay.put("config", SMALL)
     for name in ("0.0.0.0-0", "10.5.0.0-16", "10.0.0.0-8"):
         overlay.put(f"subnets/{name}", live("192.0.2.66"), ttl=600)
@@ -300,7 +305,7 @@ def test_a_key_that_is_no_usable_lease_does_not_fill_the_pool(overlay: Any) -> N
 
 
 @pytest.mark.parametrize("overlay", ["v2"], indirect=True)
-def test_a_directory_in_place_of_a_lease_is_named_and_never_tried(overlay: Any) -> None:
+def test_a_directory_in_place_of_a_lease_is_named_and_never_tried(overlay: ModuleNetwork) -> None:
     overlay.put("config", SMALL)
     overlay.put("subnets/10.5.7.0-24/x", "1")
     run = overlay.runner("subnet_lease")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from support.etcd_server import EtcdServer, make_tls
+from support.module_runner import ModuleNetwork
 
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "hunter2-secret"
@@ -61,7 +62,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def play(overlay: Any, tmp_path: Path) -> Any:
+def play(overlay: ModuleNetwork, tmp_path: Path) -> Any:
     """Return a function that runs the playbook and returns what its tasks registered, and all that was printed."""
     (tmp_path / "play.yml").write_text(PLAYBOOK)
     variables = {
@@ -87,7 +88,7 @@ def play(overlay: Any, tmp_path: Path) -> Any:
     return run
 
 
-def test_a_playbook_changes_once_and_check_mode_foretells_it(overlay: Any, play: Any) -> None:
+def test_a_playbook_changes_once_and_check_mode_foretells_it(overlay: ModuleNetwork, play: Any) -> None:
     results, printed = play("--check", "--diff")
     assert results["config"]["changed"] and not results["config_info"]["exists"]
     assert '+  "SubnetLen": 26' in printed
@@ -174,7 +175,7 @@ def test_on_a_host_of_the_overlay_the_agents_settings_suffice(secured: EtcdServe
     assert PASSWORD not in done.stdout + done.stderr
 
 
-def test_v2_is_spoken_without_python_etcd(overlay: Any, tmp_path: Path) -> None:
+def test_v2_is_spoken_without_python_etcd(overlay: ModuleNetwork, tmp_path: Path) -> None:
     (tmp_path / "etcd.py").write_text("raise ImportError('not installed')\n")
     words = f"api=v2 endpoints={overlay.endpoint}"
     done = ad_hoc("-m", "clusternet.overlay.network_config_info", "-a", words, variables={"PYTHONPATH": str(tmp_path)})

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.underlay import Choice, examine
-from support.netns import Lan, can_make_namespaces
-
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="network namespaces need root")
+from support.netns import Lan
 
 
 @pytest.fixture(scope="module")

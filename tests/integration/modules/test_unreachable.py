@@ -11,10 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from support.etcd_server import EtcdServer
 from support.module_runner import Runner
-from support.netns import Namespace, can_make_namespaces
+from support.netns import Namespace
 from support.relay import Relay
-
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="needs root and network namespaces")
 
 SILENT = [f"http://192.0.2.{number}:2379" for number in (11, 12, 13)]
 TIMEOUT = 2.0  # seconds

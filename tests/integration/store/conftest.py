@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One real etcd that serves both APIs, a store for each of them, and a folder of its own for each test."""
+"""Fixtures of the store's tests: each API of etcd in turn, its store, and an empty folder for each test."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.p
 from support.etcd_server import EtcdServer
 
 
-@pytest.fixture(scope="session")
-def etcd() -> Iterator[EtcdServer]:
-    with EtcdServer() as server:
-        yield server
-
-
 @pytest.fixture(params=["v2", "v3"])
 def api(request: pytest.FixtureRequest) -> str:
+    """Each API of etcd."""
     return str(request.param)
 
 
 @pytest.fixture
 def store(api: str, etcd: EtcdServer) -> Iterator[Store]:
+    """A store of this API."""
     opened = connect(EtcdConnection(etcd.endpoints, api=api))
     yield opened
     opened.close()
@@ -33,4 +29,5 @@ def store(api: str, etcd: EtcdServer) -> Iterator[Store]:
 
 @pytest.fixture
 def folder() -> str:
+    """A folder without keys."""
     return f"/test/{uuid.uuid4().hex}"

@@ -4,26 +4,18 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-from pathlib import Path
-
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._docker.options import options_of, render_options
 from ansible_collections.clusternet.overlay.plugins.module_utils._docker.unit import (
     DropIn,
     check_names,
     daemon_start,
     flags_elsewhere,
-    options_script,
     parse_environment_file,
     parse_environment_line,
     parse_unit,
     render_dropin,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.subnet_env import parse_subnet_env
 
 OWN = "/etc/systemd/system/docker.service.d/zz-overlay.conf"
 OTHER = "/etc/systemd/system/docker.service.d/override.conf"
@@ -134,50 +126,3 @@ def test_flags_given_by_command_or_variable_are_found_with_the_place_they_stand_
 def test_what_cannot_stand_in_a_unit_file_is_refused_by_name(dropin: DropIn, named: str) -> None:
     with pytest.raises(OverlayError, match=named):
         check_names(dropin)
-
-
-@pytest.mark.parametrize("mode", ["both", "combined"])
-@pytest.mark.parametrize("masq", ["true", "false"])
-@pytest.mark.parametrize("with_masq", [True, False])
-@pytest.mark.parametrize("inherited", ["", "--debug --dns 192.0.2.*"])
-def test_the_start_up_script_writes_the_very_file_that_the_module_writes(
-    tmp_path: Path, mode: str, masq: str, with_masq: bool, inherited: str
-) -> None:
-    env = f"FLANNEL_NETWORK=10.50.0.0/16\nFLANNEL_SUBNET=10.50.7.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ={masq}\n"
-    subnet_file, options_file = tmp_path / "subnet.env", tmp_path / "opts.env"
-    subnet_file.write_text(env)
-    done = start_up(DropIn(str(subnet_file), str(options_file), mode, "OPTS", with_masq, "overlayd.service"), inherited)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert options_file.read_text() == render_options(
-        options_of(parse_subnet_env(env), with_masq), mode, "OPTS", inherited
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [(None, "is missing: look at overlayd.service"), ("FLANNEL_IPMASQ=perhaps\n", "FLANNEL_IPMASQ")],
-)
-def test_the_start_up_script_refuses_a_missing_or_bad_subnet_file_and_writes_nothing(
-    tmp_path: Path, text: str | None, message: str
-) -> None:
-    subnet_file, options_file = tmp_path / "subnet.env", tmp_path / "opts.env"
-    if text is not None:
-        subnet_file.write_text(text)
-    done = start_up(DropIn(str(subnet_file), str(options_file), "both", "OPTS", True, "overlayd.service"))
-    assert done.returncode == 1
-    assert str(subnet_file) in done.stderr
-    assert message in done.stderr
-    assert not options_file.exists()
-
-
-def start_up(dropin: DropIn, inherited: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the script as the unit's line has it, through a real shell."""
-    (line,) = (part for part in parse_unit(f"# {OWN}\n{rendered(dropin)}")[0].settings if "/bin/sh" in part[1])
-    words = [word.replace("$$", "$").replace("%%", "%").replace("\\\\", "\\") for word in shlex.split(line[1])]
-    assert words[2].split() == " ".join(options_script(dropin)).split()
-    environment = {"PATH": os.environ["PATH"], "OPTS": inherited}
-    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=10)
-
-
-def rendered(dropin: DropIn) -> str:
-    return render_dropin(dropin, daemon_start(parse_unit(VENDOR), OWN))

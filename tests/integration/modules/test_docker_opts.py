@@ -5,17 +5,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.module_runner import Runner
 
-ROOT = Path(__file__).resolve().parents[4]
 ENV = "FLANNEL_NETWORK=10.50.0.0/16\nFLANNEL_SUBNET=10.50.7.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
 BOTH = (
     'DOCKER_OPT_BIP="--bip=10.50.7.1/24"\nDOCKER_OPT_IPMASQ="--ip-masq=false"\nDOCKER_OPT_MTU="--mtu=1450"\n'
@@ -25,7 +22,7 @@ Module = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def module(tmp_path: Path) -> Module:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
     """Return a function that runs the module on files below the test's folder."""
     (tmp_path / "subnet.env").write_text(ENV)
     own = {
@@ -37,18 +34,8 @@ def module(tmp_path: Path) -> Module:
     }
 
     def run(check: bool = False, docker_opts: str = "", **options: Any) -> dict[str, Any]:
-        arguments = {**own, **options, "_ansible_check_mode": check, "_ansible_diff": True}
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible_collections.clusternet.overlay.plugins.modules.docker_opts"],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            env={**os.environ, "PYTHONPATH": str(ROOT / "collections"), "DOCKER_OPTS": docker_opts},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert not done.stderr, done.stderr
-        result: dict[str, Any] = json.loads(done.stdout)
+        monkeypatch.setenv("DOCKER_OPTS", docker_opts)
+        result: dict[str, Any] = json.loads(Runner("docker_opts", own).raw(check, **options))
         return result
 
     return run

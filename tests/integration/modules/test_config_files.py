@@ -8,30 +8,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.module_runner import COLLECTIONS, Runner
 
-ROOT = Path(__file__).resolve().parents[4]
-Module = Callable[..., dict[str, Any]]
+RUN = Runner("config_files", {})
 
 
 def raw(files: list[dict[str, Any]], check: bool = False, secrets: dict[str, str] | None = None) -> str:
     """All that the module prints for these entries."""
-    arguments = {"files": files, "secrets": secrets or {}, "_ansible_check_mode": check, "_ansible_diff": True}
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible_collections.clusternet.overlay.plugins.modules.config_files"],
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert not done.stderr, done.stderr
-    return done.stdout
+    return RUN.raw(check, files=files, secrets=secrets or {})
 
 
 def module(*files: dict[str, Any], check: bool = False) -> dict[str, Any]:
@@ -93,7 +81,6 @@ def test_a_changed_mode_alone_is_a_change(folder: dict[str, Any], file: dict[str
     assert (diff["before"]["mode"], diff["after"]["mode"], mode(Path(file["path"]))) == ("0666", "0644", "0644")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
 def test_owner_and_group_are_given_by_name_or_number(folder: dict[str, Any], file: dict[str, Any]) -> None:
     module(folder, {**file, "owner": "daemon", "group": "1"})
     status = Path(file["path"]).stat()
@@ -123,7 +110,7 @@ def test_a_secret_is_not_in_the_systems_log_where_all_else_is(folder: dict[str, 
     done = subprocess.run(
         [sys.executable, "-c", script],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_no_log": False}}),
-        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
+        env={**os.environ, "PYTHONPATH": COLLECTIONS},
         capture_output=True,
         text=True,
         timeout=60,

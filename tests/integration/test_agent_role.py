@@ -1,0 +1,87 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the role agent puts on a host: settings that are read back as they were given, one release per content."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from support.agent_role import ROLE, settings_file
+
+
+@pytest.mark.parametrize(
+    "password", ["plain", "two words", "p\"a$s`s\\w'o #rd$HOME", "\\1 \\\\ \\$x", "{{ x }}", "naïve"]
+)
+def test_a_password_is_read_back_as_it_was_given(password: str) -> None:
+    text = settings_file({"FLANNELD_ETCD_PASSWORD": password})
+    script = '. /dev/stdin; printf %s "$FLANNELD_ETCD_PASSWORD"'  # systemd reads double quotes by the shell's rules
+    assert (
+        subprocess.run(["sh", "-c", script], input=text, capture_output=True, text=True, check=True).stdout == password
+    )
+
+
+def pack(package: Path, *options: str) -> str:
+    """What the packing program says of a package folder."""
+    command = [sys.executable, str(ROLE / "files/pack.py"), str(package), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of two files, one in a folder of its own."""
+    folder = tmp_path / "overlay"
+    (folder / "agent").mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "agent" / "main.py").write_text("print('one')")
+    return folder
+
+
+def test_the_same_files_are_the_same_release_wherever_and_whenever(package: Path, tmp_path: Path) -> None:
+    before = pack(package)
+    (package / "agent" / "__pycache__").mkdir()
+    (package / "agent" / "__pycache__" / "main.pyc").write_bytes(b"compiled")
+    (package / "__init__.py").touch()
+    package.rename(tmp_path / "moved")
+    (tmp_path / "elsewhere").mkdir()
+    moved = (tmp_path / "moved").rename(tmp_path / "elsewhere" / "overlay")
+    assert pack(moved) == before
+
+
+def test_a_changed_file_is_another_release(package: Path) -> None:
+    before = pack(package)
+    (package / "agent" / "main.py").write_text("print('two')")
+    assert pack(package) != before
+
+
+def test_the_archive_holds_the_python_files_readable_by_all(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(package.parent))
+    with tarfile.open(pack(package, "--archive")) as archive:
+        assert {entry.name: entry.mode for entry in archive} == {
+            "overlay/__init__.py": 0o644,
+            "overlay/agent/main.py": 0o644,
+        }
+
+
+@pytest.mark.parametrize(
+    "changed, restarts",
+    [
+        ("_docker/unit.py", False),
+        ("_verify/host.py", False),
+        ("_module/overlay_info.py", False),
+        ("_etcd_admin/members.py", False),
+        ("overlay/agent/loop.py", True),
+        ("overlay/host/identity.py", True),
+        ("overlay/kernel/plan.py", True),
+    ],
+)
+def test_only_a_changed_file_of_the_agent_is_another_release(tmp_path: Path, changed: str, restarts: bool) -> None:
+    utilities = shutil.copytree(ROLE.parents[1] / "plugins/module_utils", tmp_path / "module_utils")
+    before = pack(utilities / "overlay")
+    with (utilities / changed).open("a") as file:
+        file.write("# changed\n")
+    assert (pack(utilities / "overlay") != before) is restarts
