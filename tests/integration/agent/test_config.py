@@ -95,8 +95,8 @@ def test_a_config_spoiled_while_the_agent_runs_changes_nothing_and_peers_are_fol
     host.join(*HEALTH)
     before = host.dataplane()
     network.put("config", text)
-    host.wait_said("going on with the last good network config")
-    until(lambda: "going on with the last good network config" in host.http("/healthz")[1], "the trouble to be told")
+    host.wait_said("the last valid network config stays in use")
+    until(lambda: "the last valid network config stays in use" in host.http("/healthz")[1], "the trouble to be told")
     assert host.dataplane() == before
     lease = network.lease("10.50.3.0/24", "192.0.2.12", "0e:00:00:00:00:03")
     until(lambda: "10.50.3.0/24" in host.routes(), "the new peer's route")
@@ -112,10 +112,10 @@ def test_a_config_removed_while_the_agent_runs_changes_nothing(host: Host, netwo
     host.join()
     before = host.dataplane()
     network.delete("config")
-    host.wait_said("there is no network config at .*; going on with the last good network config")
+    host.wait_said("there is no network config at .*; the last valid network config stays in use")
     assert host.dataplane() == before
     network.configure()
-    host.wait_said("etcd: mended")
+    host.wait_said("etcd: resolved")
     assert host.notified.count("READY=1") == 1
 
 

@@ -124,8 +124,8 @@ def test_without_etcd_the_newer_subnet_file_counts_too(host: Host, network: Netw
     write_as_flanneld(host, "10.50.222.0/24")
     own_etcd.kill()
     host.join()
-    assert host.said("going on with the state remembered from the last run") == 1
+    assert host.said("restoring the network from memory file") == 1
     assert host.subnet == "10.50.222.0/24"
     own_etcd.heal()
-    until(lambda: "etcd: mended" in host.log, "etcd to be used again")
+    until(lambda: "etcd: resolved" in host.log, "etcd to be used again")
     assert host.notified.count("READY=1") == 1

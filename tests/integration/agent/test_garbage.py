@@ -60,7 +60,7 @@ def test_garbage_of_every_kind_is_told_of_once_and_good_leases_work_at_once(host
     network.put("subnets/10.50.140.0-24", "garbage before the start")
     host.join(*HEALTH)
     network.delete("subnets/10.50.140.0-24")
-    host.wait_said("leases: mended")
+    host.wait_said("leases: resolved")
     before = host.dataplane()
     for name, (text, _unused) in GARBAGE.items():
         network.put(f"subnets/{name}", text, 3600)
@@ -77,7 +77,7 @@ def test_garbage_of_every_kind_is_told_of_once_and_good_leases_work_at_once(host
     assert text.count("\nleases: ") + text.count("\nkeys: ") == len(GARBAGE)
     for name in GARBAGE:
         network.delete(f"subnets/{name}")
-    until(lambda: host.said("leases: mended") == 2, "the trouble to be over")
+    until(lambda: host.said("leases: resolved") == 2, "the trouble to be over")
     assert host.http("/healthz") == (200, "ok\n")
     assert host.said("ERROR") == len(GARBAGE) + 1
     assert host.dataplane() == before

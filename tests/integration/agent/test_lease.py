@@ -61,7 +61,7 @@ def test_a_reservation_made_while_the_host_runs_moves_it_at_once(host: Host, net
     assert host.subnet == "10.50.223.0/24"
     assert network.lease_item("10.50.223.0/24").reservation
     assert before not in network.leases()
-    assert host.said("is reserved for this host") == 1
+    assert host.said("reserves another subnet for this host") == 1
 
 
 def test_a_reservation_outside_of_the_config_is_told_of_and_left_alone(host: Host, network: Network) -> None:
@@ -69,7 +69,7 @@ def test_a_reservation_outside_of_the_config_is_told_of_and_left_alone(host: Hos
     network.lease("10.50.7.0/24", host.address, MAC, ttl=None)
     host.join()
     assert host.subnet != "10.50.7.0/24"
-    assert host.said("the reservation 10.50.7.0-24 is outside of what the network config offers")
+    assert host.said("reservation 10.50.7.0-24 is not used: it does not fit the network config")
     assert "10.50.7.0/24" in network.leases()
 
 
@@ -168,7 +168,7 @@ def test_a_process_that_claims_the_same_public_ip_is_told_of(host: Host, network
     network.configure()
     host.join()
     network.lease(host.subnet, host.address, MAC)
-    host.wait_said("another process writes lease .* is flanneld still running here")
+    host.wait_said("another process writes lease .*; stop flanneld if it runs on this host")
     until(lambda: host.mac() in json.dumps(network.leases()), "the lease to be as it was")
 
 

@@ -49,7 +49,7 @@ def test_the_peers_of_a_host_that_came_back_under_another_address_reach_it_at_on
     one.wait_said(f"ERROR lease {former.replace('/', '-')} of {two.address}: not routed: VtepMAC {mac} is also that of")
     one.wait_said(f"another host, {MOVED}, whose lease {two.subnet.replace('/', '-')} is newer")
     network.delete(f"subnets/{former.replace('/', '-')}")
-    one.wait_said("leases: mended")
+    one.wait_said("leases: resolved")
     assert destination(one, mac) == MOVED
     assert one.http("/readyz")[0] == 200
 

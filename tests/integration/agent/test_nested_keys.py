@@ -48,7 +48,7 @@ def test_a_copy_of_a_peers_lease_in_a_folder_changes_no_route(host: Host, networ
     assert status == 200
     assert "ready: subnet" in text and f"keys: ignored keys: '{network.prefix}/subnets/{top}/'" in text
     network.delete(f"subnets/{folder}/10.50.201.0-24")
-    host.wait_said("keys: mended")
+    host.wait_said("keys: resolved")
     wait_for_later_event(host, network)
     assert host.dataplane() == before
     assert host.said("ERROR") == 1
@@ -116,5 +116,5 @@ def test_a_directory_made_while_the_agent_runs_is_reported_once(
     host.wait_said(f"ERROR ignored keys: '{network.prefix}/subnets/10.50.210.0-24/'")
     assert host.dataplane() == before
     etcd.etcdctl("rmdir", f"{network.prefix}/subnets/10.50.210.0-24", api="2")
-    host.wait_said("keys: mended")
+    host.wait_said("keys: resolved")
     assert host.said("ERROR") == 1

@@ -14,19 +14,19 @@ from support.agent_network import Network
 from support.etcd_server import EtcdServer
 
 REFUSED = {
-    "an unknown flag": (["--frobnicate=1"], {}, "unrecognized arguments: --frobnicate=1"),
+    "an unknown flag": (["--frobnicate=1"], {}, "unknown argument: --frobnicate=1"),
     "a margin of 0": (["--subnet-lease-renew-margin=0"], {}, "margin 0 is out of range; .* from 1 to 1439"),
     "a margin of a day": (["-subnet-lease-renew-margin", "1440"], {}, "margin 1440 is out of range"),
     "a margin in words": (["--subnet-lease-renew-margin=soon"], {}, "subnet-lease-renew-margin.*'soon'"),
     "a margin in the environment": ([], {"FLANNELD_SUBNET_LEASE_RENEW_MARGIN": "0"}, "margin 0 is out of range"),
     "a port too large": (["--healthz-port=65536"], {}, "--healthz-port 65536 is not a TCP port"),
     "a bad switch": (["--ip-masq=perhaps"], {}, "ip-masq.*'perhaps' is neither true nor false"),
-    "a certificate alone": (["--etcd-certfile=/x"], {}, "--etcd-certfile and --etcd-keyfile go together"),
-    "an API nobody speaks": (["--etcd-api=v4"], {}, "--etcd-api 'v4' is not known; use auto, v2 or v3"),
+    "a certificate alone": (["--etcd-certfile=/x"], {}, "only one of --etcd-certfile and --etcd-keyfile is set"),
+    "an API nobody speaks": (["--etcd-api=v4"], {}, "--etcd-api 'v4' is unknown; use auto, v2 or v3"),
     "an endpoint that is none": (["--etcd-endpoints=nowhere"], {}, "etcd endpoint 'nowhere' is not of the form"),
     "no endpoint": (["--etcd-endpoints="], {}, "no etcd endpoint is given"),
     "a password without a user": ([], {"FLANNELD_ETCD_PASSWORD": "x"}, "etcd password is given without a username"),
-    "release without remove": (["--release"], {}, "--release goes with --remove"),
+    "release without remove": (["--release"], {}, "--release requires --remove"),
     "Kubernetes": ([], {"FLANNELD_KUBE_SUBNET_MGR": "true"}, "FLANNELD_KUBE_SUBNET_MGR is for Kubernetes"),
     "half Kubernetes": ([], {"FLANNELD_KUBE_SUBNET_MGR": "perhaps"}, "FLANNELD_KUBE_SUBNET_MGR is for Kubernetes"),
     "an interface that is not there": (

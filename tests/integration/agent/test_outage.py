@@ -58,7 +58,7 @@ def test_while_etcd_is_away_all_stays_and_afterwards_the_changes_are_caught_up_w
     assert "10.50.201.0/24" not in one.routes()
     assert MAC in one.namespace.command("bridge", "fdb")
     assert "0e:00:00:00:00:02" not in one.dataplane()
-    one.wait_said("etcd: mended")
+    one.wait_said("etcd: resolved")
     assert (one.subnet, one.notified.count("READY=1")) == (subnet, 1)
     assert other.notified.count("READY=1") == 1
 
@@ -80,7 +80,7 @@ def test_the_watch_goes_on_soon_after_etcd_answers_again(
     until(lambda: "10.50.203.0/24" in host.routes(), "the new peer", 2.5)
     until(lambda: host.http("/healthz") == (200, "ok\n"), "the outage to be over")
     assert host.said("ERROR no etcd endpoint can be used") == 1
-    assert host.said("etcd: mended") == 1
+    assert host.said("etcd: resolved") == 1
     changed.close()
 
 
@@ -99,7 +99,7 @@ def test_a_history_compacted_while_the_connection_was_lost_is_compared_as_a_whol
     own_etcd.etcdctl("compact", str(revision))
     host.send(signal.SIGCONT)
     until(lambda: list(host.routes()) == ["10.50.202.0/24"], "the routes of now")
-    host.wait_said("comparing everything again: .*compacted")
+    host.wait_said("reading the whole network again: .*compacted")
     assert host.notified.count("READY=1") == 1
 
 
@@ -113,7 +113,7 @@ def test_an_emptied_etcd_gets_the_leases_back_with_the_same_subnets(
     own_etcd.restart(wipe=True)
     until(lambda: len(network.leases()) == 3, "three leases", 40)
     assert set(network.leases()) == set(subnets)
-    hosts[0].wait_said("there is no network config at .*; going on with the last good")
+    hosts[0].wait_said("there is no network config at .*; the last valid network config stays in use")
     network.configure()
     until(lambda: [host.dataplane() for host in hosts] == before, "the data plane as it was", 30)
     assert [host.subnet for host in hosts] == subnets
@@ -151,7 +151,7 @@ def test_a_start_without_etcd_goes_on_from_memory_even_after_a_reboot(
     host.subnet_file.unlink()
     host.join()
     assert host.pid != pid
-    assert host.said("etcd cannot be used: going on with the state remembered")
+    assert host.said("etcd cannot be used; restoring the network from memory file")
     assert host.dataplane() == before
     assert host.subnet == subnet
     own_etcd.restart()

@@ -101,7 +101,7 @@ def test_a_changed_network_config_that_overlaps_leaves_the_running_one_in_place(
     host.join()
     before = host.dataplane()
     network.configure(network="192.0.2.128/25")
-    host.wait_said("overlaps the connected network 192.0.2.0/24 dev eth0.*going on with the last good network config")
+    host.wait_said("overlaps the connected network 192.0.2.0/24 dev eth0.*the last valid network config stays in use")
     assert host.dataplane() == before
 
 

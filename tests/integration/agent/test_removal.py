@@ -123,7 +123,7 @@ def test_a_reservation_is_not_released_and_that_is_told(host: Host, network: Net
     host.join()
     host.stop()
     done = host.run("--remove", "--release")
-    assert "lease 10.50.9.0-24 is a reservation and stays with this host" in done.stderr
+    assert "lease 10.50.9.0-24 is kept: it is a reservation for this host" in done.stderr
     assert list(network.leases()) == ["10.50.9.0/24"]
 
 
@@ -145,7 +145,7 @@ def test_removal_without_a_memory_still_releases_the_lease_and_says_what_it_cann
     network.lease("10.50.9.0/24", host.address, PEER_MAC)
     done = host.run("--remove", "--release")
     assert done.returncode == 0, done.stderr
-    assert "is not there, which says what overlayd made" in done.stderr
+    assert "no device and no route is removed: memory file" in done.stderr
     assert network.leases() == {}
 
 

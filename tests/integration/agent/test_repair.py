@@ -102,7 +102,7 @@ def test_a_foreign_route_on_a_peers_subnet_is_told_of_and_never_touched(host: Ho
     host.wait_said("somebody else has a route|is there and not ours", 2)
     host.ip("route", "delete", PEER)
     until(lambda: "dev flannel.1" in host.routes().get(PEER, ""), "our own route")
-    host.wait_said("kernel: mended")
+    host.wait_said("kernel: resolved")
 
 
 @pytest.mark.parametrize("device", ["bridge", "vxlan id 1 dstport 8472 dev eth0"])

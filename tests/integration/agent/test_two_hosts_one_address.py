@@ -85,7 +85,7 @@ def test_the_holder_keeps_its_lease_and_its_packets_and_the_other_reports_both(f
     one.stop()
     network.delete(f"subnets/{one.subnet.replace('/', '-')}")
     other.wait_ready()
-    other.wait_said("conflict: mended")
+    other.wait_said("conflict: resolved")
 
 
 def test_a_host_that_lost_its_state_gets_its_lease_back(host: Host, network: Network) -> None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Lets `python3 -m overlay.agent` run overlayd from a checkout, beside the installed launcher."""
+"""Entry point of `python3 -m overlay.agent`, which runs overlayd from a checkout without the installed launcher."""
 
 from __future__ import annotations
 

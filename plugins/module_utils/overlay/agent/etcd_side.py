@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one thread that speaks to etcd: joins the network, keeps the lease, and passes on what others write."""
+"""The thread for etcd: joins the network, keeps this host's lease and reports the changes of other hosts."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from .messages import (
 from .outage import Outage
 from .rivals import LeaseConflictError, Rivals, claimant_of
 
-WATCH_TICK = 5.0  # seconds without an event after which the thread looks at its clock
-FULL_COMPARISON = 600.0  # seconds between two whole comparisons, should a watch have gone deaf unnoticed
-RETRY = 1.0  # seconds between attempts while the config is missing or wrong, as in flannel
+WATCH_TICK = 5.0  # seconds without an event after which the thread checks its timers
+RESYNC = 600.0  # seconds between two full reads of etcd, in case a watch stopped delivering events
+RETRY = 1.0  # seconds between attempts while the config is missing or invalid, as in flannel
 LONGEST_RETRY = 10.0  # seconds between attempts to join while etcd accepts connections but refuses or does not answer
 PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an outage
 
 
 class EtcdSide(threading.Thread):
-    """Repeats for ever: compare everything, then follow the changes until something needs a whole comparison again."""
+    """Reads all of the network from etcd, then follows its changes; starts again with a full read where necessary."""
 
     def __init__(
         self, connection: EtcdConnection, prefix: str, margin: float, identity: Identity, out: SimpleQueue[Message]
@@ -52,7 +52,7 @@ class EtcdSide(threading.Thread):
         super().__init__(name="etcd", daemon=True)
         self._connection = connection
         self._prefix = prefix
-        self._keys = Keys(prefix)  # as keys begin in the API that is spoken
+        self._keys = Keys(prefix)  # replaced once the API, and with it the first character of its keys, is known
         self._margin = margin
         self._identity = identity
         self._out = out
@@ -61,10 +61,10 @@ class EtcdSide(threading.Thread):
         self._rivals = Rivals()
         self._config_text: str | None = None  # the last good network config
         self._joined: NetworkConfig | None = None  # the config that the lease follows
-        self._hosts = 0  # leases at the last whole comparison
+        self._hosts = 0  # number of leases at the last full read
 
     def run(self) -> None:
-        """Never return; each failure is reported and tried again, less often the longer etcd is out of reach."""
+        """Join and follow the network for ever; report each failure and retry."""
         wait = RETRY
         while True:
             started = time.monotonic()
@@ -76,10 +76,10 @@ class EtcdSide(threading.Thread):
             except (ConfigError, LeaseError) as error:
                 self._out.put(StoreTrouble(str(error)))
                 if isinstance(error, ConfigMissingError):
-                    self._drop_connection()  # the config may yet be written with the other API
-            except Exception as error:  # also a defect of ours: a host must not become deaf without a word
+                    self._drop_connection()  # somebody may write the config with the other API
+            except Exception as error:  # also a defect of overlayd: this thread must not end
                 if not isinstance(error, OverlayError):
-                    log.exception("unexpected, please report it")
+                    log.exception("unexpected error; please report it with this traceback")
                 self._out.put(StoreTrouble(str(error) or repr(error)))
                 self._drop_connection()
                 wait = min(wait * 2, LONGEST_RETRY)
@@ -87,12 +87,12 @@ class EtcdSide(threading.Thread):
                     time.sleep(wait * random.uniform(0.5, 1.0))
                 continue
             wait = RETRY
-            # What ended soon after it began would end again: two hosts that claim one lease must not spin.
+            # Two hosts that claim one lease must not overwrite it in a tight loop.
             if time.monotonic() - started < RETRY:
                 time.sleep(RETRY * random.uniform(0.5, 1.0))
 
     def _waited_for_endpoint(self) -> bool:
-        """Return once an endpoint accepts connections: False where one did at once, so that etcd itself is at fault."""
+        """Wait until an endpoint accepts connections; return False if one did at once (etcd itself has the fault)."""
         endpoints, outage = Failover(self._connection.parsed_endpoints), Outage(self._hosts)
         if endpoints.find(PROBE_TIMEOUT):
             return False
@@ -101,14 +101,14 @@ class EtcdSide(threading.Thread):
         return True
 
     def _join_and_follow(self) -> None:
-        """Make one whole comparison and follow the changes; return when another whole comparison is due."""
+        """Read everything from etcd, then follow the changes; return when the next full read is due."""
         store = self._connected()
         keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals)
         network = read_network(store, self._keys)
         text, trouble = self._usable_config(store, network.config)
         config = NetworkConfig.parse(text)
         if self._joined not in (None, config):
-            # The process that starts again leases the subnet: it must know the new lease as its own.
+            # The re-executed process leases the subnet, so that the new lease belongs to the new process.
             self._out.put(ConfigChanged())
             threading.Event().wait()
         held = keeper.acquire(config, self._identity.claim(config), network)
@@ -116,29 +116,29 @@ class EtcdSide(threading.Thread):
         self._hosts = len(network.leases)
         self._nested = NestedKeys(self._keys, network.nested)
         self._identity.known_as(held.lease)
-        self._connection = self._connection.with_api(store.api)  # an emptied etcd must not send us to the other
+        self._connection = self._connection.with_api(store.api)  # keep this API even if etcd loses its data
         ignored, conflict = self._nested.sentences(), self._rivals.report()
         self._out.put(Joined(config, text, held, network.leases, trouble, ignored, conflict))
         watch = store.watch(self._keys.folder or "/", network.revision, WATCH_TICK)
         try:
             self._follow(store, watch, keeper, held, network.config, trouble)
         except (CompactedError, GoneError, ChangedError) as error:
-            log.info("comparing everything again: %s", error)
+            log.info("reading the whole network again: %s", error)
         finally:
             watch.close()
 
     def _follow(
         self, store: Store, watch: Watch, keeper: LeaseKeeper, held: HeldLease, config: Item | None, trouble: str
     ) -> None:
-        """Pass changes on and renew the lease, also after an outage; return when a whole comparison is due."""
-        end = time.monotonic() + FULL_COMPARISON * random.uniform(0.5, 1.0)
+        """Report changes and renew the lease, also after an outage; return when the next full read is due."""
+        end = time.monotonic() + RESYNC * random.uniform(0.5, 1.0)
         outage: Outage | None = None
         interruptions = 0
         while time.monotonic() < end:
             try:
                 events = next(watch)
                 if outage is not None:
-                    end = min(end, time.monotonic() + outage.comparison_pause())
+                    end = min(end, time.monotonic() + outage.resync_pause())
                     outage = None
                     self._out.put(StoreTrouble(trouble))
                 held = self._answered(keeper, events, held)
@@ -146,8 +146,9 @@ class EtcdSide(threading.Thread):
                     return
                 self._pass_on(events)
                 if watch.interruptions != interruptions:
-                    if _lost(store, held):
-                        log.warning("lease %s is no longer in etcd; claiming it again", held.lease.key)
+                    loss = _loss(store, held)
+                    if loss:
+                        log.warning("lease %s %s; claiming it again", held.lease.key, loss)
                         return
                     interruptions = watch.interruptions
                 if held.renew_at is not None and time.monotonic() >= held.renew_at:
@@ -160,7 +161,7 @@ class EtcdSide(threading.Thread):
                 self._pause(store, outage)
 
     def _pause(self, store: Store, outage: Outage) -> None:
-        """Wait before the next attempt; while no endpoint accepts connections that is all there is to do."""
+        """Wait until the next attempt is due and an endpoint accepts connections."""
         time.sleep(outage.pause())
         while not store.find_endpoint(PROBE_TIMEOUT):
             time.sleep(outage.pause())
@@ -173,7 +174,7 @@ class EtcdSide(threading.Thread):
             self._out.put(KeysIgnored(self._nested.sentences()))
 
     def _answered(self, keeper: LeaseKeeper, events: list[Event], held: HeldLease) -> HeldLease:
-        """Answer the challenge of another host with this public IP, if there is one; return the lease as it is then."""
+        """Answer the challenges in the events (see rivals.py); return the lease as written by the last answer."""
         for event in events:
             if isinstance(event, Put) and _challenges(event.item, held):
                 held = keeper.answer(held, event.item)
@@ -181,34 +182,37 @@ class EtcdSide(threading.Thread):
         return held
 
     def _concerns_me(self, events: list[Event], held: HeldLease, config: Item | None) -> bool:
-        """Whether config or own lease are no longer what they were when this host joined, or it is to have another."""
+        """Return whether the events change the config or the own lease, or reserve another subnet for this host."""
         for event in events:
             key = key_of(event)
             if key == self._keys.config:
                 if not (isinstance(event, Put) and config and event.item.value == config.value):
-                    log.info("the network config was changed")
+                    log.info("the network config changed")
                     return True
             elif key == held.item.key and not (isinstance(event, Put) and _is_known(event.item, held)):
                 _report_loss(event, held)
                 return True
             elif isinstance(event, Put) and _reserves_another(self._keys.lease_name(key), event.item, held):
-                log.info("the subnet of %s is reserved for this host", key)
+                log.info("%s reserves another subnet for this host; moving to it", key)
                 return True
         return False
 
     def _usable_config(self, store: Store, item: Item | None) -> tuple[str, str]:
-        """Return the config in etcd and nothing, or the last good one and why not that; raise ConfigError for none."""
+        """Return the text of the config to use, and why it is not the one in etcd ("" if it is).
+
+        An invalid config in etcd is replaced by the last valid one; raise ConfigError if there was none.
+        """
         try:
             self._check_claim(parse_config(store, self._keys, item))
         except ConfigError as error:
             if self._config_text is None:
                 raise
-            return self._config_text, f"{error}; going on with the last good network config"
+            return self._config_text, f"{error}; the last valid network config stays in use"
         self._config_text = item.value if item else ""
         return self._config_text, ""
 
     def _check_claim(self, config: NetworkConfig) -> None:
-        """Raise ConfigError naming the key where this host cannot take part under the config."""
+        """Raise ConfigError naming the key if this host cannot take part in the network of the config."""
         try:
             self._identity.claim(config)
         except ConfigError as error:
@@ -226,17 +230,24 @@ class EtcdSide(threading.Thread):
             self._store = None
 
 
-def _lost(store: Store, held: HeldLease) -> bool:
-    """Whether the own lease is no longer as it was: an etcd that was emptied or restored sends no event for that.
+def _loss(store: Store, held: HeldLease) -> str:
+    """Return what happened to the own lease in words, "" if it is unchanged.
 
-    Checked whenever the connection was lost, because another host can be given the subnet until the lease is back.
+    Called after each interruption of the watch: an etcd that was emptied or restored sends no event for the loss, and
+    another host could lease the subnet.
     """
     item = store.get(held.item.key)
-    return item is None or item.value != held.item.value
+    if item is None:
+        return "is no longer in etcd"
+    if item.value == held.item.value:
+        return ""
+    if _challenges(item, held):
+        return "was claimed by another host with the same public IP during an interruption of the watch"
+    return "was changed during an interruption of the watch"
 
 
 def _challenges(item: Item, held: HeldLease) -> bool:
-    """Whether another host asks whether this one, which holds the lease, is alive."""
+    """Return whether the item is another host's challenge to the holder of the own lease (see rivals.py)."""
     if item.key != held.item.key or _is_known(item, held) or claimant_of(item.value) is None:
         return False
     try:
@@ -246,12 +257,12 @@ def _challenges(item: Item, held: HeldLease) -> bool:
 
 
 def _is_known(item: Item, held: HeldLease) -> bool:
-    """Whether an event of this host's lease is its own write, or older than that."""
+    """Return whether a change of the own lease is this host's last write, or older than it."""
     return item.value == held.item.value or item.revision <= held.item.revision
 
 
 def _reserves_another(name: str | None, item: Item, held: HeldLease) -> bool:
-    """Whether an operator gives this host, which has an ordinary lease, a subnet of its own."""
+    """Return whether the item is a reservation for this host, which has an ordinary lease of another subnet."""
     if name is None or not item.reservation or held.item.reservation or item.key == held.item.key:
         return False
     try:
@@ -268,12 +279,12 @@ def _report_loss(event: Event, held: HeldLease) -> None:
     try:
         other = parse_lease(name, event.item.value)
     except LeaseError as error:
-        log.warning("somebody spoiled this host's lease (%s); writing it again", error)
+        log.warning("this host's lease was overwritten with an invalid value: %s; writing it again", error)
         return
     if other.public_ip == held.lease.public_ip:
         log.error(
-            "another process writes lease %s with public IP %s, this host's own: is flanneld still running here, "
-            "or does another host have the same --public-ip?",
+            "another process writes lease %s with this host's public IP %s; stop flanneld if it runs on this host, "
+            "or set another --public-ip (agent_public_ip) on the other host that has this address",
             name,
             format_ipv4(other.public_ip),
         )

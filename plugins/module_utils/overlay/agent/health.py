@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""/healthz, /readyz and /metrics over HTTP, for whoever watches the host."""
+"""HTTP server of overlayd for monitoring: /healthz, /readyz and /metrics."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LONGEST_BODY = 1 << 18  # bytes that are read of a request, as in Go
 
 
 def serve(address: str, port: int, status: Status) -> int:
-    """Answer in threads of its own until the process ends; return the port. Raise OverlayError if it is taken.
+    """Start the server in its own threads and return its port; raise OverlayError if the port cannot be used.
 
-    /healthz is 200 while the main loop turns; /readyz is 200 while the kernel holds all it should; both say in text
-    what is wrong. /metrics is Prometheus' text format.
+    /healthz returns 200 while the main loop runs, /readyz returns 200 while the kernel is in sync with the leases, and
+    503 otherwise. Both list the problems as text. /metrics has Prometheus' text format.
     """
 
     class Handler(BaseHTTPRequestHandler):
         timeout = CLIENT_TIMEOUT
 
         def __getattr__(self, name: str) -> Callable[[], None]:
-            """Return the method for any HTTP method: all get the same answer, as from flanneld."""
+            """Return the handler of an HTTP method: all methods have the same answer, as in flanneld."""
             if name.startswith("do_"):
                 return self._answer
             raise AttributeError(name)
@@ -46,18 +46,19 @@ def serve(address: str, port: int, status: Status) -> int:
                 self.wfile.write(body)
 
         def _skip_body(self) -> None:
-            """Read what the client sends, as closing the connection with unread data could cost it the answer."""
+            """Read the request's body: unread data would reset the connection before the client has the answer."""
             length = self.headers.get("Content-Length", "")
             self.rfile.read(min(int(length), LONGEST_BODY) if length.isdigit() else 0)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Keep probes out of the log."""
+            """Log no requests."""
 
     try:
         server = ThreadingHTTPServer((address, port), Handler)
     except OSError as error:
         raise OverlayError(
-            f"--healthz-port {port} on {address} cannot be used: {error.strerror}; choose another or stop its user"
+            f"--healthz-port {port} on {address} cannot be used: {error.strerror}; "
+            f"choose another port, or stop the process that uses it"
         ) from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

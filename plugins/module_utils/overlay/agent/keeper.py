@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Gets this host's subnet lease and never loses it: flannel's order of choice, silent renewal, claiming again."""
+"""Acquires, renews and releases this host's subnet lease, in flannel's order of choice."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..store.protocol import Item, Store
 from ..store.schema import Keys, StoredNetwork, read_network
 from .rivals import Rivals, answer_value, claimant_of
 
-ATTEMPTS = 200  # lost races before giving up; a fleet of fifty starting at once needs a handful
+ATTEMPTS = 200  # lost races before giving up; fifty hosts that start at once need about five
 
 
 class HeldLease(NamedTuple):
-    """The lease as it stands in etcd; ``renew_at`` on the monotonic clock in seconds, None for a reservation."""
+    """This host's lease in etcd; ``renew_at`` is in seconds of the monotonic clock, None for a reservation."""
 
     lease: SubnetLease
     item: Item
@@ -31,14 +31,14 @@ class HeldLease(NamedTuple):
 
 
 class LeaseKeeper:
-    """Speaks to etcd about the one lease of this host; every call may raise StoreError and may be repeated."""
+    """The lease of this host; every method may raise StoreError and may be retried."""
 
     def __init__(
         self, store: Store, keys: Keys, margin: float, ttl: int = LEASE_TTL, rivals: Rivals | None = None
     ) -> None:
-        """Keep the lease in the network; ``margin`` seconds before its end (``ttl`` seconds) it is renewed.
+        """Use leases of ``ttl`` seconds, each due for renewal ``margin`` seconds before its expiry.
 
-        ``rivals`` is what earlier keepers of this process knew of other hosts with its public IP.
+        ``rivals`` has what earlier keepers of this process found out about other hosts with this host's public IP.
         """
         self._store = store
         self._keys = keys
@@ -47,10 +47,10 @@ class LeaseKeeper:
         self._rivals = rivals or Rivals()
 
     def acquire(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
-        """Return this host's lease, made or taken over; ``network`` is what etcd held a moment ago.
+        """Return this host's lease, taken over or created; ``network`` is the last read of etcd.
 
-        Raise PoolExhaustedError when every subnet is held by others, LeaseConflictError when another live host has the
-        lease of this one's public IP, LeaseError when each attempt lost its race.
+        Raise PoolExhaustedError if other hosts hold every subnet, LeaseConflictError if another live host holds the
+        lease with this host's public IP, and LeaseError if each attempt lost a race.
         """
         for _attempt in range(ATTEMPTS):
             try:
@@ -58,26 +58,27 @@ class LeaseKeeper:
                 self._rivals.holds(held.lease)
                 return held
             except (KeyExistsError, ChangedError, GoneError) as race:
-                log.info("another host was faster (%s); choosing again", race)
+                log.info("another host was faster: %s; choosing again", race)
                 network = read_network(self._store, self._keys)
         raise LeaseError(
-            f"no subnet after {ATTEMPTS} attempts: other hosts write to {self._keys.subnets} without pause"
+            f"no subnet leased after {ATTEMPTS} attempts: other programs changed {self._keys.subnets} during each of "
+            f"them; overlayd tries again"
         )
 
     def renew(self, held: HeldLease) -> HeldLease:
-        """Extend the lease without waking any other host; raise GoneError or ChangedError when it is lost."""
+        """Renew the lease without an event for other hosts; raise GoneError or ChangedError if it was lost."""
         if held.item.reservation:
             return held
         return self._held(held.lease, self._store.keep_alive(held.item, self._ttl))
 
     def answer(self, held: HeldLease, challenge: Item) -> HeldLease:
-        """Answer the challenge of another host; raise GoneError or ChangedError when the lease is lost."""
+        """Answer the challenge of another host (see rivals.py); raise GoneError or ChangedError if it came too late."""
         self._rivals.challenged(held.lease, claimant_of(challenge.value))
         ttl = None if challenge.reservation else self._ttl
         return self._held(held.lease, self._store.replace(challenge, answer_value(held.lease), ttl))
 
     def release(self, item: Item) -> bool:
-        """Give a subnet back; return False for a reservation, which stays this host's whether it runs or not."""
+        """Delete the lease; return False for a reservation, which is kept."""
         if not item.reservation:
             self._store.delete(item)
         return not item.reservation
@@ -89,18 +90,20 @@ class LeaseKeeper:
             if kept is None and config.fits(lease.subnet):
                 kept = self._take_over(claim, lease, item)
             elif not item.reservation:
-                reason = "this host has another" if kept else "it does not fit the network config any more"
+                reason = "this host has another lease" if kept else "it does not fit the network config any more"
                 log.info("releasing lease %s: %s", lease.key, reason)
                 self.release(item)
             elif kept is None:
-                log.warning("the reservation %s is outside of what the network config offers: not used", lease.key)
+                log.warning(
+                    "reservation %s is not used: it does not fit the network config; change one of them", lease.key
+                )
         return kept or self._create(config, claim, network)
 
     def _take_over(self, claim: Claim, lease: SubnetLease, item: Item) -> HeldLease:
         wanted = claim.lease(lease.subnet)
         if lease != wanted:
             ttl = None if item.reservation else self._ttl
-            log.info("taking over lease %s, updating what it says of this host", lease.key)
+            log.info("taking over lease %s and updating its data", lease.key)
             return self._held(wanted, self._store.replace(item, wanted.value(), ttl))
         if claimant_of(item.value) is not None:
             return self.answer(self._held(lease, item), item)

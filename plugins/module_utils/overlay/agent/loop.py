@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayd's main loop: the one thread that owns the kernel state; all others only tell it something."""
+"""overlayd's main loop: the only thread that changes the kernel; the others post messages to it."""
 
 from __future__ import annotations
 
@@ -41,21 +41,24 @@ from .removal import clearing
 from .session import Session, firewall_for
 from .status import Status
 
-KERNEL_CHECK = 10.0  # seconds between two whole comparisons with the kernel, should a notification have been lost
-SHORTEST_PAUSE = 0.1  # seconds between two comparisons that notifications ask for
-PAUSE_FACTOR = 10  # ... and at least so many times what the last one took, so that a large fleet does not spin
-FIRST_RETRY, LAST_RETRY = 0.5, 30.0  # seconds before a failed plan is tried again
-MEMORY_PATIENCE = 3.0  # seconds to wait for etcd at start before going on with what is remembered
-MEMORY_PAUSE = 30.0  # seconds between two writings of the memory
-OVERLAP_CHECK = 30.0  # seconds between two looks at the host's own networks
+KERNEL_CHECK = 10.0  # seconds between two full reconciliations, in case a notification was lost
+SHORTEST_PAUSE = 0.1  # seconds between two full reconciliations that notifications trigger
+PAUSE_FACTOR = 10  # ... and at least this multiple of the last one's duration, to limit the load of a large fleet
+FIRST_RETRY, LAST_RETRY = 0.5, 30.0  # seconds before a failed reconciliation is retried: at first, and at most
+MEMORY_PATIENCE = 3.0  # seconds to wait for etcd at start before the memory file is used
+MEMORY_PAUSE = 30.0  # seconds between two writes of the memory file
+OVERLAP_CHECK = 30.0  # seconds between two checks of the host's own networks
 
 
 class StartAgainError(Exception):
-    """What the process was started with no longer holds; a new start adopts the kernel state without a lost packet."""
+    """The process must re-execute itself: the config, the own subnet or the underlay changed.
+
+    The new process adopts the kernel state without packet loss.
+    """
 
 
 class Loop:
-    """Turns messages and timers into reconciliation, and says when the host is ready."""
+    """Reconciles the kernel on messages and timers, and reports readiness."""
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class Loop:
         dataplane: Dataplane,
         monitor: Monitor,
     ) -> None:
-        """Own the dataplane from here on; ``inbox`` is where the other threads put their messages."""
+        """Take over the dataplane; the other threads post their messages to ``inbox``."""
         self.inbox: SimpleQueue[Message] = SimpleQueue()
         self._options = options
         self._identity = identity
@@ -86,7 +89,7 @@ class Loop:
         self._changed = False
 
     def run(self) -> None:
-        """Return when asked to stop; raise StartAgainError when config, subnet or underlay are other ones now."""
+        """Run until a Stop message; raise StartAgainError when the config, the subnet or the underlay changed."""
         while True:
             message = self._next()
             if isinstance(message, Stop):
@@ -100,7 +103,7 @@ class Loop:
             self._feed_watchdog()
 
     def _show(self) -> None:
-        """Write the log lines and the status line that had to wait."""
+        """Write the delayed log lines and status line that are due."""
         self._status.refresh()
         if self._session is not None:
             self._session.flush_log()
@@ -112,7 +115,7 @@ class Loop:
             self._watchdog_due = now + watchdog_pause()
 
     def _next(self) -> Message | None:
-        """Return the next message, or None when a timer is due first."""
+        """Return the next message, or None if a timer is due first."""
         wakes = [self._status.refresh_due, self._watchdog_due]
         if self._session is None:
             wakes.append(self._patience_ends)
@@ -130,7 +133,7 @@ class Loop:
         elif isinstance(message, Joined):
             self._join(message)
         elif isinstance(message, ConfigChanged):
-            raise StartAgainError("the network config is another one now")
+            raise StartAgainError("the network config changed")
         elif isinstance(message, KernelChanged):
             self._due["kernel"] = min(self._due["kernel"], self._pause_ends)
         elif isinstance(message, KeysIgnored):
@@ -143,7 +146,7 @@ class Loop:
             self._status.trouble("etcd", *filter(None, [message.reason]))
 
     def _join(self, joined: Joined) -> None:
-        """Take a whole comparison with etcd: the first begins the session, later ones must agree with it."""
+        """Take the result of a full read of etcd: the first one begins the session, later ones reconcile it."""
         self._status.trouble("etcd", *filter(None, [joined.trouble]))
         self._status.trouble("keys", *joined.ignored)
         self._status.trouble("conflict", *filter(None, [joined.conflict]))
@@ -152,14 +155,14 @@ class Loop:
         if self._session is None:
             self._begin(joined.config, joined.config_text, subnet, joined.leases)
         elif (self._session.config, self._session.own) != (joined.config, subnet):
-            raise StartAgainError("the network config or the subnet of this host is another one now")
+            raise StartAgainError("the network config or the subnet of this host changed")
         else:
             self._changed = True
             self._session.take(joined.leases)
             self._reconcile()
 
     def _begin(self, config: NetworkConfig, text: str, own: Subnet, leases: Mapping[str, Item]) -> None:
-        """Program everything for the first time, and only then tell Docker and the service manager."""
+        """Begin the session and reconcile the kernel; the subnet file and READY follow when that worked."""
         backend = backend_for(config, self._identity.underlay, own, self._identity.mac_for(config))
         firewall = firewall_for(self._options, config, own)
         self._clear_former(config)
@@ -178,27 +181,27 @@ class Loop:
         self._save()
 
     def _clear_former(self, config: NetworkConfig) -> None:
-        """Remove the routes of a former network with another range; those of this one are compared as usual."""
+        """Remove the routes of a former network with another range; reconcile removes those inside this network."""
         network = former_network(self._memory, config)
         if network is None:
             return
         try:
             failures = self._dataplane.apply(clearing(self._dataplane, network))
         except OverlayError as error:
-            log.error("the former network %s: %s", network, error)
+            log.error("routes of the former network %s were not removed: %s", network, error)
         else:
             for failure in failures:
-                log.error("the former network %s: %s", network, failure)
+                log.error("a route of the former network %s was not removed: %s", network, failure)
 
     def _check_passage(self) -> None:
-        """Put right what lets packets pass between containers and other hosts; tell of what only others can."""
+        """Restore the firewall rules; report whether the kernel forwards IPv4 packets."""
         self._due["firewall"] = time.monotonic() + self._options.iptables_resync
         if self._session is not None:
             self._session.check_firewall()
         self._status.trouble("forwarding", *filter(None, [forwarding_problem()]))
 
     def _get_ready(self) -> None:
-        """Write the subnet file and say READY, once the device stands and every row was at least tried."""
+        """Write the subnet file and notify READY, once the device exists and each row was applied or reported."""
         session = self._session
         if session is None or self._status.ready or not session.device_stands:
             return
@@ -209,7 +212,7 @@ class Loop:
         notify("READY=1")
         self._status.publish()
         self._changed = True
-        self._save()  # after the subnet file: one that is newer than the memory is another program's
+        self._save()  # after the subnet file: a subnet file newer than the memory file is another program's
 
     def _follow(self, events: list[Event]) -> None:
         if self._session is None:
@@ -256,13 +259,13 @@ class Loop:
             self._save()
 
     def _begin_from_memory(self) -> None:
-        """Bring the network up as it last was, when etcd does not answer at start (a fleet after a power cut)."""
+        """Restore the last network from the memory file if etcd cannot be used at start (a fleet after a power cut)."""
         self._patience_ends = time.monotonic() + MEMORY_PATIENCE
         memory = self._memory
         if memory is None or not self._status.troubles.get("etcd"):
             return
-        log.warning("etcd cannot be used: going on with the state remembered from the last run")
-        # In the order in which they were written, and all of them before what etcd has.
+        log.warning("etcd cannot be used; restoring the network from memory file %s", self._memory_file)
+        # Negative revisions: in the order in which the leases were written, and older than all revisions of etcd.
         names = enumerate(memory.leases, -len(memory.leases))
         leases = {name: Item(name, memory.leases[name], revision) for revision, name in names}
         config = NetworkConfig.parse(memory.config)
@@ -270,13 +273,13 @@ class Loop:
         self._begin(config, memory.config, own, leases)
 
     def _check_underlay(self) -> None:
-        """Start again when the interface below has another address or MTU: everything follows from those."""
+        """Raise StartAgainError if the address or the MTU of the underlay interface changed."""
         change = self._identity.underlay_change()
         if change:
             raise StartAgainError(change)
 
     def _check_overlaps(self, session: Session) -> None:
-        """Report overlaps with networks that the host has, or has got since; what is programmed stays."""
+        """Report overlaps with the host's own networks; the programmed routes stay."""
         try:
             self._status.trouble("overlap", *self._identity.overlaps(session.config))
         except OverlayError as error:
@@ -288,7 +291,7 @@ class Loop:
             self._monitor.watch(session.config.network, underlay.ifindex, session.device_ifindex)
 
     def _save(self) -> None:
-        """Write the memory where something changed; a full disk is told of and stops nothing."""
+        """Write the memory file if its content changed; a failure, such as a full disk, is only reported."""
         session = self._session
         if session is None or not self._changed:
             return

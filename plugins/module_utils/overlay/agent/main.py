@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayd's entry point: options in, threads up, one loop; a new start in place where everything may have changed."""
+"""overlayd's entry point: parses the options, starts the threads and runs the main loop."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from .status import Status
 
 
 def main() -> int:
-    """Run overlayd with this process's arguments and environment; return the exit status."""
+    """Run overlayd with this process's arguments and environment; return the exit status (0, or 1 for an error)."""
     for number in (signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)  # flanneld survives these, too
+        signal.signal(number, signal.SIG_IGN)  # as in flanneld
     options = parse_options(sys.argv[1:], os.environ)
     log.level = DEBUG if options.v > 0 else INFO
     if options.ignored:
         log.info("ignored flags of flanneld, as overlayd does not need them: %s", ", ".join(options.ignored))
     try:
         if options.remove:
-            from .removal import remove  # not needed by a daemon
+            from .removal import remove  # the daemon does not need it
 
             return remove(options, connection_of(options))
         if options.dry_run:
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def connection_of(options: Options) -> EtcdConnection:
-    """Return how to reach etcd as the options say; raise StoreError where they cannot work."""
+    """Return the etcd connection of the options; raise StoreError for options that cannot work."""
     return EtcdConnection(
         endpoints=options.endpoints,
         api=options.etcd_api,
@@ -82,27 +82,27 @@ def _serve(options: Options) -> int:
     try:
         loop.run()
     except StartAgainError as reason:
-        log.info("starting again: %s", reason)
-        notify("RELOADING=1", "STATUS=starting again")
+        log.info("re-exec: %s", reason)
+        notify("RELOADING=1", "STATUS=restarting")
         os.execv(sys.executable, _command_line())
     notify("STOPPING=1")
     return 0
 
 
 def _command_line() -> list[str]:
-    """Return this process's words, the interpreter's own flags included."""
+    """Return the command line of this process, with the interpreter's own flags."""
     return [word.decode() for word in Path("/proc/self/cmdline").read_bytes().split(bytes(1))[:-1]]
 
 
 def _serve_health(options: Options, status: Status) -> None:
     if options.healthz_port:
-        from .health import serve  # an HTTP server costs memory that only those who ask should pay
+        from .health import serve  # http.server costs memory, and most hosts do not use it
 
         serve(options.healthz_ip, options.healthz_port, status)
 
 
 def _pass_on(monitor: Monitor, inbox: SimpleQueue[Message]) -> None:
-    """Tell the loop whenever somebody else touched what is ours."""
+    """Post a message whenever another program changed a kernel object of the overlay."""
     while True:
         select.select([monitor], [], [])
         if monitor.drain():

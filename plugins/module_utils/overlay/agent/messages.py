@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the threads around the main loop tell it; the loop alone acts on them."""
+"""Messages that other threads post to the main loop."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from .keeper import HeldLease
 
 
 class Joined(NamedTuple):
-    """A whole comparison with etcd was made: the config, the own lease and all leases by lease name.
+    """The result of a full read of etcd: the config, the own lease and all leases by lease name.
 
-    ``trouble`` says why the config is not the one in etcd but the last good one, "" where it is; ``ignored`` has a
-    sentence for each folder of nested keys, ``conflict`` one about another host that claimed the own lease lately.
+    ``trouble`` is why the config in etcd is not used but the last valid one, "" if it is used. ``ignored`` has a
+    sentence for each folder of nested keys. ``conflict`` is a sentence about another host that claimed the own lease
+    lately, "" if there is none.
     """
 
     config: NetworkConfig
@@ -29,17 +30,17 @@ class Joined(NamedTuple):
 
 
 class ConfigChanged(NamedTuple):
-    """The network config is not the one that was joined with; the lease was not changed yet."""
+    """The network config changed; the lease has not been changed yet."""
 
 
 class LeasesChanged(NamedTuple):
-    """Leases were put or deleted since; the events have lease names as keys."""
+    """Leases were written or deleted; the events have lease names as keys."""
 
     events: list[Event]
 
 
 class KeysIgnored(NamedTuple):
-    """Nested keys, which are no leases, came or went; a sentence for each folder of those that there are now."""
+    """Nested keys, which are not leases, were added or removed; one sentence for each folder that has some now."""
 
     sentences: tuple[str, ...]
 
@@ -51,23 +52,23 @@ class LeaseConflict(NamedTuple):
 
 
 class LeaseRenewed(NamedTuple):
-    """The own lease was extended."""
+    """The own lease was renewed."""
 
     held: HeldLease
 
 
 class StoreTrouble(NamedTuple):
-    """Why etcd cannot be used right now, "" where it can again; the data plane stays as it is."""
+    """Why etcd cannot be used, "" when it can be used again; the data plane does not change."""
 
     reason: str
 
 
 class KernelChanged(NamedTuple):
-    """Somebody else changed a kernel object of ours."""
+    """Another program changed a kernel object of the overlay."""
 
 
 class Stop(NamedTuple):
-    """The process was asked to end."""
+    """The process received SIGTERM or SIGINT."""
 
 
 Message = Union[

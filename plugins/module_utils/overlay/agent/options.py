@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayd's command line: flannel's flags and FLANNELD_ variables, and the few of its own."""
+"""overlayd's command line: the flags and FLANNELD_ variables of flannel, and overlayd's own flags."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ DEFAULT_STATE_DIR = "/var/lib/overlayd"
 
 
 class Secret:
-    """Text that no representation, log line or traceback shows."""
+    """Text that does not appear in a representation, a log line or a traceback."""
 
     def __init__(self, value: str) -> None:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the text itself, for the one place that sends it."""
+        """Return the text."""
         return self._value
 
 
 class Options:
-    """What the operator asked for; names follow the flags, see the table in docs/overlayd.md for each."""
+    """Values of the flags, under the flags' names; docs/overlayd.md describes each flag."""
 
     etcd_endpoints: str
     etcd_prefix: str
@@ -70,7 +70,7 @@ class Options:
 
     @property
     def memory_file(self) -> Path:
-        """Where the state of this network is kept on the host."""
+        """Path of the memory file of this network."""
         return memory_file(self.state_dir, self.etcd_prefix)
 
     @property
@@ -79,7 +79,7 @@ class Options:
         return tuple(part.strip() for part in self.etcd_endpoints.split(",") if part.strip())
 
     def host_settings(self) -> HostSettings:
-        """Return what of the options concerns this host alone."""
+        """Return the options that concern only this host."""
         return HostSettings(
             self.iface,
             self.iface_regex,
@@ -100,38 +100,41 @@ def _switch(name: str, default: str, text: str) -> Flag:
 
 
 _FLAGS = (
-    Flag("etcd-endpoints", DEFAULT_ENDPOINTS, "comma separated list of etcd endpoints"),
+    Flag("etcd-endpoints", DEFAULT_ENDPOINTS, "URLs of etcd, separated by commas, tried in this order"),
     Flag("etcd-prefix", DEFAULT_PREFIX, "etcd prefix of the network config and the leases"),
-    Flag("etcd-cafile", "", "CA that signed etcd's certificate; enough on its own for TLS"),
-    Flag("etcd-certfile", "", "client certificate for etcd"),
+    Flag("etcd-cafile", "", "CA of etcd's certificate; without one, the CAs of the system"),
+    Flag("etcd-certfile", "", "client certificate for etcd; requires --etcd-keyfile"),
     Flag("etcd-keyfile", "", "key of the client certificate"),
-    Flag("etcd-username", "", "user for etcd's authentication"),
-    Flag("etcd-password", "", "password of that user; better given as FLANNELD_ETCD_PASSWORD", Secret),
-    Flag("etcd-api", "auto", "auto, v2 or v3"),
-    Flag("iface", "", "interface (name or address) to reach other hosts by, the first match wins", repeatable=True),
-    Flag("iface-regex", "", "regular expression for the interface, tried on addresses, then on names", repeatable=True),
-    Flag("iface-can-reach", "", "take the interface by which this address is reached"),
-    Flag("public-ip", "", "address other hosts reach this one by (default the interface's)"),
-    Flag("subnet-file", DEFAULT_SUBNET_FILE, "where to write the subnet, the MTU and the masquerading"),
-    Flag("subnet-lease-renew-margin", "60", "minutes before its end at which the lease is renewed", whole),
-    _switch("ip-masq", "false", "masquerade traffic that leaves the overlay network"),
-    _switch("ip-masq-fully-random-disable", "false", "masquerade without random source ports"),
-    _switch("ip-blackhole-route", "false", "make subnets of Network that nobody leases unreachable"),
-    Flag("iptables-resync", "5", "seconds between two checks of the firewall rules; 0 counts as 1", whole),
-    _switch("iptables-forward-rules", "true", "accept forwarded traffic of the overlay network"),
-    Flag("healthz-ip", "0.0.0.0", "address for /healthz, /readyz and /metrics"),
-    Flag("healthz-port", "0", "port for /healthz, /readyz and /metrics; 0 is off", whole),
-    Flag("state-dir", DEFAULT_STATE_DIR, "where the last known state is kept"),
-    Flag("v", "0", "log verbosity; 1 also logs each change to the kernel", whole),
-    _switch("dry-run", "false", "print what would be changed in the kernel, and change nothing"),
-    _switch("remove", "false", "remove all that overlayd made on this host, and exit"),
-    _switch("release", "false", "with --remove: give the lease back too"),
-    _switch("version", "false", "print the version and exit"),
+    Flag("etcd-username", "", "user of etcd, if authentication is enabled"),
+    Flag("etcd-password", "", "password of the user; set FLANNELD_ETCD_PASSWORD to hide it from ps", Secret),
+    Flag("etcd-api", "auto", "API of etcd: v2, v3 or auto; auto uses v3 unless only v2 has a network config"),
+    Flag("iface", "", "name or address of the underlay interface; the first match is used", repeatable=True),
     Flag(
-        "kube-subnet-mgr", "false", "accepted when false: overlayd keeps its leases in etcd", _kubernetes, switch=True
+        "iface-regex",
+        "",
+        "regular expression for the underlay interface, matched with addresses, then with names",
+        repeatable=True,
     ),
+    Flag("iface-can-reach", "", "use the interface of the route to this address"),
+    Flag("public-ip", "", "address by which other hosts reach this host; by default the interface's address"),
+    Flag("subnet-file", DEFAULT_SUBNET_FILE, "path of the file with subnet and MTU that Docker reads when it starts"),
+    Flag("subnet-lease-renew-margin", "60", "minutes before its expiry at which the lease is renewed", whole),
+    _switch("ip-masq", "false", "masquerade packets that leave the overlay network"),
+    _switch("ip-masq-fully-random-disable", "false", "masquerade without random source ports"),
+    _switch("ip-blackhole-route", "false", "make the unleased subnets of Network unreachable"),
+    Flag("iptables-resync", "5", "seconds between two checks of the firewall rules; 0 counts as 1", whole),
+    _switch("iptables-forward-rules", "true", "accept forwarded packets of the overlay network"),
+    Flag("healthz-ip", "0.0.0.0", "address of /healthz, /readyz and /metrics"),
+    Flag("healthz-port", "0", "port of /healthz, /readyz and /metrics; 0 disables them", whole),
+    Flag("state-dir", DEFAULT_STATE_DIR, "folder of the last known state"),
+    Flag("v", "0", "log verbosity; 1 also logs each change to the kernel", whole),
+    _switch("dry-run", "false", "print the changes that a start would make, as commands; change nothing"),
+    _switch("remove", "false", "remove everything that overlayd created on this host, then exit"),
+    _switch("release", "false", "with --remove: also delete the lease"),
+    _switch("version", "false", "print the version and exit"),
+    Flag("kube-subnet-mgr", "false", "must be false: overlayd keeps its leases in etcd only", _kubernetes, switch=True),
 )
-# What units written for flanneld may also hold: logging flags of glog and klog, IPv6, and what Kubernetes alone needs.
+# Other flags in units of flanneld: logging flags of glog and klog, IPv6, and flags for Kubernetes.
 _IGNORED_SWITCHES = (
     "logtostderr", "alsologtostderr", "add_dir_header", "one_output", "skip_headers", "skip_log_headers",
     "set-node-network-unavailable",
@@ -144,9 +147,9 @@ _HELP = ("h", "help")
 
 
 def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
-    """Return the options; print one line and exit with status 1 where a flag or a value is wrong.
+    """Return the options; print one line and exit with status 1 if a flag or a value is wrong.
 
-    A flag on the command line wins over its variable, which wins over the default. Help and version exit with 0.
+    The command line overrides the variables, which override the defaults. Help and version exit with status 0.
     """
     if any(word.lstrip("-") in _HELP for word in arguments if word.startswith("-")):
         _leave(0, _help())
@@ -165,7 +168,7 @@ def _options(arguments: Sequence[str], environment: Mapping[str, str]) -> Option
     values = read_flags([*_FLAGS, *others], arguments, environment)
     values["ignored"] = [flag.name for flag in others if values.pop(flag.attribute)]
     for name in ("iface", "iface_regex"):
-        values[name] = [text for text in values[name] if text]  # a unit's template may leave one empty
+        values[name] = [text for text in values[name] if text]  # the template of a unit may leave a value empty
     values["iptables_resync"] = values["iptables_resync"] or 1
     values["etcd_prefix"] = normal_prefix(values["etcd_prefix"])
     return Options(values)
@@ -175,33 +178,33 @@ def _check(options: Options) -> None:
     """Raise FlagError for values that cannot work."""
     if options.kube_subnet_mgr:
         raise FlagError(
-            "--kube-subnet-mgr or FLANNELD_KUBE_SUBNET_MGR is for Kubernetes, but overlayd keeps its leases in etcd; "
-            "remove it"
+            "--kube-subnet-mgr (or FLANNELD_KUBE_SUBNET_MGR) is set: overlayd keeps its leases in etcd only; remove it"
         )
     margin, resync = options.subnet_lease_renew_margin, options.iptables_resync
     if not 1 <= margin <= 1439:
-        raise FlagError(f"--subnet-lease-renew-margin {margin} is out of range; it is in minutes, from 1 to 1439")
+        raise FlagError(f"--subnet-lease-renew-margin {margin} is out of range; use 1 to 1439 minutes")
     if resync < 1:
-        raise FlagError(f"--iptables-resync {resync} must not be negative (seconds)")
+        raise FlagError(f"--iptables-resync {resync} is negative; use a number of seconds, 1 or more")
     if options.etcd_api not in ("auto", "v2", "v3"):
-        raise FlagError(f"--etcd-api {options.etcd_api!r} is not known; use auto, v2 or v3")
+        raise FlagError(f"--etcd-api {options.etcd_api!r} is unknown; use auto, v2 or v3")
     if not 0 <= options.healthz_port <= 65535:
-        raise FlagError(f"--healthz-port {options.healthz_port} is not a TCP port (0 turns it off)")
+        raise FlagError(f"--healthz-port {options.healthz_port} is not a TCP port; use 1 to 65535, or 0 to disable it")
     if bool(options.etcd_certfile) != bool(options.etcd_keyfile):
-        raise FlagError("--etcd-certfile and --etcd-keyfile go together; give both, or a CA alone")
+        raise FlagError("only one of --etcd-certfile and --etcd-keyfile is set; set both or neither")
     if options.release and not options.remove:
-        raise FlagError("--release goes with --remove")
+        raise FlagError("--release requires --remove")
 
 
 def _help() -> str:
     ignored = ", ".join((*_IGNORED_SWITCHES, *_IGNORED_VALUES))
     return (
         "usage: overlayd [--FLAG[=VALUE]]...\n\n"
-        "Leases a subnet for this host in etcd and keeps the kernel routing to the subnets of all other hosts.\n\n"
-        "Each flag may have one dash or two, and = or a space before its value. Each is also a variable: FLANNELD_\n"
-        "and its name in upper case, dashes as underscores; a repeatable one holds a comma separated list.\n\n"
+        "Leases a subnet in etcd for this host, and keeps the kernel's routes to the subnets of all other hosts.\n\n"
+        "A flag starts with one or two dashes; = or a space separates it from its value. Each flag can also be set by\n"
+        "an environment variable: FLANNELD_ and the name of the flag in upper case, with underscores for dashes. The\n"
+        "variable of a repeatable flag is a list separated by commas. The command line overrides the variables.\n\n"
         + "".join(flag.help() for flag in _FLAGS)
-        + f"  --help\n        print this text and exit\n\nAccepted from flanneld's units and ignored: {ignored}.\n"
+        + f"  --help\n        print this text and exit\n\nFlags of flanneld that are accepted and ignored: {ignored}.\n"
     )
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayd --dry-run: says what a start would change on this host, and changes nothing here or in etcd."""
+"""overlayd --dry-run: prints what a start would change on this host; changes nothing on the host or in etcd."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .status import Status
 
 
 def preview(options: Options, connection: EtcdConnection) -> int:
-    """Print the subnet this host has or would lease, then a line for each change; return the exit status."""
+    """Print the lease that this host holds or would get, then a line for each change; return the exit status."""
     memory = recall(options.memory_file)
     identity = Identity(options.host_settings(), memory)
     store = connect(connection, options.etcd_prefix)
@@ -37,11 +37,13 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     if held is not None:
         lease, item = held
         own = lease.subnet
-        certain = is_certain(claim, lease, item)
-        said = f"# {'holds' if certain else 'would take over, unless another host holds it,'} lease {lease.key}"
+        if is_certain(claim, lease, item):
+            headline = f"# holds lease {lease.key}"
+        else:
+            headline = f"# would take over lease {lease.key}, unless another host holds it"
     else:
         own = choose_subnet(config, taken_subnets(config, network.values(), network.directories), claim.previous_subnet)
-        said = f"# would lease a subnet, such as {own}"
+        headline = f"# would lease a subnet, such as {own}"
     backend = backend_for(config, identity.underlay, own, identity.mac_for(config))
     dataplane, former = Dataplane(), former_network(memory, config)
     leftovers = former_devices(memory, backend.device)
@@ -50,5 +52,5 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     session = Session(config, own, backend, dataplane, firewall, Status(), leftovers, reserved, unreachable)
     session.table.reset(network.leases)
     lines = map(str, clearing(dataplane, former).steps if former else ())
-    sys.stdout.writelines(f"{line}\n" for line in dict.fromkeys((said, *lines, *session.preview())))
+    sys.stdout.writelines(f"{line}\n" for line in dict.fromkeys((headline, *lines, *session.preview())))
     return 0

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayd --remove: takes away all that the agent made on this host, and the lease where asked to."""
+"""overlayd --remove: removes everything that overlayd created on this host, with --release also its lease."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .rivals import is_certain
 
 
 def remove(options: Options, connection: EtcdConnection) -> int:
-    """Remove routes, device, firewall rules, subnet file and memory; return the exit status.
+    """Remove routes, device, firewall rules, subnet file and memory file; return the exit status.
 
-    What to remove is known from the memory file. The lease is given back first: while it stands, other hosts still
-    send here. Raise OverlayError while overlayd runs, as it would bring everything back.
+    The memory file has the device and the network to remove. The lease is released first, so that other hosts stop
+    sending packets to this host. Raise OverlayError if overlayd runs, because it would create everything again.
     """
     path = options.memory_file
     hold_lock(path)
@@ -46,7 +46,7 @@ def remove(options: Options, connection: EtcdConnection) -> int:
         if failures:
             raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
     else:
-        log.warning("%s is not there, which says what overlayd made: no device and no route is removed", path)
+        log.warning("no device and no route is removed: memory file %s, which names them, does not exist", path)
     for line in Firewall.none(NetworkConfig.parse(memory.config).network).apply() if memory else Firewall.remove():
         log.info("firewall: %s", line)
     for file in (Path(options.subnet_file), path, lock_file(path)):
@@ -58,7 +58,7 @@ def remove(options: Options, connection: EtcdConnection) -> int:
 
 
 def clearing(dataplane: Dataplane, network: Subnet, devices: Collection[str] = ()) -> Plan:
-    """Return the steps that remove these devices and every route of ours into a network."""
+    """Return the steps that remove these devices and all routes of overlayd into a network."""
     nothing = DesiredState()
     return plan(nothing, dataplane.observe(nothing, network, devices))
 
@@ -70,18 +70,18 @@ def _release(options: Options, connection: EtcdConnection, memory: Memory | None
     claim = _claim(options, memory)
     own = own_leases(claim, read_network(store, keys).leases)
     if not own:
-        log.info("there is no lease of this host in etcd")
+        log.info("no lease to release: etcd has no lease of this host")
     for lease, item in own:
         if memory is not None and not is_certain(claim, lease, item):
-            log.warning("lease %s is kept: it may be another host's with the same public IP", lease.key)
+            log.warning("lease %s is kept: it may belong to another host with the same public IP", lease.key)
         elif keeper.release(item):
             log.info("released lease %s", lease.key)
         else:
-            log.info("lease %s is a reservation and stays with this host", lease.key)
+            log.info("lease %s is kept: it is a reservation for this host", lease.key)
 
 
 def _claim(options: Options, memory: Memory | None) -> Claim:
-    """Return what tells which leases are this host's."""
+    """Return the claim by which the leases of this host are recognized."""
     if memory is None:
         return Claim(Identity(options.host_settings(), None).public_ip, "", None)
     mac = memory.own_mac()

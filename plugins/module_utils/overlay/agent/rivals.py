@@ -1,23 +1,23 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Two hosts with one public IP: which of them keeps the lease, decided with few writes and reported on both.
+"""Two hosts with one public IP: decides which of them keeps the lease, and reports the conflict on both.
 
 A lease with this host's public IP is **certain** to be its own if it has a MAC that this host has or remembers. A lease
-without a MAC is certain if it is a reservation, or has the subnet that this host had before. Any other is **doubtful**:
-this host may have lost its state, or another live host has the same public IP.
+without a MAC is certain if it is a reservation, or has the subnet that this host had before. Any other lease is
+**doubtful**: this host may have lost its state, or another live host has the same public IP.
 
-- A host that has a certain lease leaves a doubtful one alone and reports it, unless that is a reservation.
-- Before a host takes a doubtful lease over or releases it, it challenges the holder: it writes the lease as it is, with
-  a field ``Claimant`` more, which all readers ignore. A live overlayd answers within milliseconds by writing its lease
-  again with a field ``Holder``. The claimant then has no subnet and reports both hosts. It challenges again after one
-  minute, two, four and so on, or at once when the lease is gone or has changed.
-- No answer within ANSWER_TIME: the holder is dead, and the lease is taken over. A holder that has answered before must
-  be silent SILENT times, as its overlayd may only be restarting.
-- A host that finds its lease overwritten writes it again: at once, then after one second, two, four and so on. The
-  other host, if it took the lease over after a challenge, then sees that the former holder lives, and gives way.
+- A host with a certain lease leaves a doubtful one untouched and reports it, unless the doubtful one is a reservation.
+- Before a host takes over or releases a doubtful lease, it challenges the holder: it writes the same lease with an
+  additional field ``Claimant``, which all readers ignore. A live overlayd answers within milliseconds: it writes its
+  lease again with a field ``Holder``. The claimant then gets no subnet and reports both hosts. It challenges again
+  after one minute, two, four and so on, or at once when the lease was deleted or changed.
+- Without an answer within ANSWER_TIME the holder counts as dead, and the lease is taken over. A holder that has
+  answered before must leave SILENT challenges unanswered, because its overlayd may only be restarting.
+- A host whose lease was overwritten writes it again: at once, then after one second, two, four and so on. If the other
+  host took the lease over after a challenge, this write proves that the former holder lives, and the other host yields.
 
-flanneld and overlayd 1.0.0 do not answer. An overlayd 1.0.0 writes its lease again, so the claimant gives way to it; a
-flanneld does so only when it renews.
+flanneld and overlayd 1.0.0 do not answer. overlayd 1.0.0 writes its lease again, so the claimant yields; flanneld does
+so only when it renews.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from ..model.lease import LEASE_TTL, SubnetLease
 from ..store.protocol import Item, Store
 
 ANSWER_TIME = 3.0  # seconds in which a live holder answers a challenge
-POLL = 0.1  # seconds between two looks for the answer
+POLL = 0.1  # seconds between two reads of the answer
 FIRST_PAUSE = 60.0  # seconds from an answer to the next challenge, doubled each time
-SILENT, SILENT_PAUSE = 3, 20.0  # challenges that a holder known to live must leave unanswered; seconds between them
-FIRST_WRITE_PAUSE = 1.0  # seconds from writing an overwritten lease again to the next time, doubled each time
-QUIET = 600.0  # seconds without an overwritten lease after which the pause begins small again
+SILENT, SILENT_PAUSE = 3, 20.0  # unanswered challenges after which a known holder counts as dead; seconds between them
+FIRST_WRITE_PAUSE = 1.0  # seconds between two writes of a lease that another host overwrites, doubled each time
+QUIET = 600.0  # seconds without an overwritten lease after which the write pause is reset
 REPORT = float(LEASE_TTL)  # seconds for which a holder reports its last claimant
 Own = tuple[SubnetLease, Item]
 
@@ -48,8 +48,8 @@ class LeaseConflictError(LeaseError):
     """Another live host holds the lease of this host's public IP."""
 
 
-class _Refusal(NamedTuple):
-    """A lease whose holder answered; no challenge before ``until`` (monotonic clock)."""
+class _Answered(NamedTuple):
+    """A lease whose holder answered a challenge; the next challenge is due at ``until`` (monotonic clock)."""
 
     lease: SubnetLease
     holder: str
@@ -59,54 +59,54 @@ class _Refusal(NamedTuple):
 
 
 class Rivals:
-    """What this process knows of other hosts with its public IP; it lives as long as the process."""
+    """Conflicts of this process with other hosts that have its public IP; one object for the life of the process."""
 
     def __init__(self) -> None:
         self._held: SubnetLease | None = None
-        self._displaced: dict[str, SubnetLease] = {}  # by key, taken over after a challenge without an answer
-        self._refused: dict[str, _Refusal] = {}
+        self._displaced: dict[str, SubnetLease] = {}  # by key: leases taken over after an unanswered challenge
+        self._answered: dict[str, _Answered] = {}
         self._next_write = self._last_write = float("-inf")
         self._write_pause = FIRST_WRITE_PAUSE
         self._sentence, self._reported = "", 0.0
         self._twin = ""  # a sentence about another lease with this host's public IP
 
     def holds(self, lease: SubnetLease) -> None:
-        """Take note of the lease that this host has now."""
+        """Record the lease that this host holds now."""
         self._held = lease
 
     def report(self) -> str:
-        """Return the sentence about the last claimant of this host's lease, or about a second lease, "" for none."""
+        """Return the sentence about the last claimant of this host's lease, or about a second lease, "" if none."""
         return self._sentence if self._sentence and time.monotonic() - self._reported < REPORT else self._twin
 
     def challenged(self, lease: SubnetLease, claimant: Mapping[str, Any] | None) -> str:
-        """Take note that another host claimed this host's lease; return the sentence to report."""
+        """Record that another host claimed this host's lease; return the sentence to report."""
         self._sentence = _sentence(lease, f"this host, {_shown(_named(lease.backend_data))}", _shown(claimant))
         self._reported = time.monotonic()
         return self._sentence
 
     def settle(self, store: Store, claim: Claim, own: list[Own], ttl: int) -> list[Own]:
-        """Return this host's leases, as they are in etcd after challenges; see above.
+        """Challenge the holders of doubtful leases; return this host's leases as they are in etcd afterwards.
 
-        Raise LeaseConflictError where another live host holds one of them, without having taken or released any.
+        Raise LeaseConflictError if another live host holds one of them; no lease is then taken over or released.
         """
         own = self._without_others(claim, own)
         unproven = [(lease, item) for lease, item in own if not is_certain(claim, lease, item)]
         doubtful = [(lease, item) for lease, item in unproven if not self._wins(lease, item)]
         for lease, item in doubtful:
-            known = self._refused.get(item.key)
+            known = self._answered.get(item.key)
             if known is not None and known.lease == lease and time.monotonic() < known.until:
-                raise LeaseConflictError(_refused_sentence(lease, known.holder, claim))
-        asked = {
+                raise LeaseConflictError(_lost_sentence(lease, known.holder, claim))
+        challenged = {
             item.key: store.replace(item, _challenge(item, claim), None if item.reservation else ttl)
             for _unused, item in doubtful
         }
-        answers = _answers(store, asked)
+        answers = _answers(store, challenged)
         for lease, item in doubtful:
             self._judge(lease, item.key, answers.get(item.key), claim)
-        return [(lease, asked.get(item.key, item)) for lease, item in own]
+        return [(lease, challenged.get(item.key, item)) for lease, item in own]
 
     def _without_others(self, claim: Claim, own: list[Own]) -> list[Own]:
-        """Return the leases less those that this host neither needs nor may release."""
+        """Return the leases that this host may take over or release; report a second lease with its public IP."""
         certain = [one for one in own if is_certain(claim, *one)]
         kept = next((lease for lease, _unused in certain if lease.public_ip == claim.public_ip), None)
         self._twin = ""
@@ -123,14 +123,14 @@ class Rivals:
         return mine
 
     def _wins(self, lease: SubnetLease, item: Item) -> bool:
-        """Whether a lease that this process held and that was overwritten is to be written again now."""
+        """Return whether this process held the lease, another host overwrote it, and it may be written again now."""
         if self._held is None or lease.subnet != self._held.subnet:
             return False
         now = time.monotonic()
         if self._displaced.get(item.key) == lease:
-            known = self._refused.get(item.key)
+            known = self._answered.get(item.key)
             if known is None or known.lease != lease:
-                self._refuse(lease, item.key, lease.backend_data)
+                self._record_answer(lease, item.key, lease.backend_data)
             return False
         sentence = self.challenged(self._held, lease.backend_data)
         if now < self._next_write:
@@ -140,27 +140,30 @@ class Rivals:
         return True
 
     def _judge(self, lease: SubnetLease, key: str, answer: Item | None, claim: Claim) -> None:
-        """Take note of an answer or of silence; raise LeaseConflictError unless the holder is dead."""
-        known = self._refused.get(key)
+        """Record an answer or a missing answer; raise LeaseConflictError unless the holder counts as dead."""
+        known = self._answered.get(key)
         if answer is not None:
-            self._refuse(lease, key, _field(answer.value, "Holder") or lease.backend_data)
+            self._record_answer(lease, key, _field(answer.value, "Holder") or lease.backend_data)
         elif known is not None and known.lease == lease and known.silent + 1 < SILENT:
             until = time.monotonic() + SILENT_PAUSE
-            self._refused[key] = known._replace(silent=known.silent + 1, until=until)
+            self._answered[key] = known._replace(silent=known.silent + 1, until=until)
         else:
-            self._refused.pop(key, None)
+            self._answered.pop(key, None)
             self._displaced[key] = lease
             return
-        raise LeaseConflictError(_refused_sentence(lease, self._refused[key].holder, claim))
+        raise LeaseConflictError(_lost_sentence(lease, self._answered[key].holder, claim))
 
-    def _refuse(self, lease: SubnetLease, key: str, holder: Mapping[str, Any] | None) -> None:
-        known = self._refused.get(key)
+    def _record_answer(self, lease: SubnetLease, key: str, holder: Mapping[str, Any] | None) -> None:
+        known = self._answered.get(key)
         pause = known.pause * 2 if known is not None and known.lease == lease else FIRST_PAUSE
-        self._refused[key] = _Refusal(lease, _shown(holder), time.monotonic() + pause, pause)
+        self._answered[key] = _Answered(lease, _shown(holder), time.monotonic() + pause, pause)
 
 
 def is_certain(claim: Claim, lease: SubnetLease, item: Item) -> bool:
-    """Whether a lease is this host's own without doubt; one with PublicIP 0 is its own, spoiled by somebody."""
+    """Return whether a lease is certain to be this host's own.
+
+    A lease with PublicIP 0 stands for this host's own lease with an invalid value (see host/claim.py).
+    """
     mac = (lease.backend_data or {}).get("VtepMAC")
     if isinstance(mac, str):
         return mac.lower() in claim.macs
@@ -168,12 +171,12 @@ def is_certain(claim: Claim, lease: SubnetLease, item: Item) -> bool:
 
 
 def claimant_of(value: str) -> Mapping[str, Any] | None:
-    """Return what a challenge says of the host that claims the lease, None for a value that is no challenge."""
+    """Return the data of the host that claims the lease, None if the value is not a challenge."""
     return _field(value, "Claimant")
 
 
 def answer_value(lease: SubnetLease) -> str:
-    """Return the value by which the holder answers a challenge."""
+    """Return the value that the holder writes to answer a challenge."""
     return json.dumps({**json.loads(lease.value()), "Holder": _named(lease.backend_data)}, separators=(",", ":"))
 
 
@@ -182,21 +185,21 @@ def _challenge(item: Item, claim: Claim) -> str:
     return json.dumps({**fields, "Claimant": _named(claim.backend_data)}, separators=(",", ":"))
 
 
-def _answers(store: Store, asked: Mapping[str, Item]) -> dict[str, Item]:
-    """Return the keys that were written again in time; a deleted one is none."""
+def _answers(store: Store, challenged: Mapping[str, Item]) -> dict[str, Item]:
+    """Return the challenged keys that were written again within ANSWER_TIME; a deleted key is not an answer."""
     answers: dict[str, Item] = {}
     end = time.monotonic() + ANSWER_TIME
-    while len(answers) < len(asked) and time.monotonic() < end:
+    while len(answers) < len(challenged) and time.monotonic() < end:
         time.sleep(POLL)
-        for key in asked.keys() - answers.keys():
+        for key in challenged.keys() - answers.keys():
             present = store.get(key)
-            if present is not None and present.revision != asked[key].revision:
+            if present is not None and present.revision != challenged[key].revision:
                 answers[key] = present
     return answers
 
 
 def _named(data: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what others are shown of this host."""
+    """Return the backend data of this host with its name, as shown to other hosts."""
     return {"Host": os.uname().nodename, **(data or {})}
 
 
@@ -210,7 +213,7 @@ def _field(value: str, name: str) -> Mapping[str, Any] | None:
 
 
 def _shown(data: Mapping[str, Any] | None) -> str:
-    """Return who a host is, from text that another host wrote."""
+    """Return the data of a host as text of limited length: another host may have written it."""
     return json.dumps(data or {})[:200]
 
 
@@ -218,16 +221,16 @@ def _twin_sentence(kept: SubnetLease, other: SubnetLease) -> str:
     return (
         f"public IP {format_ipv4(kept.public_ip)}: two leases have it: {kept.key} of this host, "
         f"{_shown(_named(kept.backend_data))}, and {other.key} of {_shown(other.backend_data)}; "
-        f"delete {other.key} if no host uses it, else give one of the hosts another --public-ip (agent_public_ip)"
+        f"delete {other.key} if no host uses it, or set another --public-ip (agent_public_ip) on one of the hosts"
     )
 
 
-def _refused_sentence(lease: SubnetLease, holder: str, claim: Claim) -> str:
+def _lost_sentence(lease: SubnetLease, holder: str, claim: Claim) -> str:
     return _sentence(lease, holder, f"this host, {_shown(_named(claim.backend_data))}")
 
 
 def _sentence(lease: SubnetLease, holder: str, claimant: str) -> str:
     return (
-        f"public IP {format_ipv4(lease.public_ip)}: two hosts have it: {holder} keeps lease {lease.key}, {claimant} "
-        f"claims it too and gets no subnet; give one of them another --public-ip (agent_public_ip)"
+        f"public IP {format_ipv4(lease.public_ip)}: two hosts have it: {holder} keeps lease {lease.key}; {claimant} "
+        f"claims the same lease and gets no subnet; set another --public-ip (agent_public_ip) on one of them"
     )

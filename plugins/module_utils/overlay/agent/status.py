@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How the agent is doing, told truthfully: what is wrong by part, counters, and whether it is ready."""
+"""The agent's state: problems by part, counters and readiness."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from ..host.log import log
 from .notify import notify
 
-PAUSE = 0.5  # seconds between two status lines, so that a mass change does not keep the service manager busy
-LOGGED_AT_ONCE = 100  # problems that one change of a part may log
-SILENCE = 30.0  # seconds without a turn of the main loop after which the process counts as stuck
-_TROUBLE = " wrong, first: "  # in the status line, between how many problems there are and the first of them
+PAUSE = 0.5  # seconds between two status lines, to limit the load of the service manager during mass changes
+LOGGED_AT_ONCE = 100  # maximum of problems that one change of a part logs
+SILENCE = 30.0  # seconds without an iteration of the main loop after which the process counts as stuck
+_TROUBLE = " wrong, first: "  # in the status line, between the number of problems and the first problem
 
 
 class Status:
-    """Written by the main loop, read by the HTTP thread; every field is replaced as a whole."""
+    """State that the main loop writes and the HTTP thread reads without a lock: fields are replaced, never modified."""
 
     def __init__(self) -> None:
         self.subnet = ""
@@ -33,7 +33,7 @@ class Status:
         self._shown = ""
 
     def trouble(self, part: str, *sentences: str) -> None:
-        """Set what is wrong with a part (nothing, where there is no sentence), logging what is new."""
+        """Set the problems of a part (none without sentences) and log the new ones."""
         before = self.troubles.get(part, ())
         if sentences == before:
             return
@@ -42,14 +42,14 @@ class Status:
         for sentence in new[:LOGGED_AT_ONCE]:
             log.error("%s", sentence)
         if len(new) > LOGGED_AT_ONCE:
-            log.error("%s: %d more problems like these", part, len(new) - LOGGED_AT_ONCE)
+            log.error("%s: %d more problems", part, len(new) - LOGGED_AT_ONCE)
         if before and not sentences:
-            log.info("%s: mended", part)
+            log.info("%s: resolved", part)
         self.troubles = {**{key: value for key, value in self.troubles.items() if key != part}, part: sentences}
         self.publish()
 
     def trouble_later(self, part: str, sentences: Callable[[], Iterable[str]]) -> None:
-        """Set what is wrong with a part when the next status line is due: for sentences that are costly to collect."""
+        """Set the problems of a part when the next status line is due: for sentences that are costly to collect."""
         self._later[part] = sentences
         self.publish()
 
@@ -58,12 +58,12 @@ class Status:
         self.counters = {**self.counters, counter: self.counters.get(counter, 0) + amount}
 
     def publish(self) -> None:
-        """Show the state in the service manager's one line: now, or by ``refresh`` where one was sent just before."""
+        """Send the status line to the service manager: now, or by ``refresh`` if one was sent less than PAUSE ago."""
         self._is_stale = True
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what has changed since the last status line, if the next one is due."""
+        """Send the status line if it changed and the next one is due."""
         now = time.monotonic()
         if not self._is_stale or now < self._due:
             return
@@ -81,20 +81,20 @@ class Status:
 
     @property
     def refresh_due(self) -> float | None:
-        """When (monotonic clock) ``refresh`` has something to show; None where it has not."""
+        """Time (monotonic clock) at which ``refresh`` has something to send, None if it has nothing."""
         return self._due if self._is_stale else None
 
     @property
     def alive(self) -> bool:
-        """Whether the main loop turned lately."""
+        """Whether the main loop made an iteration in the last SILENCE seconds."""
         return time.monotonic() - self.last_turn < SILENCE
 
     @property
     def in_sync(self) -> bool:
-        """Whether the kernel holds what it should: the first whole plan was applied and nothing has failed since."""
+        """Whether the kernel matches the leases: the first full plan was applied and nothing has failed since."""
         return self.ready and not self.troubles.get("kernel") and not self.troubles.get("firewall")
 
 
 def reported_trouble(text: str) -> str:
-    """Return the first problem that a status line of overlayd names, empty for none and for other programs' lines."""
+    """Return the first problem in a status line of overlayd, "" if it has none."""
     return text.partition(_TROUBLE)[2]

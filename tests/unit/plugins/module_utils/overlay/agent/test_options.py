@@ -112,4 +112,4 @@ def test_a_refusal_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as left:
         parse_options(["--frobnicate"], {})
     assert left.value.code == 1
-    assert capsys.readouterr().err == ("overlayd: unrecognized arguments: --frobnicate; see overlayd --help\n")
+    assert capsys.readouterr().err == ("overlayd: unknown argument: --frobnicate; see overlayd --help\n")

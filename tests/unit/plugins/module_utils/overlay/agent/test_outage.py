@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How often etcd is asked during an outage."""
+"""Pauses between attempts to reach etcd during an outage."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def test_a_fleet_makes_a_bounded_number_of_attempts_in_a_second(hosts: int, away
     assert hosts / shortest <= 4 * ATTEMPTS
 
 
-def test_hosts_do_not_ask_at_the_same_moment() -> None:
+def test_hosts_do_not_retry_at_the_same_moment() -> None:
     pauses = {Outage(50).pause() for _attempt in range(100)}
     assert len(pauses) > 90
     assert 0.25 <= min(pauses) <= max(pauses) <= 0.5
 
 
-def test_whole_comparisons_after_an_outage_are_spread_over_a_large_fleet() -> None:
-    assert all(30 <= Outage(100).comparison_pause() <= 60 for _attempt in range(100))
-    assert all(250 <= Outage(10_000).comparison_pause() <= 500 for _attempt in range(100))
+def test_full_reads_after_an_outage_are_spread_over_a_large_fleet() -> None:
+    assert all(30 <= Outage(100).resync_pause() <= 60 for _attempt in range(100))
+    assert all(250 <= Outage(10_000).resync_pause() <= 500 for _attempt in range(100))

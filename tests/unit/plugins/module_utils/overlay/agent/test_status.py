@@ -30,7 +30,7 @@ def test_a_trouble_is_logged_once_and_so_is_its_end(
     status.trouble("etcd", "it is away", "and something else")
     status.trouble("etcd")
     status.trouble("etcd")
-    assert capsys.readouterr().err == "ERROR it is away\nERROR and something else\nINFO etcd: mended\n"
+    assert capsys.readouterr().err == "ERROR it is away\nERROR and something else\nINFO etcd: resolved\n"
 
 
 def test_only_the_kernel_and_the_rules_decide_on_being_in_sync() -> None:
