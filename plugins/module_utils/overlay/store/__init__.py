@@ -1,3 +1,3 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""etcd behind one protocol: snapshot, watch, compare-and-swap; the v2 API and the v3 JSON gateway."""
+"""Client of etcd: one interface (snapshot, watch, compare-and-swap) for the v2 API and the v3 JSON gateway."""

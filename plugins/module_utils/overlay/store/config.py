@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network config of a prefix as etcd holds it: parsed, or the one error that says why it cannot be."""
+"""The network config of a prefix, parsed and validated."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .schema import Keys
 
 
 def parse_config(store: Store, keys: Keys, item: Item | None) -> NetworkConfig:
-    """Return the network config of its key as it was read, None where there is no such key.
+    """Return the network config of ``item``, the content of the config key as read (None if the key does not exist).
 
-    Raise ConfigMissingError for None, with a hint if the other API's store has the key; ConfigError naming the key
-    when it cannot be used.
+    Raise ConfigMissingError for None, with a hint if the key exists in the other API's store or at the same prefix with
+    a leading slash. Raise ConfigError naming the key if the config is invalid.
     """
     if item is None:
         raise ConfigMissingError(
@@ -32,11 +32,11 @@ def parse_config(store: Store, keys: Keys, item: Item | None) -> NetworkConfig:
 
 
 def _slash_hint(store: Store, keys: Keys) -> str | None:
-    """Return a sentence when the prefix lacks the slash that release 1.0.0 put in front of it, or None."""
+    """Return a hint if the config exists at the prefix with a leading slash, which release 1.0.0 added, else None."""
     other = Keys(f"/{keys.prefix}")
     if not keys.prefix or keys.prefix.startswith("/") or store.get(other.config) is None:
         return None
     return (
-        f"there is no network config at {keys.config}, but at {other.config}; set the etcd prefix {other.prefix} "
-        f"if that is the one"
+        f"there is no network config at {keys.config}, but one exists at {other.config}; set the etcd prefix to "
+        f"{other.prefix} to use it"
     )

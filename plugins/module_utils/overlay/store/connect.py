@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From settings to a store: which API is spoken, and what to say when the data is in the other one."""
+"""Choice of the store by the settings: the v2 or the v3 API, and a hint if the data is in the other one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ __all__ = ["EtcdConnection", "connect", "other_api_hint"]
 
 
 def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
-    """Return a store that speaks the API asked for.
+    """Return a store for the API of the connection.
 
-    With "auto" it is v3 wherever it answers, except where only the v2 store holds <prefix>/config. Nothing is sent
-    before the first operation unless the API is to be found out. Raise StoreError for files that cannot be used, and
-    with "auto" when no endpoint can be used.
+    With "auto" it is v3 if etcd serves it, unless only the v2 store has <prefix>/config. Only "auto" sends requests
+    here. Raise StoreError for certificate files that cannot be used, and with "auto" if no endpoint can be used.
     """
     if connection.api == "v2":
         return _v2(connection)
@@ -40,19 +39,19 @@ def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
             return _v2(connection)
     except UnreachableError:
         store.close()
-        if _peek_v2(connection, "/").answers:
+        if _peek_v2(connection, "/").is_served:
             return _v2(connection)
         raise
     return store
 
 
 def other_api_hint(connection: EtcdConnection, prefix: str) -> str | None:
-    """Return a sentence when the network config is in the store of the API that is not spoken, or None.
+    """Return a sentence if the network config is in the store of the API that is not used, else None.
 
-    The two stores of an etcd are disjoint, and looking into the wrong one is the commonest mistake with flannel.
+    The v2 and v3 stores of an etcd are disjoint. Using the wrong one is the most common mistake with flannel.
     """
     key = Keys(prefix).config
-    spoken, other = ("v2", "v3") if connection.api == "v2" else ("v3", "v2")
+    used, other = ("v2", "v3") if connection.api == "v2" else ("v3", "v2")
     try:
         if other == "v2":
             found = _peek_v2(connection, key).found
@@ -67,21 +66,21 @@ def other_api_hint(connection: EtcdConnection, prefix: str) -> str | None:
     if not found:
         return None
     return (
-        f"the key {key} exists in etcd's {other} store, but {spoken} is spoken; "
-        f"speak {other}, or write the config with {spoken} (etcdctl: ETCDCTL_API={spoken[1]})"
+        f"the key {key} exists in etcd's {other} store, but the {used} API is used; set the etcd API to {other} "
+        f"(--etcd-api, overlay_etcd_api), or write the config with {used} (etcdctl: ETCDCTL_API={used[1]})"
     )
 
 
-class _V2Glance(NamedTuple):
-    """Whether the v2 API is served at all, and whether the key is there."""
+class _V2Peek(NamedTuple):
+    """Whether etcd serves the v2 API, and whether the key exists there."""
 
-    answers: bool
+    is_served: bool
     found: bool
 
 
-def _peek_v2(connection: EtcdConnection, key: str) -> _V2Glance:
-    """Look for a key with the v2 API, which may not be served; raise UnreachableError."""
-    from .v2_client import target  # a fleet with --etcd-api=v3 need not pay for it
+def _peek_v2(connection: EtcdConnection, key: str) -> _V2Peek:
+    """Read a key with the v2 API if etcd serves it; raise UnreachableError."""
+    from .v2_client import target  # not needed with --etcd-api=v3
 
     context = connection.tls_context()
     headers = {}
@@ -89,7 +88,7 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Glance:
         pair = f"{connection.username}:{connection.password}".encode()
         headers["Authorization"] = "Basic " + b2a_base64(pair, newline=False).decode("ascii")
 
-    def attempt(endpoint: Endpoint) -> _V2Glance:
+    def attempt(endpoint: Endpoint) -> _V2Peek:
         wire = Wire(endpoint, context, connection.timeout)
         try:
             response = wire.exchange("GET", target(key, {"quorum": "true"}), headers)
@@ -98,13 +97,13 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Glance:
         try:
             answer = json.loads(response.body)
         except ValueError:
-            return _V2Glance(False, False)
-        return _V2Glance(isinstance(answer, dict), isinstance(answer, dict) and "node" in answer)
+            return _V2Peek(False, False)
+        return _V2Peek(isinstance(answer, dict), isinstance(answer, dict) and "node" in answer)
 
     return Failover(connection.parsed_endpoints).run(attempt)
 
 
 def _v2(connection: EtcdConnection) -> Store:
-    from .v2 import V2Store  # most fleets speak v3
+    from .v2 import V2Store  # most fleets use v3
 
     return V2Store(connection.with_api("v2"))

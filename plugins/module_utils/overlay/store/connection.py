@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where etcd is and how to be let in: endpoints, TLS files, user; checked before anything is sent."""
+"""Settings of a connection to etcd: endpoints, TLS files and user, validated before anything is sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENDPOINT = re.compile(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\
 
 
 class Endpoint(NamedTuple):
-    """One address of etcd's client port; an IPv6 host stands without brackets."""
+    """One client URL of etcd; an IPv6 ``host`` has no brackets."""
 
     scheme: str
     host: str
@@ -25,22 +25,22 @@ class Endpoint(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """Return the endpoint of text such as http://192.0.2.1:2379; without a scheme it is http.
+        """Return the endpoint of text such as http://192.0.2.1:2379; the default scheme is http.
 
-        Raise StoreError naming the text, less a user and password that stand in it.
+        Raise StoreError naming the text without the user and password in it.
         """
         match = _ENDPOINT.match(text) if isinstance(text, str) else None
         if match is None or not 0 < int(match.group(3)) < 65536:
             shown = re.sub(r"//.*@", "//...@", text) if isinstance(text, str) else text
             raise StoreError(
                 f"etcd endpoint {shown!r} is not of the form http://192.0.2.1:2379, https://etcd.example:2379 or "
-                f"https://[2001:db8::1]:2379 (a scheme, a host, a port; user and password are given separately)"
+                f"https://[2001:db8::1]:2379; write scheme, host and port, and set user and password separately"
             )
         return cls(match.group(1) or "http", match.group(2).strip("[]"), int(match.group(3)))
 
     @property
     def ascii_host(self) -> bytes:
-        """The host for socket calls, which import the code of international names (4 ms, 1 MB) for text."""
+        """The host as bytes: with text, socket calls import the code for international names (4 ms, 1 MB)."""
         return self.host.encode("ascii")
 
     def __str__(self) -> str:
@@ -49,9 +49,9 @@ class Endpoint(NamedTuple):
 
 
 class EtcdConnection:
-    """How to reach etcd; ``timeout`` in seconds holds for each endpoint that is tried; repr shows no setting.
+    """Settings to reach etcd; ``timeout`` is in seconds for each endpoint that is tried. Its repr shows no secret.
 
-    Creating one raises StoreError for an endpoint, an API or a combination of settings that cannot work.
+    The constructor raises StoreError for an invalid endpoint, API or combination of settings.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class EtcdConnection:
         self._check()
 
     def with_api(self, api: str) -> EtcdConnection:
-        """Return the same connection over this API."""
+        """Return the same connection with this API."""
         return EtcdConnection(**{**vars(self), "api": api})
 
     def with_endpoints(self, endpoints: tuple[str, ...]) -> EtcdConnection:
-        """Return the same connection to these endpoints."""
+        """Return the same connection with these endpoints."""
         return EtcdConnection(**{**vars(self), "endpoints": endpoints})
 
     def without_user(self) -> EtcdConnection:
@@ -86,33 +86,33 @@ class EtcdConnection:
 
     def _check(self) -> None:
         if not self.endpoints:
-            raise StoreError("no etcd endpoint is given; name at least one, such as http://192.0.2.1:2379")
+            raise StoreError("no etcd endpoint is set; set at least one, such as http://192.0.2.1:2379")
         for text in self.endpoints:
             Endpoint.parse(text)
         if self.api not in APIS:
-            raise StoreError(f"etcd API {self.api!r} is not one of {', '.join(APIS)}")
+            raise StoreError(f"etcd API {self.api!r} is unknown; use one of {', '.join(APIS)}")
         if bool(self.cert_file) != bool(self.key_file):
             given, missing = ("cert_file", "key_file") if self.cert_file else ("key_file", "cert_file")
-            raise StoreError(f"etcd {given} {getattr(self, given)} is given without {missing}; give both or neither")
+            raise StoreError(f"etcd {given} {getattr(self, given)} is set without {missing}; set both or neither")
         if self.password and not self.username:
-            raise StoreError("an etcd password is given without a username; give both or neither")
-        above_zero = self.timeout > 0  # not for "not a number"
+            raise StoreError("etcd password is set without a username; set both or neither")
+        above_zero = self.timeout > 0  # false for NaN
         if not above_zero:
-            raise StoreError(f"etcd timeout {self.timeout!r} is not a number of seconds above 0")
+            raise StoreError(f"etcd timeout {self.timeout!r} is invalid; use a number of seconds above 0")
 
     @property
     def parsed_endpoints(self) -> tuple[Endpoint, ...]:
-        """The endpoints in the order given, each once."""
+        """The endpoints in their order, without repetitions."""
         return tuple(dict.fromkeys(Endpoint.parse(text) for text in self.endpoints))
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """Return the TLS settings, or None where no endpoint is https; raise StoreError naming a file that is unfit.
+        """Return the TLS settings, None if no endpoint is https; raise StoreError naming a file that cannot be used.
 
-        With a CA file only that CA is trusted, whatever the environment says; without one, those of the system.
+        With a CA file only that CA is trusted, without one the CAs of the system.
         """
         if not any(endpoint.scheme == "https" for endpoint in self.parsed_endpoints):
             return None
-        import ssl  # costs milliseconds and memory that a fleet without TLS need not pay
+        import ssl  # costs time and memory, and a fleet without TLS does not need it
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
@@ -133,7 +133,7 @@ class EtcdConnection:
 
 
 def _refuse_encrypted() -> str:
-    raise ValueError("the key is encrypted; give one without a pass phrase")
+    raise ValueError("the key is encrypted; use a key without a passphrase")
 
 
 def _why(error: Exception) -> str:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ways in which etcd says no, each with its own name, so that a caller can react to the one it expects."""
+"""Errors of etcd operations, one class for each cause that a caller may handle."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from ..model.errors import ConfigError, StoreError
 
 
 class KeyExistsError(StoreError):
-    """The key that was to be created is already there."""
+    """The key to create already exists."""
 
 
 class ChangedError(StoreError):
-    """Another writer changed the key since it was read; read it again and decide anew."""
+    """Another writer changed the key after it was read; read it again and decide again."""
 
 
 class GoneError(StoreError):
-    """The key, which was there when it was read, is there no longer."""
+    """The key was deleted or expired after it was read."""
 
 
 class CompactedError(StoreError):
-    """etcd no longer knows the history since a revision; take a new snapshot and compare."""
+    """etcd no longer has all events since a revision; take a new snapshot and compare."""
 
 
 class AuthenticationError(StoreError):
-    """etcd refused the user, the password, or what the user may do."""
+    """etcd refused the user or the password, or the user lacks a permission."""
 
 
 class AuthenticationDisabledError(StoreError):
-    """A password was to be checked, but the cluster has no authentication enabled."""
+    """A password cannot be checked because the cluster has authentication disabled."""
 
 
 class ConfigMissingError(ConfigError):
-    """There is no network config under the prefix (yet)."""
+    """The prefix has no network config (yet)."""
 
 
 class UnreachableError(StoreError):
-    """No endpoint could be used; ``reasons`` says why, by endpoint, in the order they were tried."""
+    """No endpoint could be used; ``reasons`` has the cause by endpoint, in the order in which they were tried."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         self.reasons = dict(reasons)
         tried = "; ".join(f"{endpoint}: {reason}" for endpoint, reason in self.reasons.items())
-        super().__init__(f"no etcd endpoint can be used: {tried}; check the endpoints and that etcd runs there")
+        super().__init__(f"no etcd endpoint can be used: {tried}; check the endpoints, and whether etcd runs there")

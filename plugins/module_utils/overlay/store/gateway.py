@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""etcd's v3 JSON gateway: calls and streams, with fail-over, and with a token where there is a user."""
+"""Client of etcd's v3 JSON gateway: calls and streams, with fail-over and authentication."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERSION_PATHS = ("/v3", "/v3beta", "/v3alpha")  # etcd 3.4 and later; 3.3; 3.2
 
 
 class Stream:
-    """An endless reply: objects that arrive one by one."""
+    """A streamed reply: JSON objects that arrive one by one, without end."""
 
     def __init__(self, wire: Wire, response: Response, username: str) -> None:
         self.endpoint = wire.endpoint
@@ -28,25 +28,25 @@ class Stream:
         self._username = username
 
     def results(self, timeout: float) -> list[dict[str, Any]]:
-        """Return all that has arrived, [] when nothing did for ``timeout`` seconds.
+        """Return the objects that arrived, [] if none did for ``timeout`` seconds.
 
-        Raise EndpointError when the stream is lost, and the error that etcd's refusal stands for.
+        Raise EndpointError if the stream is lost, and the error of a refusal by etcd.
         """
         lines = self._response.take_lines()
         while not lines:
             if self._response.complete:
-                raise EndpointError("it ended the watch", sent=False)
+                raise EndpointError("the server ended the watch", sent=False)
             if not self._wire.poll(self._response, timeout):
                 return []
             lines = self._response.take_lines()
         return [self._result(line) for line in lines]
 
     def interrupt(self) -> None:
-        """End what another thread waits for."""
+        """End the wait of another thread for results."""
         self._wire.interrupt()
 
     def close(self) -> None:
-        """Close the connection, by which the server forgets the stream too."""
+        """Close the connection; the server then ends the stream, too."""
         self._wire.close()
 
     def _result(self, line: bytes) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Stream:
 
 
 class Gateway:
-    """The gateway of a cluster; calls share a connection to each endpoint, each stream has its own."""
+    """The gateway of a cluster; calls share one connection to each endpoint, each stream has its own."""
 
     def __init__(self, connection: EtcdConnection) -> None:
         self.failover = Failover(connection.parsed_endpoints)
@@ -68,18 +68,18 @@ class Gateway:
         self._wires = {endpoint: self._new_wire(endpoint) for endpoint in connection.parsed_endpoints}
         self._lock = threading.Lock()
         self._versions: tuple[str, ...] = VERSION_PATHS
-        self._token: str | None = None  # None: to be asked for; "": the cluster has no authentication
+        self._token: str | None = None  # None: not requested yet; "": the cluster has authentication disabled
 
     def call(self, path: str, body: dict[str, Any], repeatable: bool = True) -> dict[str, Any]:
-        """Return the reply to a request; raise UnreachableError, or the error that etcd's refusal stands for.
+        """Return the reply to a request; raise UnreachableError, or the error of a refusal by etcd.
 
-        Say ``repeatable`` false for a change that must not be made twice.
+        ``repeatable`` must be false for a change that must not be made twice.
         """
         with self._lock:
             return self.failover.run(lambda endpoint: self._call(self._wires[endpoint], path, body), repeatable)
 
     def open_stream(self, endpoint: Endpoint, path: str, body: dict[str, Any]) -> Stream:
-        """Return the stream that a request opens, on a connection of its own; raise EndpointError or StoreError."""
+        """Open a stream on its own connection and return it; raise EndpointError or StoreError."""
         wire = self._new_wire(endpoint)
         try:
             return Stream(wire, self._granted(wire, path, body), self._connection.username)
@@ -88,7 +88,7 @@ class Gateway:
             raise
 
     def renew_token(self) -> bool:
-        """Let the next request authenticate again; return whether there is a user at all."""
+        """Make the next request authenticate again; return whether a user is set."""
         self._token = None
         return bool(self._connection.username)
 
@@ -107,12 +107,12 @@ class Gateway:
         return self._finished(wire, self._granted(wire, path, body))
 
     def _granted(self, wire: Wire, path: str, body: dict[str, Any]) -> Response:
-        """Return the reply to an authorized request once it has begun; a token that has expired is renewed."""
+        """Return the reply to an authorized request once its headers have arrived; an expired token is renewed."""
         response = self._send(wire, path, body, self._authorization(wire))
         if response.status == 200:
             return response
         refusal = self._refusal(wire, response)
-        if refusal.says(*STALE_TOKEN) and self.renew_token():
+        if refusal.mentions(*STALE_TOKEN) and self.renew_token():
             response = self._send(wire, path, body, self._authorization(wire))
             if response.status == 200:
                 return response
@@ -132,13 +132,13 @@ class Gateway:
         if response.status == 200:
             return str(self._finished(wire, response).get("token", ""))
         refusal = self._refusal(wire, response)
-        if refusal.says(NO_AUTHENTICATION):
+        if refusal.mentions(NO_AUTHENTICATION):
             return ""
         raise refusal.error(wire.endpoint, self._connection.username)
 
     def _send(self, wire: Wire, path: str, body: dict[str, Any], authorization: dict[str, str]) -> Response:
-        """Return the reply once it has begun, from the first version path that the server has."""
-        # With this header a member without a leader says so at once, and ends its watches when it loses the leader.
+        """Return the reply once its headers have arrived, from the first version path that the server has."""
+        # With this header a member without a leader refuses at once, and ends its watches when it loses the leader.
         headers = {"Content-Type": "application/json", "Grpc-Metadata-Hasleader": "true", **authorization}
         data = json.dumps(body).encode()
         for version in self._versions:
@@ -149,7 +149,7 @@ class Gateway:
             if response.status != 404 or b'"code"' in self._rest(wire, response):
                 self._versions = (version, *(other for other in VERSION_PATHS if other != version))
                 return response
-        raise EndpointError("it has no v3 API over JSON (etcd older than 3.2, or --enable-grpc-gateway=false)", False)
+        raise EndpointError("the server has no v3 JSON API (older than 3.2, or --enable-grpc-gateway=false)", False)
 
     def _finished(self, wire: Wire, response: Response) -> dict[str, Any]:
         return _decoded(self._rest(wire, response))
@@ -159,8 +159,8 @@ class Gateway:
         refusal = Refusal.of(_decoded(body)) if body.startswith(b"{") else None
         if refusal is None:
             text = " ".join(body[:120].decode("ascii", "replace").split())
-            hint = "; give a client certificate without a common name" if text.startswith("CommonName") else ""
-            raise EndpointError(f"it answered HTTP {response.status} {text}{hint}", sent=False)
+            hint = "; use a client certificate without a common name" if text.startswith("CommonName") else ""
+            raise EndpointError(f"the server answered HTTP {response.status} {text}{hint}", sent=False)
         return refusal
 
     def _rest(self, wire: Wire, response: Response) -> bytearray:
@@ -175,5 +175,5 @@ def _decoded(data: bytes | bytearray) -> dict[str, Any]:
     except ValueError:
         raw = None
     if not isinstance(raw, dict):
-        raise EndpointError("its answer is not the JSON of an etcd gateway", sent=True)
+        raise EndpointError("the answer is not JSON of etcd's v3 gateway", sent=True)
     return raw

@@ -1,6 +1,15 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An HTTP/1.1 response as it arrives in pieces, be it a reply or an endless stream: framing, no I/O (RFC 9112)."""
+"""Parser of an HTTP/1.1 response that arrives in pieces: a reply or an endless stream (RFC 9112). No I/O.
+
+http.client is not used for two reasons:
+
+- It cannot read on after a timeout ("cannot read from timed out object"). A watch reads with a timeout of a few
+  seconds, and must continue the same response after it.
+- It costs 22 ms of processor time and 6.0 MB of resident memory at each start without TLS (its import also imports ssl
+  and email), and 15 ms and 1.9 MB more than ssl with TLS. This module costs 0.3 ms and 0.03 MB. These are medians of
+  40 alternating imports in new processes, Python 3.11.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +19,21 @@ MAXIMUM_HEAD = 65536  # bytes of status line and headers; etcd sends a few hundr
 
 
 class ProtocolError(ValueError):
-    """The other side does not speak HTTP, or broke off in the middle."""
+    """The answer is not HTTP, or it is incomplete."""
 
 
 def render_request(method: str, path: str, host: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """Return the bytes of a request, body included, so that it leaves in one segment."""
+    """Return the bytes of a request with its body, so that one send is enough."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
 class Response:
-    """One response; feed it what was received, then look at ``status``, ``body`` and ``complete``.
+    """One response: ``feed`` takes received bytes and updates ``status``, ``body`` and ``complete``.
 
-    ``status`` is 0 until the headers are there. ``body`` is what has arrived, without the framing. ``reusable`` tells
-    whether the connection may carry another request once the response is complete.
+    ``status`` is 0 until all headers have arrived. ``body`` has the bytes received so far, without the framing.
+    ``reusable`` is whether the connection can be used for another request when the response is complete.
     """
 
     def __init__(self) -> None:
@@ -38,7 +47,7 @@ class Response:
         self._step: Callable[[], bool] = self._head
 
     def feed(self, data: bytes) -> None:
-        """Take bytes as received, b"" for the end of the connection; raise ProtocolError for what is not HTTP."""
+        """Parse received bytes, b"" for the end of the connection; raise ProtocolError if they are not HTTP."""
         if not data:
             self._end_of_connection()
             return
@@ -47,7 +56,7 @@ class Response:
             pass
 
     def take_lines(self) -> list[bytes]:
-        """Remove and return the complete lines of the body so far; an unfinished one stays until its rest arrives."""
+        """Remove and return the complete lines of the body so far; an incomplete line stays until its end arrives."""
         end = self.body.rfind(b"\n")
         if end < 0:
             return []
@@ -61,9 +70,9 @@ class Response:
             self.complete = True
         elif not self.complete:
             raise ProtocolError(
-                "the connection was closed in the middle of an answer"
+                "the server closed the connection during its answer"
                 if self._raw or self.status
-                else "the connection was closed without an answer"
+                else "the server closed the connection without an answer"
             )
 
     def _line(self) -> bytes | None:
@@ -106,7 +115,7 @@ class Response:
             raise ProtocolError("the answer has a bad Content-Length")
 
     def _take(self) -> bool:
-        """Move bytes of the body over; return whether all that were expected are there."""
+        """Move received bytes to the body; return whether all expected bytes have arrived."""
         count = min(self._left, len(self._raw))
         self.body += self._raw[:count]
         del self._raw[:count]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Finds out cheaply which endpoint accepts connections: one TCP handshake to each, all at once, nothing sent."""
+"""Search for an endpoint that accepts connections: one TCP handshake to each endpoint, all at the same time."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .errors import UnreachableError
 from .wire import refusal_of
 
 _UNDER_WAY = (0, errno.EINPROGRESS)
-_SHARE = 0.8  # of the timeout of an operation: what is left is enough to report the failure within the whole of it
+_SHARE = 0.8  # share of an operation's timeout for the search; the rest is enough to report a failure in time
 
 
 def reachable_first(connection: EtcdConnection) -> EtcdConnection:
-    """Return the connection with an endpoint in front that accepts connections; raise UnreachableError if none does.
+    """Return the connection with an endpoint first that accepts connections.
 
-    Raise StoreError for a certificate file that cannot be used.
-
-    For programs that run once: endpoints that do not answer cost them one timeout together, and none if another does.
+    For programs that run once: all endpoints that do not answer cost one timeout together, and nothing if another
+    endpoint answers. Raise UnreachableError if no endpoint accepts connections, and StoreError for a certificate file
+    that cannot be used.
     """
-    connection.tls_context()  # a certificate file that cannot be used is the first cause to name
+    connection.tls_context()  # report a certificate file that cannot be used before anything else
     endpoints, timeout = connection.parsed_endpoints, connection.timeout * _SHARE
     failures: dict[Endpoint, OSError] = {}
     found = first_accepting(endpoints, timeout, failures)
@@ -41,9 +41,9 @@ def reachable_first(connection: EtcdConnection) -> EtcdConnection:
 def first_accepting(
     endpoints: Iterable[Endpoint], timeout: float, failures: dict[Endpoint, OSError] | None = None
 ) -> Endpoint | None:
-    """Return the endpoint whose connection is established first, None where none is within ``timeout`` seconds.
+    """Return the endpoint whose connection is established first, None if none is within ``timeout`` seconds.
 
-    Write into ``failures`` why a connection was refused.
+    The errors of refused connections are added to ``failures``.
     """
     failures = {} if failures is None else failures
     poller, waiting = select.poll(), dict[int, tuple[Endpoint, socket.socket]]()
@@ -72,7 +72,7 @@ def first_accepting(
 
 
 def _handshakes(endpoint: Endpoint, failures: dict[Endpoint, OSError]) -> Iterator[socket.socket]:
-    """Yield a socket with its handshake under way for each address of the endpoint, less those refused at once."""
+    """Yield a socket with a started handshake for each address of the endpoint that was not refused at once."""
     try:
         found = socket.getaddrinfo(endpoint.ascii_host, endpoint.port, type=socket.SOCK_STREAM)
     except OSError as unknown_name:

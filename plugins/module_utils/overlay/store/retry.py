@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A read-modify-write of one key, retried while other writers win."""
+"""Retries of a read-modify-write while other writers are faster."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeVar
 
 from .errors import ChangedError, GoneError, KeyExistsError
 
-ATTEMPTS = 10  # as many as flannel makes when others are faster
+ATTEMPTS = 10  # as in flannel
 T = TypeVar("T")
 
 
 def persist(attempt: Callable[[int], T]) -> T:
-    """Return the result of an attempt to read, decide and compare-and-swap; retry while other writers win.
+    """Return the result of ``attempt``, a read-modify-write by compare-and-swap; retry it while other writers win.
 
-    The attempt is given the number of attempts that were lost before it. Raise the last error after ATTEMPTS.
+    Its argument is the number of lost attempts before it. After ATTEMPTS the last error is raised.
     """
     for lost in range(ATTEMPTS - 1):
         try:

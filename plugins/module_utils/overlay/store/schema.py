@@ -1,12 +1,12 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""flannel's schema below an etcd prefix: which key is what, and one read of all of it.
+"""flannel's keys below an etcd prefix, and one read of all of them.
 
 ::
 
     <prefix>/config                     the network config
-    <prefix>/subnets/10.5.7.0-24        a lease: a direct child of subnets, and nothing else is one
-    <prefix>/subnets/backup/10.5.7.0-24 a nested key: reported and ignored, whatever its last part looks like
+    <prefix>/subnets/10.5.7.0-24        a lease: every direct child of subnets
+    <prefix>/subnets/backup/10.5.7.0-24 a nested key: not a lease; reported and ignored
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from ..model.addresses import Subnet
 from ..model.lease import lease_key
 from .protocol import Deleted, Event, Item, Put, Store
 
-REPORTED = 10  # nested folders that are named; a copy of a whole tree must not fill the log
+REPORTED = 10  # maximum of nested folders in reports: a copy of a whole tree must not fill the log
 
 
 def normal_prefix(text: str) -> str:
-    """Return a prefix as flannel reads it: without slashes at its end or twice in a row; "" is etcd's root.
+    """Return a prefix without trailing or double slashes, as flannel does; "" is etcd's root.
 
-    With v3, keys of "my/net" and of "/my/net" are different; see Store.root for v2.
+    With v3, "my/net" and "/my/net" are different prefixes; see Store.root for v2.
     """
     joined = "/".join(part for part in text.split("/") if part)
     return f"/{joined}" if joined and text.startswith("/") else joined
 
 
 class Keys(NamedTuple):
-    """The keys of one overlay network; a slash at the end of the prefix makes no difference."""
+    """The keys of one overlay network; a trailing slash of ``prefix`` is ignored."""
 
     prefix: str
 
     @property
     def folder(self) -> str:
-        """The folder that holds everything."""
+        """The prefix without a trailing slash."""
         return self.prefix.rstrip("/")
 
     @property
@@ -60,7 +60,7 @@ class Keys(NamedTuple):
         return None if name is None or "/" in name else name
 
     def nested_folder(self, key: str, directory: bool = False) -> str | None:
-        """Return the direct child of subnets that a nested key, or a v2 directory, is in or is; None for others."""
+        """Return the name of the folder below subnets that contains a nested key, or is a v2 directory; else None."""
         name = self._below_subnets(key)
         return None if name is None or not ("/" in name or directory) else name.partition("/")[0]
 
@@ -70,11 +70,11 @@ class Keys(NamedTuple):
 
 
 class StoredNetwork(NamedTuple):
-    """What etcd held of one overlay network at ``revision``.
+    """All keys of one overlay network at ``revision``.
 
-    ``leases`` has the direct children of subnets by lease name, whatever their values are. ``nested`` has the keys
-    that lie deeper and the empty directories. ``directories`` are the lease names that the v2 API cannot create,
-    because a directory has the name already.
+    ``leases`` has the direct children of subnets by lease name; their values may be invalid. ``nested`` has the keys
+    below other folders, and the empty directories. ``directories`` are the lease names that the v2 API cannot create,
+    because a directory has that name.
     """
 
     config: Item | None
@@ -89,7 +89,7 @@ class StoredNetwork(NamedTuple):
 
 
 def read_network(store: Store, keys: Keys) -> StoredNetwork:
-    """Return config, leases and nested keys as of one moment; raise StoreError when etcd cannot be read."""
+    """Return config, leases and nested keys at one revision; raise StoreError if etcd cannot be read."""
     items, revision = store.snapshot(keys.folder or "/")
     leases: dict[str, Item] = {}
     nested: list[Item] = []
@@ -110,7 +110,7 @@ def read_network(store: Store, keys: Keys) -> StoredNetwork:
 
 
 def lease_events(keys: Keys, events: Iterable[Event]) -> list[Event]:
-    """Return the events of leases, by lease name in place of the key."""
+    """Return the events of leases, with the lease name in place of the key."""
     found: list[Event] = []
     for event in events:
         name = None if is_directory(event) else keys.lease_name(key_of(event))
@@ -120,7 +120,7 @@ def lease_events(keys: Keys, events: Iterable[Event]) -> list[Event]:
 
 
 def key_of(event: Event) -> str:
-    """Return the key that an event is about."""
+    """Return the key of an event."""
     return event.item.key if isinstance(event, Put) else event.key
 
 
@@ -130,7 +130,7 @@ def is_directory(event: Event) -> bool:
 
 
 class NestedKeys:
-    """The keys below subnets that are no leases because they are not its direct children, followed by events."""
+    """The nested keys below subnets, which are not leases; updated by events."""
 
     def __init__(self, keys: Keys, nested: Iterable[Item]) -> None:
         self._keys = keys
@@ -139,16 +139,16 @@ class NestedKeys:
             self._note(Put(item))
 
     def follow(self, events: Iterable[Event]) -> bool:
-        """Take in what changed; return whether another folder is to be reported than before."""
+        """Apply events; return whether the set of folders to report changed."""
         before = self._held.keys() - set[str]()
         for event in events:
             self._note(event)
         return self._held.keys() != before
 
     def sentences(self) -> tuple[str, ...]:
-        """Return a sentence for each folder, at most REPORTED of them, that stays the same while its keys change."""
+        """Return a sentence for each folder, at most REPORTED of them; it does not change with the keys inside."""
         subnets, folders = self._keys.subnets, sorted(self._held)
-        more = (f"ignored keys: {subnets}: it has more directories than the {REPORTED} that are named",)
+        more = (f"ignored keys: {subnets}: it has more folders; only the first {REPORTED} are listed",)
         return tuple(
             f"ignored keys: {f'{subnets}/{folder}/'!r}: only direct children of {subnets} are leases; "
             f"move this directory out of {subnets}, or delete it"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The store over etcd's v2 API: folders, keys with a time to live, one event for each long poll."""
+"""The store over etcd's v2 API: directories, keys with a time to live, one event for each long poll."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .v2_watch import V2Watch, node_item
 
 
 class V2Store:
-    """etcd over the v2 API; see Store for what each operation promises."""
+    """etcd over the v2 API; see Store for the contract of each operation."""
 
     api = "v2"
 
@@ -27,11 +27,11 @@ class V2Store:
         self._watches: WeakSet[V2Watch] = WeakSet()
 
     def root(self, prefix: str) -> str:
-        """Return the prefix with the slash that all keys of v2 begin with."""
+        """Return the prefix with a leading slash, as all keys of v2 have one."""
         return prefix if prefix.startswith("/") or not prefix else f"/{prefix}"
 
     def get(self, key: str) -> Item | None:
-        """Return the key's item, or None where there is no such key."""
+        """Return the key's item, or None if the key does not exist."""
         try:
             node = self._client.read(key, quorum="true").node
         except RefusedError as error:
@@ -41,7 +41,7 @@ class V2Store:
         return None if "dir" in node else node_item(node)
 
     def snapshot(self, folder: str) -> tuple[dict[str, Item], int]:
-        """Return all items below folder + "/", by key, as of one moment, and the index to watch from."""
+        """Return all items below folder + "/" by key, at one index, and that index to watch from."""
         try:
             reply = self._client.read(folder, recursive="true", quorum="true")
         except RefusedError as error:
@@ -49,11 +49,11 @@ class V2Store:
                 return {}, error.index
             raise
         if "dir" not in reply.node:
-            raise StoreError(f"{folder} is a key in etcd's v2 store where a folder is needed; delete the key")
+            raise StoreError(f"{folder} is a key in etcd's v2 store, but must be a directory; delete the key")
         return {node["key"]: node_item(node) for node in _leaves(reply.node)}, reply.store_index
 
     def watch(self, folder: str, revision: int, timeout: float) -> V2Watch:
-        """Return what changes below folder + "/" after the index; see Store.watch."""
+        """Return the changes below folder + "/" after the index; see Store.watch."""
         watch = V2Watch(self._client, self.connection, folder, revision, timeout)
         self._watches.add(watch)
         return watch
@@ -63,16 +63,16 @@ class V2Store:
         return self._client.failover.find(timeout)
 
     def create(self, key: str, value: str, ttl: int | None) -> Item:
-        """Create the key; raise KeyExistsError if it is there."""
+        """Create the key; raise KeyExistsError if it exists."""
         try:
             return node_item(self._client.write(key, value=value, prevExist="false", **_lifetime(ttl)).node)
         except RefusedError as error:
             if error.code == NODE_EXISTS:
-                raise KeyExistsError(f"key {key} exists already") from None
+                raise KeyExistsError(f"key {key} already exists") from None
             raise
 
     def replace(self, item: Item, value: str, ttl: int | None) -> Item:
-        """Change the key if it is still as read."""
+        """Change the key if it is unchanged since it was read."""
         try:
             reply = self._client.write(item.key, value=value, prevIndex=str(item.revision), **_lifetime(ttl))
         except RefusedError as error:
@@ -80,7 +80,7 @@ class V2Store:
         return node_item(reply.node)
 
     def keep_alive(self, item: Item, ttl: int) -> Item:
-        """Let the key live for another ``ttl`` seconds; its watchers hear nothing, but its index changes."""
+        """Renew the key for another ``ttl`` seconds; its watchers get no event, but its index changes."""
         if item.reservation:
             return item
         try:
@@ -90,14 +90,14 @@ class V2Store:
         return node_item(reply.node)
 
     def delete(self, item: Item) -> None:
-        """Delete the key if it is still as read."""
+        """Delete the key if it is unchanged since it was read."""
         try:
             self._client.delete(item.key, prevIndex=str(item.revision))
         except RefusedError as error:
             raise _lost_race(item, error) from None
 
     def ttl_left(self, items: Iterable[Item]) -> dict[str, int | None]:
-        """Return the seconds each key has left, None for a reservation: one call for each folder."""
+        """Return the seconds until each key expires, None for a reservation: one call for each folder."""
         keys = [item.key for item in items]
         present: dict[str, Item] = {}
         for folder in {key.rpartition("/")[0] for key in keys}:
@@ -105,7 +105,7 @@ class V2Store:
         return {key: present[key].ttl for key in keys if key in present}
 
     def close(self) -> None:
-        """Close all connections; a watch that another thread waits in ends with StoreError."""
+        """Close all connections; a watch in which another thread waits ends with StoreError."""
         for watch in list(self._watches):
             watch.interrupt()
         self._client.close()
@@ -126,5 +126,5 @@ def _lifetime(ttl: int | None) -> dict[str, str]:
 
 def _lost_race(item: Item, error: RefusedError) -> StoreError:
     if error.code == KEY_NOT_FOUND:
-        return GoneError(f"key {item.key} is no longer there")
+        return GoneError(f"key {item.key} no longer exists")
     return ChangedError(f"key {item.key} was changed by another writer: {error}")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""etcd's v2 API over HTTP: requests with fail-over, and etcd's refusals as errors with names."""
+"""Client of etcd's v2 API: requests with fail-over, and exceptions for etcd's refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNQUOTED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 
 
 class RefusedError(StoreError):
-    """etcd refused an operation on a key; ``code`` is v2's number for the reason, ``index`` the store's."""
+    """etcd refused an operation on a key; ``code`` is v2's error code, ``index`` the store's index."""
 
     def __init__(self, text: str, code: int, index: int) -> None:
         super().__init__(text)
@@ -33,7 +33,7 @@ class RefusedError(StoreError):
 
 
 class Reply(NamedTuple):
-    """What an operation did: the action, the node it was done to, and the index that the store is at."""
+    """The result of an operation: the action, the node that it affected, and the store's index."""
 
     action: str
     node: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Reply(NamedTuple):
 
 
 class V2Client:
-    """The v2 API of a cluster; calls share a connection to each endpoint, each watch has its own."""
+    """The v2 API of a cluster; calls share one connection to each endpoint, each watch has its own."""
 
     def __init__(self, connection: EtcdConnection) -> None:
         self.failover = Failover(connection.parsed_endpoints)
@@ -49,7 +49,7 @@ class V2Client:
         self._context = connection.tls_context()
         self._wires = {endpoint: self.new_wire(endpoint) for endpoint in connection.parsed_endpoints}
         self._lock = threading.Lock()
-        self._cluster = ""  # its id, as in the last answer
+        self._cluster = ""  # the cluster's id in the last answer
         self._headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if connection.username:
             pair = f"{connection.username}:{connection.password}".encode()
@@ -60,15 +60,15 @@ class V2Client:
         return self._call("GET", target(key, query), b"", repeatable=True)
 
     def write(self, key: str, **form: str) -> Reply:
-        """Set a key under the conditions of the form; raise as ``read``."""
+        """Set a key under the conditions in the form; raise the same errors as ``read``."""
         return self._call("PUT", target(key, {}), quoted(form).encode(), repeatable=False)
 
     def delete(self, key: str, **query: str) -> Reply:
-        """Delete a key under the conditions of the query; raise as ``read``."""
+        """Delete a key under the conditions in the query; raise the same errors as ``read``."""
         return self._call("DELETE", target(key, query), b"", repeatable=False)
 
     def read_at(self, wire: Wire, key: str, **query: str) -> Reply:
-        """Do as ``read`` over a connection of one's own; raise EndpointError where its endpoint cannot be used."""
+        """Return the node of a key like ``read``, over this connection; raise EndpointError if it cannot be used."""
         self.begin(wire, key, query)
         return self.finish(wire, wire.answer(Response()))
 
@@ -77,7 +77,7 @@ class V2Client:
         wire.send("GET", target(key, query), self._headers)
 
     def new_wire(self, endpoint: Endpoint) -> Wire:
-        """Return a connection to an endpoint that nobody else uses."""
+        """Return a new connection to an endpoint, for one user."""
         return Wire(endpoint, self._context, self._connection.timeout)
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class V2Client:
             return self.failover.run(attempt, repeatable)
 
     def finish(self, wire: Wire, response: Response) -> Reply:
-        """Return what a complete answer says; raise as ``read_at``."""
+        """Return the content of a complete answer; raise the same errors as ``read_at``."""
         try:
             raw = json.loads(response.body)
         except ValueError:
@@ -113,9 +113,7 @@ class V2Client:
     def _check_cluster(self, endpoint: Endpoint, cluster: str) -> None:
         before, self._cluster = self._cluster, cluster or self._cluster
         if before not in ("", self._cluster):
-            raise CompactedError(
-                f"etcd at {endpoint} is cluster {cluster}, not {before} as before: its data is other data"
-            )
+            raise CompactedError(f"etcd at {endpoint} belongs to cluster {cluster}, not to cluster {before} as before")
 
     def _refusal(self, endpoint: Endpoint, status: int, raw: Mapping[str, Any], index: int) -> StoreError:
         code, message, cause = int(raw.get("errorCode", 0)), raw.get("message", ""), raw.get("cause", "")
@@ -128,16 +126,18 @@ class V2Client:
             return CompactedError(f"etcd at {endpoint} ended the watch: {text}")
         if code in (KEY_NOT_FOUND, COMPARE_FAILED, NODE_EXISTS, INDEX_CLEARED):
             return RefusedError(text, code, index)
-        return StoreError(f"etcd at {endpoint} refused: {text}")
+        return StoreError(f"etcd at {endpoint} refused the request: {text}")
 
     def _no_json(self, response: Response) -> EndpointError:
         if response.status == 404:
-            return EndpointError("it does not serve the v2 API (start etcd with --enable-v2, or speak v3)", sent=False)
-        return EndpointError(f"its answer, HTTP {response.status}, is not of etcd's v2 API", sent=True)
+            return EndpointError(
+                "the server does not serve the v2 API (start etcd with --enable-v2, or use the v3 API)", sent=False
+            )
+        return EndpointError(f"the answer (HTTP {response.status}) is not from etcd's v2 API", sent=True)
 
     def _permission(self, endpoint: Endpoint) -> str:
         if not self._connection.username:
-            return f"etcd at {endpoint} requires authentication: set a username and a password"
+            return f"etcd at {endpoint} requires authentication: set username and password"
         return (
             f"etcd at {endpoint} refused user {self._connection.username!r}: wrong username or password, or the "
             f"user's role lacks readwrite on the prefix (as <prefix>/*)"
@@ -145,16 +145,16 @@ class V2Client:
 
 
 def target(key: str, query: Mapping[str, str]) -> str:
-    """Return the path and query of a request about a key."""
+    """Return the path and query of a request for a key."""
     path = "/v2/keys/" + quote(key.lstrip("/"))
     return f"{path}?{quoted(query)}" if query else path
 
 
 def quoted(pairs: Mapping[str, str]) -> str:
-    """Return names and values as in a query or a form."""
+    """Return names and values encoded for a query or a form."""
     return "&".join(f"{name}={quote(value)}" for name, value in pairs.items())
 
 
 def quote(text: str) -> str:
-    """Return text with everything percent-encoded that may not stand in a URL (RFC 3986)."""
+    """Return text percent-encoded for a URL (RFC 3986)."""
     return "".join(chr(byte) if byte in _UNQUOTED else f"%{byte:02X}" for byte in text.encode())

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A v2 watch: one long poll for each event, from the index after the last one, on a connection of its own."""
+"""A v2 watch: one long poll for each event, from the index after the last event, on its own connection."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class V2Watch:
         self._folder = folder
         self._index = index
         self._timeout = timeout
-        self._wire: Wire | None = None  # to a server that was seen to know the history
+        self._wire: Wire | None = None  # to a server that has all events since the index
         self._response: Response | None = None  # of the poll under way
-        self._losses: list[tuple[str, str]] = []  # polls lost since one last proved to work
+        self._losses: list[tuple[str, str]] = []  # endpoint and cause of each lost poll since the last successful one
         self._heard = time.monotonic()
         self._closed = False
         self.interruptions = 0
@@ -41,7 +41,7 @@ class V2Watch:
         return self
 
     def __next__(self) -> list[Event]:
-        """Return the events of the next poll, [] when none came in time; see Store.watch."""
+        """Return the events of the next poll, [] if none arrived in time; see Store.watch."""
         while not self._closed:
             if self._wire is None:
                 self._wire = self._client.failover.run(self._open)
@@ -63,7 +63,7 @@ class V2Watch:
         raise StoreError("the watch was closed")
 
     def interrupt(self) -> None:
-        """End what another thread waits for."""
+        """End the wait of another thread for events."""
         self._closed = True
         if self._wire is not None:
             self._wire.interrupt()
@@ -86,13 +86,13 @@ class V2Watch:
         self.interruptions += 1
         self._client.failover.avoid(wire.endpoint)
         self._losses.append((str(wire.endpoint), reason))
-        # Each endpoint gets one more try; a cluster that grants polls and drops them at once is of no use.
+        # Try each endpoint once more, but not for ever: a cluster may accept polls and drop them at once.
         if len(self._losses) > len(self._connection.parsed_endpoints):
             losses, self._losses = self._losses, []
             raise UnreachableError(dict(losses))
 
     def _poll(self, wire: Wire) -> Reply | None:
-        """Return the next event, None when there is none in time."""
+        """Return the next event, None if none arrived in time."""
         if self._response is None:
             query = {"wait": "true", "recursive": "true", "waitIndex": str(self._index + 1)}
             self._client.begin(wire, self._folder, query)
@@ -103,7 +103,7 @@ class V2Watch:
             if left <= 0 or not wire.poll(self._response, left):
                 return None
         response, self._response = self._response, None
-        # etcd ends a poll without an event when it has lasted for long, or when it shuts down.
+        # etcd ends a poll without an event after a long time, or when it shuts down.
         return self._client.finish(wire, response) if response.body.strip() else None
 
     def _arrived(self, reply: Reply | None) -> list[Event]:
@@ -111,18 +111,18 @@ class V2Watch:
         if reply is not None:
             self._index, self._heard = int(reply.node["modifiedIndex"]), now
             return self._events(reply)
-        # A server that is frozen, or has lost its leader, is as silent as a quiet one.
+        # A frozen server, or one that lost its leader, cannot be distinguished from a server without changes.
         if now - self._heard > LONGEST_SILENCE * self._connection.timeout:
             self.drop()
             self._heard = now
         return []
 
     def _open(self, endpoint: Endpoint) -> Wire:
-        """Return a connection to a server with a leader that knows the history; raise CompactedError or StoreError."""
+        """Return a connection to a server with a leader and all events; raise CompactedError or StoreError."""
         wire = self._client.new_wire(endpoint)
         try:
-            # A server whose data was lost would stay silent until its index has caught up with ours. What this reads
-            # is never there; the answer carries the index.
+            # A server that lost its data would send no event until its index reaches the watch's index. The key that
+            # is read here never exists; the answer has the server's index.
             try:
                 present = self._client.read_at(wire, f"{self._folder}/-", quorum="true").store_index
             except RefusedError as error:
@@ -131,8 +131,8 @@ class V2Watch:
                 present = error.index
             if present < self._index:
                 raise CompactedError(
-                    f"etcd at {endpoint} is at index {present}, behind {self._index} that was seen before: it lags, "
-                    f"or its data was restored or lost"
+                    f"etcd at {endpoint} is at index {present}, lower than index {self._index} that was read before: "
+                    f"it lags, or its data was restored or lost"
                 )
         except StoreError:
             wire.close()
@@ -140,16 +140,16 @@ class V2Watch:
         return wire
 
     def _events(self, reply: Reply) -> list[Event]:
-        """Return the event of a poll; raise CompactedError for the removal of a folder: it does not name its keys."""
+        """Return the events of a poll; raise CompactedError if a directory was removed: its keys are not listed."""
         node, removed = reply.node, reply.action in REMOVED
         if node.get("dir") and removed:
-            raise CompactedError(f"the folder {node['key']} was deleted, with all that was in it")
+            raise CompactedError(f"directory {node['key']} was deleted with all its keys")
         if not node["key"].startswith(self._folder.rstrip("/") + "/"):
             return []
         return [Deleted(node["key"]) if removed else Put(node_item(node))]
 
 
 def node_item(node: Mapping[str, Any]) -> Item:
-    """Return the item of a node."""
+    """Return the item of a node in an answer of the v2 API."""
     ttl = node.get("ttl")
     return Item(node["key"], node.get("value", ""), int(node["modifiedIndex"]), 0, ttl, ttl is None, "dir" in node)

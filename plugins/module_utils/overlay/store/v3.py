@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The store over etcd's v3 API: one range read, one-step transactions, etcd leases for keys that expire."""
+"""The store over etcd's v3 API: range reads, transactions, and etcd leases for keys that expire."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .protocol import Item
 from .v3_codec import encode, folder_range, items
 from .v3_watch import V3Watch
 
-# Keys in one reply: with leases of usual size it stays below the 4 MiB that gateways of old releases can carry.
+# Keys in one reply: with leases of usual size it stays below the limit of 4 MiB in gateways of old releases.
 PAGE = 10_000
 
 
 class V3Store:
-    """etcd over the v3 JSON gateway; see Store for what each operation promises."""
+    """etcd over the v3 JSON gateway; see Store for the contract of each operation."""
 
     api = "v3"
 
@@ -32,20 +32,20 @@ class V3Store:
         self._watches: WeakSet[V3Watch] = WeakSet()
 
     def check(self) -> None:
-        """Return if an endpoint serves this API; raise UnreachableError or AuthenticationError."""
+        """Check that an endpoint serves this API; raise UnreachableError or AuthenticationError."""
         self._gateway.call("/maintenance/status", {})
 
     def root(self, prefix: str) -> str:
-        """Return the prefix itself: keys of v3 are any text."""
+        """Return the prefix unchanged: keys of v3 are any text."""
         return prefix
 
     def get(self, key: str) -> Item | None:
-        """Return the key's item, or None where there is no such key."""
+        """Return the key's item, or None if the key does not exist."""
         found = items(self._gateway.call("/kv/range", {"key": encode(key)}))
         return found[0] if found else None
 
     def snapshot(self, folder: str) -> tuple[dict[str, Item], int]:
-        """Return all items below folder + "/", by key, as of one moment, and the revision to watch from."""
+        """Return all items below folder + "/" by key, at one revision, and that revision to watch from."""
         first, end = folder_range(folder)
         request = {"key": first, "range_end": end, "limit": str(PAGE)}
         reply = self._gateway.call("/kv/range", request)
@@ -58,7 +58,7 @@ class V3Store:
         return {item.key: item for item in found}, int(request["revision"])
 
     def watch(self, folder: str, revision: int, timeout: float) -> V3Watch:
-        """Return what changes below folder + "/" after the revision; see Store.watch."""
+        """Return the changes below folder + "/" after the revision; see Store.watch."""
         watch = V3Watch(self._gateway, self.connection, folder, revision, timeout)
         self._watches.add(watch)
         return watch
@@ -68,23 +68,23 @@ class V3Store:
         return self._gateway.failover.find(timeout)
 
     def create(self, key: str, value: str, ttl: int | None) -> Item:
-        """Create the key, with an etcd lease of its own if it is to expire; raise KeyExistsError if it is there."""
+        """Create the key, with its own etcd lease if it has a time to live; raise KeyExistsError if it exists."""
         absent = {"key": encode(key), "target": "VERSION", "result": "EQUAL", "version": "0"}
         with self._lease(ttl) as lease:
             reply = self._transaction(absent, _put(key, value, lease))
             if not reply.get("succeeded"):
-                raise KeyExistsError(f"key {key} exists already")
+                raise KeyExistsError(f"key {key} already exists")
         return _written(reply, key, value, lease)
 
     def replace(self, item: Item, value: str, ttl: int | None) -> Item:
-        """Change the key if it is still as read; its etcd lease is kept if it was made for the same time to live."""
+        """Change the key if it is unchanged since it was read; keep its etcd lease if that has the same ttl."""
         if ttl is not None and item.lease and self._prolong(item.lease) == ttl:
             return self._swap(item, value, item.lease)
         with self._lease(ttl) as lease:
             return self._swap(item, value, lease)
 
     def keep_alive(self, item: Item, ttl: int) -> Item:
-        """Let the key live for the time its etcd lease was made for; its watchers hear nothing."""
+        """Renew the key's etcd lease for its time to live; watchers of the key get no event."""
         if item.reservation:
             return item
         present = self.get(item.key)
@@ -95,18 +95,18 @@ class V3Store:
         return present
 
     def delete(self, item: Item) -> None:
-        """Delete the key if it is still as read, and its etcd lease if no other key hangs on it."""
+        """Delete the key if it is unchanged since it was read, and its etcd lease if no other key uses it."""
         request = {"request_delete_range": {"key": encode(item.key)}}
         reply = self._transaction(_unchanged(item), request)
         if not reply.get("succeeded"):
             raise _lost_race(item, _present(reply))
         if item.lease:
-            with suppress(StoreError):  # what was asked for is done; an etcd lease that stays expires by itself
+            with suppress(StoreError):  # the key is deleted; a remaining etcd lease expires by itself
                 if not self._time_to_live(item.lease, keys=True).get("keys"):
                     self._revoke(item.lease)
 
     def ttl_left(self, items: Iterable[Item]) -> dict[str, int | None]:
-        """Return the seconds each key has left, None for a reservation: one call for each distinct etcd lease."""
+        """Return the seconds until each key expires, None for a reservation: one call for each distinct etcd lease."""
         left: dict[str, int | None] = {}
         seconds: dict[int, int] = {}
         for item in items:
@@ -115,12 +115,12 @@ class V3Store:
                 continue
             if item.lease not in seconds:
                 seconds[item.lease] = int(self._time_to_live(item.lease).get("TTL", 0))
-            if seconds[item.lease] >= 0:  # -1: the etcd lease has ended, and the key with it
+            if seconds[item.lease] >= 0:  # -1: the etcd lease expired, and the key with it
                 left[item.key] = seconds[item.lease]
         return left
 
     def close(self) -> None:
-        """Close all connections; a watch that another thread waits in ends with StoreError."""
+        """Close all connections; a watch in which another thread waits ends with StoreError."""
         for watch in list(self._watches):
             watch.interrupt()
         self._gateway.close()
@@ -132,14 +132,14 @@ class V3Store:
         return _written(reply, item.key, value, lease)
 
     def _transaction(self, compare: Mapping[str, str], change: Mapping[str, Any]) -> dict[str, Any]:
-        """Make the change if the comparison holds, else read the key."""
+        """Make the change if the comparison is true, else read the key; return the reply."""
         otherwise = {"request_range": {"key": compare["key"]}}
         body = {"compare": [compare], "success": [change], "failure": [otherwise]}
         return self._gateway.call("/kv/txn", body, repeatable=False)
 
     @contextmanager
     def _lease(self, ttl: int | None) -> Iterator[int]:
-        """Give a new etcd lease, 0 for no time to live; it is revoked again when what it is for fails."""
+        """Yield the id of a new etcd lease, 0 without a time to live; revoke it if the body raises an exception."""
         if ttl is None:
             yield 0
             return
@@ -147,12 +147,12 @@ class V3Store:
         try:
             yield lease
         except BaseException:
-            with suppress(StoreError):  # the first error is the one to tell; the etcd lease expires by itself
+            with suppress(StoreError):  # report the first error; the etcd lease expires by itself
                 self._revoke(lease)
             raise
 
     def _prolong(self, lease: int) -> int:
-        """Begin the etcd lease's time anew and return it in seconds, or 0 if the lease is no longer there."""
+        """Renew the etcd lease and return its time to live in seconds, 0 if the lease no longer exists."""
         return int(self._gateway.call("/lease/keepalive", {"ID": str(lease)})["result"].get("TTL", 0))
 
     def _revoke(self, lease: int) -> None:
@@ -176,12 +176,12 @@ def _written(reply: Mapping[str, Any], key: str, value: str, lease: int) -> Item
 
 
 def _present(reply: Mapping[str, Any]) -> Item | None:
-    """Return the key as a failed transaction found it."""
+    """Return the key as read by a failed transaction, None if it does not exist."""
     found = items(reply["responses"][0].get("response_range", {}))
     return found[0] if found else None
 
 
 def _lost_race(item: Item, present: Item | None) -> StoreError:
     if present is None:
-        return GoneError(f"key {item.key} is no longer there")
-    return ChangedError(f"key {item.key} was changed by another writer, it now reads {present.value}")
+        return GoneError(f"key {item.key} no longer exists")
+    return ChangedError(f"key {item.key} was changed by another writer; its value is now {present.value}")

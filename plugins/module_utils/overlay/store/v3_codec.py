@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keys, values and items as the v3 gateway writes them: base64 text, 64-bit integers as strings, zeros left out."""
+"""The JSON encoding of the v3 gateway: base64 for keys and values, strings for 64-bit integers, zeros omitted."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .protocol import Deleted, Event, Item, Put
 
 
 def encode(text: str) -> str:
-    """Return text as the gateway takes bytes."""
+    """Return text in the gateway's encoding of bytes."""
     return b2a_base64(text.encode(), newline=False).decode("ascii")
 
 
 def decode(data: str) -> str:
-    """Return the text of bytes from the gateway; what is not UTF-8 shows as \\xNN, for others write there too."""
+    """Return the text of bytes from the gateway; bytes that are not UTF-8, from other programs, become \\xNN."""
     return a2b_base64(data).decode("utf-8", "backslashreplace")
 
 
 def folder_range(folder: str) -> tuple[str, str]:
-    """Return key and range_end of all keys below folder + "/"; siblings such as folder + "-old" are not among them."""
+    """Return key and range_end for all keys below folder + "/", without siblings such as folder + "-old"."""
     inside = folder.rstrip("/")
-    return encode(inside + "/"), encode(inside + "0")  # 0 is the character that follows the slash
+    return encode(inside + "/"), encode(inside + "0")  # 0 is the character after the slash
 
 
 def item(pair: Mapping[str, Any]) -> Item:
@@ -34,7 +34,7 @@ def item(pair: Mapping[str, Any]) -> Item:
 
 
 def items(reply: Mapping[str, Any]) -> list[Item]:
-    """Return the items of a range reply, in order of key."""
+    """Return the items of a range reply, sorted by key."""
     return [item(pair) for pair in reply.get("kvs", ())]
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A v3 watch that outlives its connection: it resumes at another endpoint behind the last event it handed over."""
+"""A v3 watch; after a lost connection it resumes at another endpoint after the last event it returned."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class V3Watch:
         self._revision = revision
         self._timeout = timeout
         self._stream: Stream | None = None
-        self._waiting: list[Event] = []  # what came together with the confirmation
-        self._losses: list[tuple[str, str]] = []  # streams lost since one last proved to work
+        self._waiting: list[Event] = []  # events that arrived together with the server's confirmation
+        self._losses: list[tuple[str, str]] = []  # endpoint and cause of each lost stream since the last successful one
         self.interruptions = 0
         self._closed = False
-        self._heard = 0.0  # when the server last said something, on the monotonic clock
+        self._heard = 0.0  # monotonic time of the last data from the server
 
     def __iter__(self) -> V3Watch:
         """Return the watch itself."""
         return self
 
     def __next__(self) -> list[Event]:
-        """Return the next events as soon as they arrive, [] when none did in time; see Store.watch."""
+        """Return the next events as soon as they arrive, [] if none did in time; see Store.watch."""
         while not self._closed:
             if self._stream is None:
                 self._stream = self._gateway.failover.run(self._open)
@@ -56,24 +56,24 @@ class V3Watch:
                 raise
             self._waiting = []
             self._losses.clear()
-            self._listen_closely(bool(arrived))
+            self._check_silence(bool(arrived))
             return arrived
         raise StoreError("the watch was closed")
 
     def interrupt(self) -> None:
-        """End what another thread waits for."""
+        """End the wait of another thread for events."""
         self._closed = True
         if self._stream is not None:
             self._stream.interrupt()
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
-    def _listen_closely(self, heard: bool) -> None:
-        """After a long silence begin anew behind the last event: a frozen server is as silent as a quiet one."""
+    def _check_silence(self, heard: bool) -> None:
+        """Reopen the stream after a long silence: a frozen server looks the same as one without changes."""
         now = time.monotonic()
         if heard:
             self._heard = now
@@ -87,7 +87,7 @@ class V3Watch:
         self.interruptions += 1
         self._gateway.failover.avoid(stream.endpoint)
         self._losses.append((str(stream.endpoint), reason))
-        # Each endpoint gets one more try; a cluster that grants watches and drops them at once is of no use.
+        # Try each endpoint once more, but not for ever: a cluster may accept watches and drop them at once.
         if len(self._losses) > len(self._connection.parsed_endpoints):
             losses, self._losses = self._losses, []
             raise UnreachableError(dict(losses))
@@ -96,7 +96,7 @@ class V3Watch:
         try:
             return self._begin(endpoint)
         except AuthenticationError:
-            # With a token that has expired a watch is granted and canceled at once, unlike a call, which is refused.
+            # With an expired token a watch is created and canceled at once, whereas a call is refused.
             if not self._gateway.renew_token():
                 raise
             return self._begin(endpoint)
@@ -118,11 +118,11 @@ class V3Watch:
         return stream
 
     def _check_history(self, endpoint: Endpoint, revision: int) -> None:
-        # Such a server would stay silent until its revisions have caught up with ours.
+        # Such a server would send no event until its revision reaches the watch's revision.
         if revision < self._revision:
             raise CompactedError(
-                f"etcd at {endpoint} is at revision {revision}, behind {self._revision} that was seen before: it lags, "
-                f"or its data was restored or lost"
+                f"etcd at {endpoint} is at revision {revision}, lower than revision {self._revision} that was read "
+                f"before: it lags, or its data was restored or lost"
             )
 
     def _events(self, endpoint: Endpoint, results: Iterable[Mapping[str, Any]]) -> list[Event]:
@@ -132,7 +132,7 @@ class V3Watch:
                 raise self._cancellation(endpoint, result)
             raw = result.get("events", ())
             if raw:
-                # The header's revision may be ahead of what this reply holds; that of the last event is not.
+                # The header's revision may be newer than the events in this reply; that of the last event is not.
                 self._revision = int(raw[-1]["kv"]["mod_revision"])
                 arrived += events(raw)
         return arrived
@@ -140,8 +140,8 @@ class V3Watch:
     def _cancellation(self, endpoint: Endpoint, result: Mapping[str, Any]) -> StoreError:
         if "compact_revision" in result:
             return CompactedError(
-                f"etcd at {endpoint} has compacted its history up to revision {result['compact_revision']}, "
-                f"past {self._revision} that was seen last"
+                f"etcd at {endpoint} compacted its history up to revision {result['compact_revision']}, which includes "
+                f"events after revision {self._revision}, the last one read"
             )
-        reason = result.get("cancel_reason") or "it canceled the watch"
+        reason = result.get("cancel_reason") or "the server canceled the watch"
         return Refusal(UNAVAILABLE, reason).error(endpoint, self._connection.username)

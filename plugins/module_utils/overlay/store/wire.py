@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One connection to one endpoint: opened when needed, kept open, and its failures put into words."""
+"""A persistent HTTP connection to one endpoint, and error messages for its failures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import ssl
 
 RECEIVE_SIZE = 1 << 18  # bytes
-# A peer that vanished without a word is noticed after idle + count * interval = 25 seconds.
+# A server that disappears without closing the connection is detected after idle + count * interval = 25 seconds.
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 
 
 class EndpointError(StoreError):
-    """This endpoint cannot be used; ``sent`` tells whether it may have acted on the request all the same."""
+    """This endpoint cannot be used; ``sent`` is whether it may have executed the request."""
 
     def __init__(self, reason: str, sent: bool) -> None:
         super().__init__(reason)
@@ -31,7 +31,7 @@ class EndpointError(StoreError):
 
 
 class Wire:
-    """A persistent connection, for one exchange after the other or for one stream; for one thread at a time."""
+    """A persistent connection for successive exchanges or for one stream; one thread at a time may use it."""
 
     def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None, timeout: float) -> None:
         self.endpoint = endpoint
@@ -51,7 +51,7 @@ class Wire:
         return response
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> None:
-        """Send a request over the open connection, or a fresh one; raise EndpointError."""
+        """Send a request over the open connection, or over a new one; raise EndpointError."""
         connected = self._ready()
         host = str(self.endpoint).partition("://")[2]
         try:
@@ -61,24 +61,24 @@ class Wire:
             raise self._failure(error) from None
 
     def receive(self, response: Response, timeout: float) -> None:
-        """Feed the response with what arrives next; raise EndpointError, also when nothing did for ``timeout``."""
+        """Read the next data into the response; raise EndpointError, also if none arrives for ``timeout`` seconds."""
         if not self._feed(response, timeout):
             self.close()
             raise EndpointError(f"no answer within {timeout:g} seconds", sent=True)
 
     def poll(self, response: Response, timeout: float) -> bool:
-        """Feed a stream's response with what arrives next and return True, or False when nothing did in time."""
+        """Read the next data into a stream's response; return False if none arrives for ``timeout`` seconds."""
         return self._feed(response, timeout)
 
     def interrupt(self) -> None:
-        """End what another thread waits for on this connection."""
+        """End the wait of another thread on this connection."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
-                # Not SSLSocket's own, which takes the TLS state away from the thread that reads.
+                # Not SSLSocket.shutdown, which removes the TLS state that the reading thread uses.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the connection; the next request opens another."""
+        """Close the connection; the next request opens a new one."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -107,7 +107,7 @@ class Wire:
 
     def _connected(self) -> socket.socket:
         """Return a connection to the first address of the endpoint that accepts one; raise OSError."""
-        failure = OSError("the name has no address")
+        failure = OSError("the host name has no address")
         for family, kind, protocol, _name, address in socket.getaddrinfo(
             self.endpoint.ascii_host, self.endpoint.port, type=socket.SOCK_STREAM
         ):
@@ -128,7 +128,7 @@ class Wire:
         except OSError as error:
             if isinstance(error, (ConnectionError, EOFError)) or "EOF" in str(error):
                 raise ConnectionError(
-                    "the TLS handshake was broken off; is the endpoint http instead of https?"
+                    "the server closed the connection during the TLS handshake; if it does not use TLS, write http"
                 ) from None
             raise
 
@@ -149,21 +149,21 @@ class Wire:
 
     def _failure(self, error: OSError | ProtocolError) -> EndpointError:
         self.close()
-        # A server that wants a client certificate says so after the handshake, but before it looks at the request.
+        # A server that requires a client certificate sends an alert after the handshake, before it reads the request.
         return EndpointError(self._reason(error), sent="ALERT" not in _tls_reason(error))
 
     def _reason(self, error: OSError | ProtocolError) -> str:
         if isinstance(error, ProtocolError):
-            other = "plain http" if self._context is not None else "https"
-            return f"{error} (does it speak {other}, or another protocol?)"
+            other = "http" if self._context is not None else "https"
+            return f"{error} (if the server uses {other}, write {other} in the endpoint)"
         verification = getattr(error, "verify_message", "")
         if verification:
-            return f"its certificate is not to be trusted: {verification}; check the CA file and the endpoint's name"
+            return f"certificate verification failed: {verification}; check the CA file and the name in the endpoint"
         return _tls_words(_tls_reason(error)) or refusal_of(error, self.endpoint, self._timeout)
 
 
 def refusal_of(error: OSError, endpoint: Endpoint, timeout: float) -> str:
-    """Return in words why a TCP connection to the endpoint failed; ``timeout`` is what it was given, in seconds."""
+    """Return in words why a TCP connection to the endpoint failed; ``timeout`` is its timeout in seconds."""
     if isinstance(error, socket.timeout):
         return f"no answer within {timeout:g} seconds"
     if isinstance(error, socket.gaierror):
@@ -172,20 +172,20 @@ def refusal_of(error: OSError, endpoint: Endpoint, timeout: float) -> str:
 
 
 def _ended(idle: socket.socket) -> bool:
-    """Whether the other side closed an idle connection: only then is there something to read."""
+    """Return whether the server closed an idle connection: only then is it readable."""
     poller = select.poll()
     poller.register(idle, select.POLLIN)
     return bool(poller.poll(0))
 
 
 def _tls_reason(error: Exception) -> str:
-    """Return OpenSSL's name of what went wrong, such as TLSV13_ALERT_CERTIFICATE_REQUIRED, or nothing."""
+    """Return OpenSSL's name of the error, such as TLSV13_ALERT_CERTIFICATE_REQUIRED, "" if it is not a TLS error."""
     return getattr(error, "reason", None) or ""
 
 
 def _tls_words(reason: str) -> str:
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
-        return f"it refused our client certificate, or demands one ({reason}); check cert_file and key_file"
+        return f"the server requires a client certificate or refused it ({reason}); check cert_file and key_file"
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE", "RECORD_LAYER_FAILURE"):
-        return f"it does not speak TLS ({reason}); is the endpoint http instead of https?"
+        return f"the server does not use TLS ({reason}); write http instead of https in the endpoint"
     return f"TLS failed: {reason}" if reason else ""

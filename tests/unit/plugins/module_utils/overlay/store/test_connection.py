@@ -70,8 +70,8 @@ def test_a_password_never_shows() -> None:
     [
         ({"endpoints": ()}, "no etcd endpoint"),
         ({"api": "v4"}, "v4"),
-        ({"cert_file": "/c.pem"}, "/c.pem is given without key_file"),
-        ({"key_file": "/k.pem"}, "/k.pem is given without cert_file"),
+        ({"cert_file": "/c.pem"}, "/c.pem is set without key_file"),
+        ({"key_file": "/k.pem"}, "/k.pem is set without cert_file"),
         ({"password": "x"}, "without a username"),
         ({"timeout": 0}, "timeout 0"),
     ],
