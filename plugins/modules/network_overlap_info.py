@@ -105,7 +105,7 @@ problems:
   sample:
     - >-
       overlay_network 192.168.100.128/25, subnets from 192.168.100.144/28 to 192.168.100.240/28: overlaps the connected
-      network 192.168.100.0/24 dev eth0, which the overlay would take over on this host; choose another overlay_network
+      network 192.168.100.0/24 dev eth0, which the overlay would divert on this host; choose another overlay_network
 member:
   description: Whether the host already takes part in this network. The agent then reports an overlap and continues.
   returned: success

@@ -49,7 +49,7 @@ def play(folder: Path, playbook: Path, **variables: object) -> str:
     [
         ("overlay_backend", "host-gw", "overlay_backend 'host-gw' is not a mapping; write overlay_backend: {Type:"),
         ("overlay_backend", {"Type": "vxlan", "VNI": 0}, "overlay_backend.VNI 0 is out of range"),
-        ("overlay_subnet_len", 31, "overlay_subnet_len must be less than /31; it is 31, use 30 at the most"),
+        ("overlay_subnet_len", 31, "overlay_subnet_len must be less than /31; it is 31, use 30 or less"),
         ("overlay_subnet_min", "10.50.0.7", "overlay_subnet_min is not on a overlay_subnet_len boundary"),
         ("overlay_network", "", "overlay_network is not set; write an unused private range"),
     ],

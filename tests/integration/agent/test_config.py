@@ -32,7 +32,7 @@ BAD = {
         json.dumps({**GOOD, "Backend": {"Type": "vxlan", "MTU": 9000}}),
         "Backend MTU 9000 is larger than the 1500 bytes",
     ),
-    "Network over the underlay": (json.dumps({**GOOD, "Network": "192.0.2.0/24"}), "192.0.2.11 .*lies inside"),
+    "Network over the underlay": (json.dumps({**GOOD, "Network": "192.0.2.0/24"}), "own address 192.0.2.11 on eth0"),
 }
 
 

@@ -35,7 +35,7 @@ GARBAGE = {
     f"{PEER.replace('/', '-')}&x": (value(), r"lease key '10.50.201.0-24&x' is not a subnet"),
     f"{PEER.replace('/', '-')}&fd00:12:13::-56": (
         value(),
-        "its subnet is also leased as 10.50.201.0-24, which is kept",
+        "not routed: lease 10.50.201.0-24 has the same subnet; delete",
     ),
     "10.50.156.0-24": (value("10.50.3.3"), "PublicIP 10.50.3.3 lies inside the overlay Network"),
     "10.50.157.0-24": (value("0.0.0.0"), "PublicIP 0.0.0.0 is not the address of a host"),
@@ -48,7 +48,7 @@ GARBAGE = {
     "10.50.164.0-24": (value(BackendData=None), "lease 10.50.164.0-24: BackendData has no VtepMAC"),
     "10.50.165.0-24": (value(BackendData=[1]), "lease 10.50.165.0-24: BackendData .* is not a JSON object"),
     "10.50.166.0-24": (value(BackendType=5), "lease 10.50.166.0-24: BackendType 5 is not text"),
-    "10.50.201.128-25": (value(), f"lease 10.50.201.128-25: overlaps lease {PEER}, which is kept"),
+    "10.50.201.128-25": (value(), f"lease 10.50.201.128-25: not routed: it overlaps lease {PEER}; delete one of them"),
     "10.50.200.0-22": (value(), "lease 10.50.200.0-22: overlaps lease"),
     "deeper/10.50.168.0-24/x": (value(), "ignored keys: .*/subnets/deeper/"),
 }

@@ -101,7 +101,7 @@ def test_the_subnet_of_a_former_file_is_not_kept_when_held_by_another_or_unfit_o
         assert done.returncode == 0, done.stderr
         assert "# would lease a subnet, such as 10.50." in done.stdout
         assert "10.50.222." not in done.stdout.partition("\n")[0]
-        assert ("the former subnet is not known" in done.stderr) == (subnet == "garbage")
+        assert ("the former subnet is unknown" in done.stderr) == (subnet == "garbage")
 
 
 def test_a_full_pool_is_one_clear_error_and_over_as_soon_as_a_lease_is_released(host: Host, network: Network) -> None:
@@ -109,7 +109,7 @@ def test_a_full_pool_is_one_clear_error_and_over_as_soon_as_a_lease_is_released(
     for number in (1, 2, 3):
         network.lease(f"10.50.{number}.0/24", f"192.0.2.{20 + number}", f"0e:00:00:00:00:0{number}")
     host.start()
-    host.wait_said("ERROR out of subnets: all 3 of Network 10.50.0.0/16 .* release leases of hosts that are gone")
+    host.wait_said("ERROR out of subnets: all 3 of Network 10.50.0.0/16 .* delete the leases of hosts that no ")
     network.delete("subnets/10.50.2.0-24")
     host.wait_ready()
     assert host.subnet == "10.50.2.0/24"

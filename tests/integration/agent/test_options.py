@@ -15,7 +15,7 @@ from support.etcd_server import EtcdServer
 
 REFUSED = {
     "an unknown flag": (["--frobnicate=1"], {}, "unknown argument: --frobnicate=1"),
-    "a margin of 0": (["--subnet-lease-renew-margin=0"], {}, "margin 0 is out of range; .* from 1 to 1439"),
+    "a margin of 0": (["--subnet-lease-renew-margin=0"], {}, "margin 0 is out of range; .* use 1 to 1439 minutes"),
     "a margin of a day": (["-subnet-lease-renew-margin", "1440"], {}, "margin 1440 is out of range"),
     "a margin in words": (["--subnet-lease-renew-margin=soon"], {}, "subnet-lease-renew-margin.*'soon'"),
     "a margin in the environment": ([], {"FLANNELD_SUBNET_LEASE_RENEW_MARGIN": "0"}, "margin 0 is out of range"),
@@ -27,8 +27,16 @@ REFUSED = {
     "no endpoint": (["--etcd-endpoints="], {}, "no etcd endpoint is set"),
     "a password without a user": ([], {"FLANNELD_ETCD_PASSWORD": "x"}, "etcd password is set without a username"),
     "release without remove": (["--release"], {}, "--release requires --remove"),
-    "Kubernetes": ([], {"FLANNELD_KUBE_SUBNET_MGR": "true"}, "FLANNELD_KUBE_SUBNET_MGR is for Kubernetes"),
-    "half Kubernetes": ([], {"FLANNELD_KUBE_SUBNET_MGR": "perhaps"}, "FLANNELD_KUBE_SUBNET_MGR is for Kubernetes"),
+    "Kubernetes": (
+        [],
+        {"FLANNELD_KUBE_SUBNET_MGR": "true"},
+        "FLANNELD_KUBE_SUBNET_MGR. is set: ",
+    ),
+    "half Kubernetes": (
+        [],
+        {"FLANNELD_KUBE_SUBNET_MGR": "perhaps"},
+        "FLANNELD_KUBE_SUBNET_MGR. is set: ",
+    ),
     "an interface that is not there": (
         ["--iface=eth7"],
         {},

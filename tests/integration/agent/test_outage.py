@@ -209,7 +209,7 @@ def test_a_damaged_memory_is_told_of_and_replaced(host: Host, network: Network, 
     path = memory_path(host)
     path.write_bytes(damage.replace(b"%s", identity))
     host.join()
-    assert host.said(f"WARNING {path} is damaged .* and not used") == 1
+    assert host.said(f"WARNING memory file {path} is damaged and is not used: ") == 1
     until(lambda: remembered_subnet(path) == host.subnet, "a sound memory")
 
 

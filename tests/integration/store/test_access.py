@@ -207,7 +207,7 @@ def test_a_wrong_or_missing_user_is_named_and_the_password_never_is(
     connection = EtcdConnection(
         guarded.endpoints, api, username=username, password="wr0ng-password" if username else ""
     )
-    with pytest.raises(AuthenticationError, match=username or "username and a password") as caught:
+    with pytest.raises(AuthenticationError, match=username or "set username and password") as caught:
         use(connection, folder)
     assert "wr0ng" not in f"{caught.value!r} {connection!r} {connection} {caplog.text}"
 

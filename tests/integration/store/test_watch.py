@@ -140,7 +140,7 @@ def test_the_removal_of_a_whole_v2_folder_asks_for_a_new_snapshot(etcd: EtcdServ
     store.create(f"{folder}/subnets/a", "1", None)
     _unused, revision = store.snapshot(f"{folder}/subnets")
     etcd.etcdctl("rm", "--recursive", folder, api="2")
-    with pytest.raises(CompactedError, match="folder"):
+    with pytest.raises(CompactedError, match=r"directory .* was deleted"):
         collect(store.watch(f"{folder}/subnets", revision, 1.0), 1)
     assert store.snapshot(f"{folder}/subnets")[0] == {}
     store.close()
@@ -209,6 +209,6 @@ def test_a_server_that_lost_its_data_is_not_waited_for_in_silence(api: str, fold
             item = store.replace(item, str(number), None)
         _unused, revision = store.snapshot(folder)
         own.restart(wipe=True)
-        with pytest.raises(CompactedError, match="behind"):
+        with pytest.raises(CompactedError, match="lower than"):
             collect(store.watch(folder, revision, 0.5), 1)
         store.close()

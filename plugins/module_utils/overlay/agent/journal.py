@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from ..host.log import log
-from ..host.peer_table import Change
+from ..host.peer_table import PeerChange
 from ..kernel.steps import (
     AddAddress,
     AddRoute,
@@ -93,7 +93,7 @@ class BoundedLog(Generic[Entry]):
         self._first = ""
 
 
-def peer_log(backend: str) -> BoundedLog[Change]:
+def peer_log(backend: str) -> BoundedLog[PeerChange]:
     """Return the log of peers that are added, changed and removed, as reached by this backend."""
     return BoundedLog("peers", _kind_of_change, lambda change: _change_line(change, backend))
 
@@ -128,13 +128,13 @@ def key_of(step: Step) -> RowKey | None:
     return None
 
 
-def _kind_of_change(change: Change) -> str:
+def _kind_of_change(change: PeerChange) -> str:
     if change.before is None:
         return "added"
     return "changed" if change.after is not None else "removed"
 
 
-def _change_line(change: Change, backend: str) -> str:
+def _change_line(change: PeerChange, backend: str) -> str:
     before, after = change
     rows = after or before
     if rows is None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from ..backends import Backend
 from ..backends.guarded import Guarded
 from ..host.log import DEBUG, log
-from ..host.peer_table import Change, PeerTable
+from ..host.peer_table import PeerChange, PeerTable
 from ..kernel.dataplane import Dataplane, Failure
 from ..kernel.firewall.rules import Firewall
 from ..kernel.plan import DesiredState, ObservedState, Plan, plan
@@ -156,7 +156,7 @@ class Session:
         observed = self._dataplane.observe(wanted, self.config.network, self._leftovers)
         return plan(wanted, observed), observed
 
-    def _plan_of(self, changes: list[Change]) -> Plan:
+    def _plan_of(self, changes: list[PeerChange]) -> Plan:
         """Return the steps for single peers, taking for granted what was applied for them before."""
         device = self.backend.device
         wanted = DesiredState.of(device, (change.after for change in changes if change.after))
@@ -173,7 +173,7 @@ class Session:
         self._status.count("kernel_failures", len(failures))
         return failures
 
-    def _expect(self, changes: Iterable[Change]) -> None:
+    def _expect(self, changes: Iterable[PeerChange]) -> None:
         """Take note of rows that are not applied yet."""
         for change in changes:
             self._pending.update(keys_of(change.before), keys_of(change.after))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a host writes into its lease, and what tells it that a lease is its own."""
+"""The data that a host writes into its lease, and by which it recognizes its own leases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..store.protocol import Item
 
 
 class Claim(NamedTuple):
-    """What this host says of itself in its lease, and what it was known by before; ``macs`` are in lower case."""
+    """The data of this host's lease, and its previous subnet, public IP and MACs (text in lower case)."""
 
     public_ip: int
     backend_type: str
@@ -24,18 +24,19 @@ class Claim(NamedTuple):
     macs: frozenset[str] = frozenset()
 
     def lease(self, subnet: Subnet) -> SubnetLease:
-        """Return the lease this host wants for a subnet."""
+        """Return this host's lease for a subnet."""
         return SubnetLease(subnet, self.public_ip, self.backend_type, self.backend_data)
 
 
 def own_leases(claim: Claim, leases: Mapping[str, Item]) -> list[tuple[SubnetLease, Item]]:
-    """Return of all leases, by lease name, those of this host, best first: with its public IP, or its old subnet.
+    """Return this host's leases: those with its public IP, or with its previous subnet and previous public IP.
 
-    A reservation comes before the others: it is the operator's word on which subnet this host has. The old subnet
-    comes next: an address may have been another host's before.
+    ``leases`` are by lease name. Reservations come first, because the operator chose them. The lease of the previous
+    subnet comes next, because another host may have had the address before. A lease of the previous subnet with an
+    invalid value is returned with public IP 0.
     """
     own = []
-    # Most of many thousand leases name neither: a look for the text spares understanding each.
+    # Only a few of many thousand leases contain one of these texts; only those are parsed.
     texts = (format_ipv4(claim.public_ip), lease_key(claim.previous_subnet) if claim.previous_subnet else "/")
     for name, item in leases.items():
         if texts[0] not in item.value and not name.startswith(texts[1]):
@@ -48,7 +49,7 @@ def own_leases(claim: Claim, leases: Mapping[str, Item]) -> list[tuple[SubnetLea
         try:
             lease = parse_lease(name, item.value)
         except LeaseError:
-            if is_old:  # somebody spoiled it
+            if is_old:
                 own.append((SubnetLease(subnet, 0), item))
             continue
         if lease.public_ip == claim.public_ip or (is_old and lease.public_ip == claim.previous_public_ip):

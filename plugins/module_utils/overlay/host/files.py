@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files that are either the old one or the new one, never half of either."""
+"""Atomic writes of files: a reader sees the old content or the new content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..model.errors import OverlayError
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace the file by one that holds the text, making its folder first; raise OverlayError naming the file."""
+    """Replace the content of the file, and create its folder if necessary; raise OverlayError naming the file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
@@ -27,11 +27,11 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise OverlayError(f"cannot write {path}: {error.strerror}; is the folder there and writable?") from error
+        raise OverlayError(f"cannot write {path}: {error.strerror}; check the folder and its file system") from error
 
 
 def read_text(path: Path) -> str | None:
-    """Return the file's text, or None where there is no such file; raise OverlayError where it cannot be read."""
+    """Return the file's text, None if it does not exist; raise OverlayError if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What this host was before this start: from overlayd's memory and from the subnet file, the newer of them first.
+"""This host's state before this start: its former subnets, networks and MACs, from the memory file and the subnet file.
 
-overlayd writes both, the subnet file first. A subnet file that is newer than the memory was therefore written by
-another program after overlayd ran here: by flanneld, or by the module overlay_route. Its subnet is the one that Docker
-has, and the tunnel device is the one that program used. After a reboot there is no subnet file below /run, and the
-memory is what counts.
+overlayd writes both files, the subnet file first. A subnet file that is newer than the memory file was therefore
+written by another program after overlayd ran: by flanneld, or by the module overlay_route. Docker uses the subnet in
+that file, and the tunnel device belongs to that program. After a reboot no subnet file exists below /run, and only the
+memory file counts.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .memory import Memory
 
 
 class Held(NamedTuple):
-    """A subnet that this host held, and the public address in its lease, None where that is not known."""
+    """A subnet that this host held, and the public IP in its lease (None if unknown)."""
 
     subnet: Subnet
     public_ip: int | None
 
 
 class Former(NamedTuple):
-    """What this host was; ``held`` has the newest subnet first, ``macs`` the remembered MAC by device.
+    """Former state of this host; ``held`` has the newest subnet first, ``macs`` has pairs of device and MAC.
 
-    ``device_wins`` is true where the MAC of a device that exists is newer than the remembered one.
+    ``device_wins`` is true if the MAC of an existing device is newer than the MAC in ``macs``.
     """
 
     held: tuple[Held, ...] = ()
@@ -43,7 +43,7 @@ class Former(NamedTuple):
 
 
 def former_host(memory: Memory | None, memory_path: Path, subnet_file: Path) -> Former:
-    """Return what this host was before; ``memory`` is what was read from ``memory_path``."""
+    """Return the former state of this host; ``memory`` is the content of ``memory_path``."""
     env = _read(subnet_file)
     networks = frozenset([env.network] if env else [])
     if memory is None:
@@ -56,19 +56,19 @@ def former_host(memory: Memory | None, memory_path: Path, subnet_file: Path) -> 
         return Former((remembered,), networks, macs)
     if env.subnet != remembered.subnet:
         log.info(
-            "%s is newer than %s: this host's subnet is %s, not %s", subnet_file, memory_path, env.subnet, memory.subnet
+            "former subnet %s instead of %s: %s is newer than %s", env.subnet, memory.subnet, subnet_file, memory_path
         )
     return Former((Held(env.subnet, remembered.public_ip), remembered), networks, macs, device_wins=True)
 
 
 def former_devices(memory: Memory | None, device: VxlanDevice | None) -> list[str]:
-    """Return the device that is remembered, where it is not the one there should be now."""
+    """Return the tunnel device in the memory file if it is not ``device``, the one of the current config."""
     name = device.name if device else ""
     return [memory.device] if memory is not None and memory.device not in ("", name) else []
 
 
 def former_network(memory: Memory | None, config: NetworkConfig) -> Subnet | None:
-    """Return the overlay network that is remembered, where it is not the one of the config."""
+    """Return the overlay network in the memory file if it is not the network of the config, else None."""
     network = NetworkConfig.parse(memory.config).network if memory is not None else config.network
     return None if network == config.network else network
 
@@ -78,7 +78,7 @@ def _read(subnet_file: Path) -> SubnetEnv | None:
         text = read_text(subnet_file)
         return None if text is None else parse_subnet_env(text, str(subnet_file))
     except OverlayError as error:
-        log.warning("the former subnet is not known: %s", error)
+        log.warning("the former subnet is unknown: %s", error)
         return None
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who this host is to the others: its public address, the MAC of its tunnel device, what it was known by before."""
+"""This host's identity for its peers: public IP, underlay, MAC of the tunnel device, former subnet."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from .memory import Memory
 
 
 class HostSettings(NamedTuple):
-    """What the operator decided about this host: the underlay, the public address, where the files are.
+    """The operator's settings of this host: underlay, public IP and paths of files.
 
-    ``endpoints`` are etcd's client URLs, which no lease may cut off.
+    ``endpoints`` are etcd's client URLs, which no lease may make unreachable.
     """
 
     iface: Sequence[str]
@@ -44,10 +44,10 @@ class HostSettings(NamedTuple):
 
 
 class Identity:
-    """Gives the same answer for as long as the process lives, so that a device created again keeps its MAC."""
+    """The identity of this host, constant for the life of the process: a device that is created again keeps its MAC."""
 
     def __init__(self, settings: HostSettings, memory: Memory | None) -> None:
-        """Choose the underlay by the settings; ``memory`` is what the host knew before. Raise KernelError."""
+        """Choose the underlay by the settings; ``memory`` is the memory file's content. Raise KernelError."""
         self._settings = settings
         self._former = former_host(memory, settings.memory_file, settings.subnet_file)
         self._held = self._former.held
@@ -57,39 +57,39 @@ class Identity:
 
     @property
     def public_ip_text(self) -> str:
-        """The public address as text."""
+        """The public IP as text."""
         return format_ipv4(self.public_ip)
 
     @property
     def known_address(self) -> int:
-        """The public address in this host's lease as last seen in etcd, which may be a former one."""
+        """The public IP in this host's lease when it was last read from etcd; it may be a former one."""
         known = self._held[0].public_ip if self._held else None
         return self.public_ip if known is None else known
 
     def former_subnet(self, config: NetworkConfig) -> Subnet | None:
-        """Return the subnet this host had last, an older one where that does not fit the config; None for none."""
+        """Return this host's newest former subnet that fits the config, else its newest one; None if it had none."""
         held = self._former_lease(config)
         return held.subnet if held else None
 
     def known_as(self, lease: SubnetLease) -> None:
-        """Take note of the lease that this host has now, so that it is claimed again should it get lost."""
+        """Record the lease that this host holds now, so that it claims the same subnet if the lease is lost."""
         self._held = (Held(lease.subnet, lease.public_ip),)
 
     def underlay_change(self) -> str | None:
-        """Return in words what became of the underlay, None while it is as it was, or is away for a moment."""
+        """Return the change of the underlay in words, None if it is unchanged or cannot be read at the moment."""
         try:
             underlay, public_ip = self._choose()
         except KernelError:
             return None
         if (underlay, public_ip) == (self.underlay, self.public_ip):
             return None
-        return f"the underlay was {_words(self.underlay, self.public_ip)} and is now {_words(underlay, public_ip)}"
+        return f"the underlay changed from {_words(self.underlay, self.public_ip)} to {_words(underlay, public_ip)}"
 
     def mac_for(self, config: NetworkConfig) -> bytes | None:
-        """Return the MAC for the tunnel device, None without one; the same MAC at each call.
+        """Return the MAC for the tunnel device, the same at each call; None for a backend without a device.
 
-        It is the remembered one, else the device's own, else a new one. The device's own comes first where another
-        program used the device after overlayd (see former.py): the other hosts send to that MAC.
+        It is the MAC in the memory file, else the MAC of the existing device, else a new random one. The existing
+        device comes first if another program used it after overlayd (see former.py): peers send to that MAC.
         """
         if not isinstance(config.backend, VxlanOptions):
             return None
@@ -101,21 +101,22 @@ class Identity:
         return self._macs[name]
 
     def adopt_mac(self, config: NetworkConfig, mac: bytes) -> None:
-        """Take the MAC for the tunnel device that other hosts were told; without a device there is nothing to take."""
+        """Use this MAC, which is in the lease, for the tunnel device; ignored for a backend without a device."""
         if isinstance(config.backend, VxlanOptions):
             self._macs[config.backend.device_name] = mac
 
     def claim(self, config: NetworkConfig) -> Claim:
-        """Return what the host's lease should say under this config; raise ConfigError where it cannot take part."""
+        """Return this host's claim under a config; raise ConfigError if the host cannot take part in the network."""
         if config.network.has(self.public_ip) or config.network.has(self.underlay.address):
             raise ConfigError(
-                f"Network {config.network}: this host's own address {self.public_ip_text} on {self.underlay.name} "
-                f"lies inside; choose a range in which no host has its address"
+                f"Network {config.network} contains this host's own address {self.public_ip_text} on "
+                f"{self.underlay.name}; choose a network that contains no address of a host"
             )
         if isinstance(config.backend, HostGwOptions) and self.public_ip != self.underlay.address:
             raise ConfigError(
-                f"Backend host-gw: the public IP {self.public_ip_text} is not the address of {self.underlay.name}, "
-                f"{format_ipv4(self.underlay.address)}, which other hosts route to; remove --public-ip or use vxlan"
+                f"Backend host-gw: the public IP {self.public_ip_text} must be the address of {self.underlay.name}, "
+                f"{format_ipv4(self.underlay.address)}, because other hosts route to it; remove --public-ip "
+                f"(agent_public_ip), or use vxlan"
             )
         backend = backend_for(config, self.underlay, None, self.mac_for(config))
         if config.network not in self._networks:
@@ -127,12 +128,12 @@ class Identity:
         return Claim(self.public_ip, backend.type, backend.lease_data(), subnet, public_ip, macs)
 
     def overlaps(self, config: NetworkConfig) -> list[str]:
-        """Return a sentence for each overlap of the overlay with the host's own networks (model/overlap.py)."""
+        """Return a sentence for each overlap of the overlay with the host's own networks (see model/overlap.py)."""
         own = self._held[0].subnet if self._held else None
         return network_problems(config, read_host_networks(self._endpoints()), self.underlay.name, own)
 
     def reserved(self, config: NetworkConfig, own: Subnet) -> Reserved:
-        """Return the addresses that no other host's lease may take from this one, whose subnet is ``own``."""
+        """Return the addresses of this host that leases of other hosts must not contain; ``own`` is its subnet."""
         return Reserved.of(config, read_host_networks(self._endpoints()), own)
 
     def _former_lease(self, config: NetworkConfig) -> Held | None:

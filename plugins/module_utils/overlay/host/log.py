@@ -1,8 +1,8 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayd's log: one line for each message on standard error, where systemd's journal reads it.
+"""overlayd's log: one line on standard error for each message, for systemd's journal.
 
-The standard library's logging would cost a sixth of the processor time of a start.
+The standard library's logging is not used: its import takes a sixth of the processor time of a start.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ _NAMES = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Log:
-    """Writes messages of a level and above; ``values`` fill the placeholders of ``text``, as in logging."""
+    """A log of messages of a level and above; ``values`` replace the placeholders of ``text``, as in logging."""
 
     def __init__(self) -> None:
-        self.level = WARNING  # the daemon lowers it; the modules that share its code have output of their own
+        self.level = WARNING  # the daemon sets a lower one; the Ansible modules have their own output
 
     def debug(self, text: str, *values: object) -> None:
-        """Write what only somebody who debugs wants to read."""
+        """Write a message for debugging."""
         self._write(DEBUG, text, values)
 
     def info(self, text: str, *values: object) -> None:
-        """Write what happens when all is well."""
+        """Write a message about normal operation."""
         self._write(INFO, text, values)
 
     def warning(self, text: str, *values: object) -> None:
-        """Write what may be wrong."""
+        """Write a message about a possible problem."""
         self._write(WARNING, text, values)
 
     def error(self, text: str, *values: object) -> None:
-        """Write what is wrong."""
+        """Write a message about a problem."""
         self._write(ERROR, text, values)
 
     def exception(self, text: str, *values: object) -> None:
-        """Write an error, and after it the traceback of the exception that is being handled."""
-        from traceback import format_exc  # for defects only
+        """Write an error with the traceback of the current exception."""
+        from traceback import format_exc  # needed for defects only
 
         self._write(ERROR, f"{text}\n%s", (*values, format_exc().rstrip()))
 
     def _write(self, level: int, text: str, values: tuple[object, ...]) -> None:
         if level >= self.level:
-            with suppress(OSError, ValueError):  # a log that cannot be written must not end the daemon
+            with suppress(OSError, ValueError):  # a failed write must not end the daemon
                 sys.stderr.write(f"{_NAMES[level]} {text % values if values else text}\n")
                 sys.stderr.flush()
 

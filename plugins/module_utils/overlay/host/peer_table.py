@@ -1,17 +1,17 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The leases as etcd holds them, and the kernel rows they ask for, kept up to date one event at a time.
+"""The leases in etcd and the kernel rows for them, updated event by event.
 
-One event goes through three steps, each of which passes on no more than what it really changed::
+An event passes three steps, and each step passes only real changes to the next one::
 
-    note    the key's lease is parsed; its subnet is withdrawn, that is, it has to be judged again
-    admit   a sound lease that overlaps no other with a better right is admitted (model.peers); subnets that
-            come in or drop out by this one's change are withdrawn, too
-    award   the backend gives each admitted lease its rows; where hosts say the same VtepMAC, one gets it
-            (model.mac_claims), and the rows of the others are left out
+    note    parse the lease of the key; withdraw its subnet, so that it is validated again
+    admit   admit a valid lease unless it overlaps a lease with a higher priority (model.admission); withdraw
+            the subnets that are admitted or excluded because of this change, too
+    award   create the rows of each admitted lease with the backend; if several hosts have one VtepMAC, award
+            it to one of them (model.mac_claims) and leave out the rows of the others
 
-A snapshot of etcd goes the same way, as one batch of all differences. So the result is the same, whether the leases
-came one by one or all at once, except for the rule on renewals (``PeerTable.reset``).
+A snapshot of etcd is one batch of all differences. So the result does not depend on whether the leases arrive one by
+one or all at once, except for the rule on renewals (``PeerTable.reset``).
 """
 
 from __future__ import annotations
@@ -21,61 +21,61 @@ from typing import NamedTuple
 
 from ..backends import Backend
 from ..model.addresses import Subnet, format_ipv4, format_mac
+from ..model.admission import Admission
 from ..model.collector import collector_at_rest
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease, lease_key, lease_problem, parse_lease
-from ..model.mac_claims import Claim, MacClaims
+from ..model.mac_claims import MacClaim, MacClaims
 from ..model.network import NetworkConfig
-from ..model.peers import Admission
 from ..model.state import FdbEntry, PeerRows
 from ..store.protocol import Event, Item, Put
 
 
-class Change(NamedTuple):
-    """One peer's rows before and after; None where it had or has none."""
+class PeerChange(NamedTuple):
+    """One peer's rows before and after a change; None if it has no rows."""
 
     before: PeerRows | None
     after: PeerRows | None
 
 
 class _Batch:
-    """What a batch of events has touched so far."""
+    """The subnets and MACs that a batch of events affects."""
 
     def __init__(self) -> None:
-        self.before: dict[Subnet, PeerRows | None] = {}  # the rows of each subnet that has to be judged again
-        self.leases: dict[Subnet, SubnetLease] = {}  # those just parsed
-        self.hosts: dict[bytes, int] = {}  # by each MAC to be awarded again, the host that had it
+        self.before: dict[Subnet, PeerRows | None] = {}  # former rows of each subnet to validate again
+        self.leases: dict[Subnet, SubnetLease] = {}  # leases parsed in this batch
+        self.hosts: dict[bytes, int] = {}  # by each MAC to award again: the host that had it
 
 
 class PeerTable:
-    """All leases under one config; ``rows`` by subnet is what the kernel should hold for them."""
+    """All leases under one config; ``rows`` has the desired kernel rows by subnet."""
 
     def __init__(self, config: NetworkConfig, own: Subnet, backend: Backend) -> None:
-        """Start empty."""
+        """Start without leases; ``own`` is this host's subnet."""
         self._config = config
         self._own = own
         self._backend = backend
         self._leases: dict[str, SubnetLease] = {}
         self._values: dict[str, str] = {}
         self._written: dict[str, int] = {}
-        self._returned: set[str] = set()  # leases that took a MAC back by a renewal
-        self._twins: dict[Subnet, set[str]] = {}  # the keys other than the plain one
+        self._returned: set[str] = set()  # leases that won a MAC back by a renewal
+        self._twins: dict[Subnet, set[str]] = {}  # keys of a subnet other than its plain one
         self._garbage: dict[str, str] = {}
         self._unsound: dict[Subnet, str] = {}
         self._admission = Admission(config)
         self._macs = MacClaims(self._claim)
-        self._left_out: dict[Subnet, PeerRows] = {}  # their MAC belongs to another host
+        self._left_out: dict[Subnet, PeerRows] = {}  # rows not used because their MAC belongs to another host
         self._problems: list[str] | None = None
         self.rows: dict[Subnet, PeerRows] = {}
 
     @property
     def has_new_problems(self) -> bool:
-        """Whether ``problems`` may differ from when it was last read."""
+        """Whether ``problems`` may have changed since it was last read."""
         return self._problems is None
 
     @property
     def problems(self) -> list[str]:
-        """A sentence for each lease that cannot be used, in order."""
+        """A sentence for each lease that cannot be used, sorted."""
         if self._problems is None:
             clashes = map(self._clash, [*self._admission.rivals, *self._left_out])
             self._problems = sorted(
@@ -84,25 +84,25 @@ class PeerTable:
         return self._problems
 
     def problem_of(self, subnet: Subnet) -> str | None:
-        """Return why the lease of a subnet cannot be used, None for one that can, speaks another backend or is none."""
+        """Return why a subnet's lease cannot be used; None if it can, has another backend, or does not exist."""
         return self._garbage.get(lease_key(subnet)) or self._unsound.get(subnet) or self._clash(subnet)
 
     @property
     def values(self) -> Mapping[str, str]:
-        """Every lease as text, by lease key, as it is in etcd; those written last come last."""
+        """The values of all leases in etcd by lease name; the lease written last comes last."""
         return self._values
 
     @collector_at_rest()
-    def reset(self, items: Mapping[str, Item]) -> list[Change]:
-        """Replace all leases by these, given by lease name; return the peers whose rows changed.
+    def reset(self, items: Mapping[str, Item]) -> list[PeerChange]:
+        """Replace all leases by these, by lease name; return the peers whose rows changed.
 
-        Of several leases with one VtepMAC the one written last has it: the one with the highest ``Item.revision``.
-        To write a lease again with the same text, as flanneld does to renew it, makes it the newest, too, but takes
-        the MAC from another host only once until that contest is over or the text changes. So a host that goes back
-        to a former address and lease is followed, and two running hosts with one MAC (a cloned machine), which both
-        renew their leases, do not take it from each other for ever.
+        Of several leases with one VtepMAC, the lease written last has it: the one with the highest ``Item.revision``.
+        A lease that is written again with the same text, as flanneld does to renew it, becomes the newest, too. But
+        such a write takes the MAC from another host only once, until the conflict is over or the text changes. So a
+        host that returns to a former address and lease is followed, and two running hosts with one MAC (a cloned
+        machine), which both renew their leases, do not take it from each other for ever.
 
-        A negative revision is that of a lease known from a former run: older than all in etcd.
+        A negative revision marks a lease from the memory file: it is older than all leases in etcd.
         """
         batch = _Batch()
         for name in [name for name in self._values if name not in items]:
@@ -112,11 +112,11 @@ class PeerTable:
         self._settle(batch)
         return list(self._changes(batch))
 
-    def change(self, events: Iterable[Event]) -> list[Change]:
-        """Apply events by lease name; return the peers whose rows changed, and some that stay as they are.
+    def change(self, events: Iterable[Event]) -> list[PeerChange]:
+        """Apply events with lease names as keys; return the peers whose rows changed, and some with unchanged rows.
 
-        The latter share the VtepMAC of a peer that goes, so that its FDB entry must stay. The rule on who has a MAC
-        is that of ``reset``.
+        The unchanged ones share the VtepMAC of a removed peer, so that its FDB entry must stay. A MAC is awarded by the
+        rule of ``reset``.
         """
         batch = _Batch()
         for event in events:
@@ -131,7 +131,7 @@ class PeerTable:
     # note
 
     def _note(self, name: str, item: Item | None, batch: _Batch) -> None:
-        """Keep one key's value, None for a deleted one, and withdraw its subnet."""
+        """Record the value of a key, None for a deleted key, and withdraw its subnet."""
         value = self._values.get(name)
         if item is not None and item.value == value:
             self._renew(name, item.revision, batch)
@@ -165,7 +165,7 @@ class PeerTable:
         else:
             self._withdraw(lease.subnet, batch)
             self._leases[name] = batch.leases[lease.subnet] = lease
-            # 10.5.7.0-24&fd00::-56 and 10.0.0.0-08 say the subnet of another key, too.
+            # 10.5.7.0-24&fd00::-56 and 10.0.0.0-08 have the same subnet as a plain key.
             if "&" in name or "-0" in name:
                 self._twins.setdefault(lease.subnet, set()).add(name)
                 self._problems = None
@@ -173,7 +173,7 @@ class PeerTable:
         self._written[name] = item.revision
 
     def _renew(self, name: str, revision: int, batch: _Batch) -> None:
-        """Take note of a lease that was written again with the same text."""
+        """Record that a lease was written again with the same text."""
         known = self._written[name]
         if known == revision:
             return
@@ -189,7 +189,7 @@ class PeerTable:
         self._written[name] = revision
 
     def _withdraw(self, subnet: Subnet, batch: _Batch) -> None:
-        """Take back a subnet's claims, so that it is judged again; its rows stay until then."""
+        """Withdraw a subnet's claim to its MAC, so that it is validated again; its rows stay until then."""
         if subnet in batch.before:
             return
         rows = batch.before[subnet] = self.rows.get(subnet)
@@ -201,7 +201,7 @@ class PeerTable:
     # admit
 
     def _settle(self, batch: _Batch) -> None:
-        """Judge again what a batch touched."""
+        """Validate and award again all that a batch affects."""
         sound: dict[Subnet, SubnetLease] = {}
         gone: list[Subnet] = []
         come: list[Subnet] = []
@@ -224,7 +224,7 @@ class PeerTable:
             self._award(mac, host, batch)
 
     def _sound_lease(self, subnet: Subnet, batch: _Batch) -> SubnetLease | None:
-        """Return a subnet's lease if it is another host's and could be routed to; keep the reason if it could not."""
+        """Return a subnet's lease if it is a valid lease of another host, else None; record why it is not valid."""
         if self._unsound and self._unsound.pop(subnet, None) is not None:
             self._problems = None
         lease = batch.leases.get(subnet)
@@ -243,7 +243,7 @@ class PeerTable:
         return None
 
     def _key(self, subnet: Subnet) -> str:
-        """Return the key whose lease counts for a subnet: the plain one, else the shortest."""
+        """Return the key that is used for a subnet: the plain one, else the shortest."""
         plain = lease_key(subnet)
         if plain in self._leases or not self._twins.get(subnet):
             return plain
@@ -252,7 +252,7 @@ class PeerTable:
     # award
 
     def _offer(self, subnet: Subnet, lease: SubnetLease | None, batch: _Batch) -> None:
-        """Give a subnet the rows its sound lease asks for, or none."""
+        """Set the rows of a subnet by its valid lease, none without one."""
         if self._left_out and self._left_out.pop(subnet, None) is not None:
             self._problems = None
         rows = None
@@ -274,12 +274,12 @@ class PeerTable:
             self._leave_out(subnet, rows)
         else:
             self.rows[subnet] = rows
-            if entry.mac in batch.hosts:  # all former claims were withdrawn
+            if entry.mac in batch.hosts:  # all former claims are withdrawn
                 batch.hosts[entry.mac] = entry.destination
         self._macs.add(entry.mac, subnet)
 
     def _award(self, mac: bytes, former: int, batch: _Batch) -> None:
-        """Let the host of the newest lease with this MAC have it, after another one."""
+        """Award the MAC to the host of the newest lease with it; ``former`` is the host that had it."""
         winner = self._macs.winner(mac)
         if winner is None:
             return
@@ -303,28 +303,28 @@ class PeerTable:
         self._problems = None
 
     def _contest(self, mac: bytes, batch: _Batch) -> None:
-        """Take note that a MAC has to be awarded again, and who had it."""
+        """Record that a MAC must be awarded again, and the host that has it."""
         winner = self._macs.winner(mac)
         if winner is not None and mac not in batch.hosts:
             batch.hosts[mac] = self._claim(winner).host
 
-    def _claim(self, subnet: Subnet) -> Claim:
+    def _claim(self, subnet: Subnet) -> MacClaim:
         entry = _fdb(self._offered(subnet))
-        return Claim(self._written.get(self._key(subnet), 0), entry.destination if entry else 0)
+        return MacClaim(self._written.get(self._key(subnet), 0), entry.destination if entry else 0)
 
     def _offered(self, subnet: Subnet) -> PeerRows | None:
         return self.rows.get(subnet) or self._left_out.get(subnet)
 
-    # what came of it
+    # results
 
-    def _changes(self, batch: _Batch) -> Iterator[Change]:
+    def _changes(self, batch: _Batch) -> Iterator[PeerChange]:
         for subnet, before in batch.before.items():
             after = self.rows.get(subnet)
             if before != after:
-                yield Change(before, after)
+                yield PeerChange(before, after)
 
-    def _sharers(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """Yield a peer that stays as it is for each MAC that one of the changed peers had and another still has."""
+    def _sharers(self, changes: Iterable[PeerChange]) -> Iterator[PeerChange]:
+        """Yield one unchanged peer for each MAC that a changed peer lost and another peer still has."""
         found = {_mac(change.after) for change in changes}
         for change in changes:
             mac = _mac(change.before)
@@ -333,13 +333,13 @@ class PeerTable:
             found.add(mac)
             winner = self._macs.winner(mac)
             if winner is not None:
-                yield Change(self.rows[winner], self.rows[winner])
+                yield PeerChange(self.rows[winner], self.rows[winner])
 
     def _clash(self, subnet: Subnet) -> str | None:
-        """Return which other lease keeps this one out."""
+        """Return the problem of a lease that another lease excludes, None if none does."""
         rival = self._admission.rivals.get(subnet)
         if rival is not None:
-            return f"lease {lease_key(subnet)}: overlaps lease {rival}, which is kept"
+            return f"lease {lease_key(subnet)}: not routed: it overlaps lease {rival}; delete one of them"
         entry = _fdb(self._left_out.get(subnet))
         winner = self._macs.winner(entry.mac) if entry else None
         if entry is None or winner is None:
@@ -347,16 +347,16 @@ class PeerTable:
         host, other = format_ipv4(entry.destination), format_ipv4(self._claim(winner).host)
         return (
             f"lease {self._key(subnet)} of {host}: not routed: VtepMAC {format_mac(entry.mac)} is also that of another "
-            f"host, {other}, whose lease {self._key(winner)} is newer; if {host} has moved to {other}, delete the old "
+            f"host, {other}, whose lease {self._key(winner)} is newer; if {host} moved to {other}, delete the old "
             f"lease or let it expire; if both hosts run, stop the overlay agent on one of them, run "
-            f"`ip link delete {entry.device}` and `rm -r /var/lib/overlayd` there, and start it again"
+            f"`ip link delete {entry.device}` and `rm -r /var/lib/overlayd` on that host, and start the agent again"
         )
 
     def _second_keys(self) -> Iterator[str]:
         for subnet, names in self._twins.items():
             kept = self._key(subnet)
             for name in names - {kept}:
-                yield f"lease {name}: its subnet is also leased as {kept}, which is kept"
+                yield f"lease {name}: not routed: lease {kept} has the same subnet; delete {name}"
 
 
 def _age(entry: tuple[str, Item]) -> int:

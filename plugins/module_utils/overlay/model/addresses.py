@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""IPv4 addresses as integers and subnets as small tuples: cheap enough to hold fifty thousand leases."""
+"""IPv4 addresses as integers and subnets as tuples: small and fast enough for fifty thousand leases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAC_LENGTH = 17  # characters: six pairs of digits, five colons
 
 
 def parse_ipv4(text: str) -> int:
-    """Return the address of a dotted quad, as an integer in host order; raise ValueError for anything else."""
+    """Return an address such as 192.0.2.7 as an integer; raise ValueError for any other text."""
     try:
         return int.from_bytes(socket.inet_pton(socket.AF_INET, text), "big")
     except (OSError, TypeError, ValueError):
@@ -20,12 +20,12 @@ def parse_ipv4(text: str) -> int:
 
 
 def format_ipv4(address: int) -> str:
-    """Return the dotted quad of an address."""
+    """Return an address (integer) as text such as 192.0.2.7."""
     return socket.inet_ntoa(address.to_bytes(4, "big"))
 
 
 def parse_mac(text: str) -> bytes:
-    """Return the six bytes of a colon separated MAC address in either case; raise ValueError for anything else."""
+    """Return the six bytes of a MAC address with colons, in either case; raise ValueError for any other text."""
     if isinstance(text, str) and len(text) == MAC_LENGTH and text[2::3] == ":::::":
         digits = text.replace(":", "")
         if digits.isalnum() and len(digits) == 12:
@@ -37,7 +37,7 @@ def parse_mac(text: str) -> bytes:
 
 
 def format_mac(mac: bytes) -> str:
-    """Return a MAC address in lower case with colons, as etcd and the kernel tools show it."""
+    """Return a MAC address as text in lower case with colons, as in etcd and iproute2."""
     return mac.hex(":")
 
 
@@ -49,12 +49,12 @@ class Subnet(NamedTuple):
 
     @classmethod
     def of(cls, address: int, length: int) -> Subnet:
-        """Return the network of ``length`` that holds the address."""
+        """Return the network of this prefix length that contains the address."""
         return cls(address & ~((1 << (ADDRESS_BITS - length)) - 1), length)
 
     @classmethod
     def parse(cls, text: str) -> Subnet:
-        """Return the network written as address/length, exactly; raise ValueError where host bits are set."""
+        """Return the network of text such as 10.5.0.0/16; raise ValueError for other text and for set host bits."""
         subnet, address = cls.parse_interface(text)
         if subnet.first != address:
             raise ValueError(f"{text!r} has host bits set; the network is {subnet}")
@@ -62,7 +62,7 @@ class Subnet(NamedTuple):
 
     @classmethod
     def parse_interface(cls, text: str) -> tuple[Subnet, int]:
-        """Return the network and the address of text such as 10.5.7.1/24; raise ValueError for anything else."""
+        """Return the network and the address of text such as 10.5.7.1/24; raise ValueError for any other text."""
         address_text, slash, length_text = text.partition("/") if isinstance(text, str) else ("", "", "")
         if not slash or not length_text.isascii() or not length_text.isdigit() or int(length_text) > ADDRESS_BITS:
             raise ValueError(f"{text!r} is not an IPv4 network such as 10.5.0.0/16")
@@ -71,28 +71,28 @@ class Subnet(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many addresses the subnet has."""
+        """The number of addresses in the subnet."""
         return 1 << (ADDRESS_BITS - self.length)
 
     @property
     def last(self) -> int:
-        """The last address of the subnet."""
+        """The last address of the subnet (integer)."""
         return self.first + (1 << (ADDRESS_BITS - self.length)) - 1
 
     def has(self, address: int) -> bool:
-        """Whether the address lies in this subnet."""
+        """Whether the subnet contains the address."""
         return not (address ^ self.first) >> (ADDRESS_BITS - self.length)
 
     def covers(self, other: Subnet) -> bool:
-        """Whether the whole of the other subnet lies in this one."""
+        """Whether this subnet contains the whole other subnet."""
         return self.length <= other.length and self.has(other.first)
 
     def overlaps(self, other: Subnet) -> bool:
-        """Whether the two share an address."""
+        """Whether the two subnets have an address in common."""
         return self.covers(other) or other.covers(self)
 
     def host(self, number: int) -> str:
-        """Return the text of the address at an offset, such as the bridge's at 1."""
+        """Return the address at an offset as text; offset 1 is the address of Docker's bridge."""
         return format_ipv4(self.first + number)
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which subnet a host takes: flannel's order of choice, as functions on values."""
+"""Choice of a host's subnet, in flannel's order."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .errors import LeaseError, PoolExhaustedError
 from .lease import lease_problem, parse_lease, parse_lease_key
 from .network import NetworkConfig
 
-CANDIDATES = 100  # flannel draws one of the first hundred free subnets, so that hosts starting together rarely collide
+CANDIDATES = 100  # as in flannel: a random one of the first 100, so that hosts that start together rarely collide
 
 
 def free_subnets(config: NetworkConfig, taken: Iterable[Subnet], limit: int = CANDIDATES) -> list[Subnet]:
-    """Return up to ``limit`` subnets from SubnetMin to SubnetMax that overlap none of those taken, lowest first."""
+    """Return up to ``limit`` subnets from SubnetMin to SubnetMax that overlap no taken subnet, lowest first."""
     size = config.subnet_min.size
     blocked = _merged(subnet for subnet in taken if subnet.overlaps(config.network))
     starts = [block[0] for block in blocked]
@@ -27,7 +27,7 @@ def free_subnets(config: NetworkConfig, taken: Iterable[Subnet], limit: int = CA
     while first <= config.subnet_max.first and len(free) < limit:
         index = bisect_right(starts, first + size - 1) - 1
         if index >= 0 and blocked[index][1] >= first:
-            # Go on at the first boundary behind whatever blocks this place.
+            # Continue at the first boundary after the block.
             first = Subnet.of(blocked[index][1], config.subnet_len).last + 1
         else:
             free.append(Subnet(first, config.subnet_len))
@@ -38,9 +38,9 @@ def free_subnets(config: NetworkConfig, taken: Iterable[Subnet], limit: int = CA
 def taken_subnets(
     config: NetworkConfig, leases: Iterable[tuple[str, str]], directories: Iterable[str] = ()
 ) -> list[Subnet]:
-    """Return the subnets that must not be leased; ``leases`` are lease names and values, see ``taken_by``.
+    """Return the subnets that must not be leased; ``leases`` are pairs of lease name and value, see ``taken_by``.
 
-    ``directories`` are names that cannot be created: one that is exactly the key of a subnet takes that subnet.
+    ``directories`` are lease names that cannot be created; each that is the key of a subnet takes this subnet.
     """
     taken = [subnet for subnet in (taken_by(config, name, value) for name, value in leases) if subnet is not None]
     for name in directories:
@@ -50,11 +50,11 @@ def taken_subnets(
 
 
 def taken_by(config: NetworkConfig, name: str, value: str) -> Subnet | None:
-    """Return the subnet that a key keeps from others, None where it keeps nothing.
+    """Return the subnet that a key takes from the pool, None if it takes none.
 
-    A key inside Network that is no wider than SubnetLen keeps its subnet whatever its value is: it may be a live lease
-    that somebody spoiled, and it takes one place at most. A wider one keeps its subnet if it is a usable lease, as
-    after a change of SubnetLen. Anything else, such as 0.0.0.0-0 or Network itself, must not fill the pool.
+    A key inside Network that is not wider than SubnetLen takes its subnet, even with an invalid value: it may be a live
+    lease that was overwritten, and it takes at most one subnet. A wider key takes its subnet if it is a valid lease, as
+    after a change of SubnetLen. Any other key, such as 0.0.0.0-0 or Network itself, takes none: it would fill the pool.
     """
     try:
         subnet = parse_lease_key(name)
@@ -68,20 +68,21 @@ def taken_by(config: NetworkConfig, name: str, value: str) -> Subnet | None:
 
 
 def candidates(config: NetworkConfig, taken: Collection[Subnet]) -> list[Subnet]:
-    """Return the free subnets to draw one from, lowest first; raise PoolExhaustedError when every one is held."""
+    """Return the first free subnets, lowest first; raise PoolExhaustedError if every subnet is taken."""
     free = free_subnets(config, taken)
     if not free:
         raise PoolExhaustedError(
             f"out of subnets: all {config.capacity} of Network {config.network} with SubnetLen {config.subnet_len} are "
-            f"leased; release leases of hosts that are gone, widen SubnetMin..SubnetMax, or use a larger Network"
+            f"leased; delete the leases of hosts that no longer exist, widen SubnetMin to SubnetMax, or use a larger "
+            f"Network"
         )
     return free
 
 
 def choose_subnet(config: NetworkConfig, taken: Collection[Subnet], previous: Subnet | None = None) -> Subnet:
-    """Return the subnet a host without a lease should create: the one it had, if free and fitting, else a random one.
+    """Return the subnet for a host without a lease: its previous one if it is free and fits, else a random free one.
 
-    Raise PoolExhaustedError when every subnet is held.
+    Raise PoolExhaustedError if every subnet is taken.
     """
     if previous is not None and config.fits(previous) and not any(previous.overlaps(other) for other in taken):
         return previous
@@ -89,7 +90,7 @@ def choose_subnet(config: NetworkConfig, taken: Collection[Subnet], previous: Su
 
 
 def _merged(subnets: Iterable[Subnet]) -> list[tuple[int, int]]:
-    """Return the address ranges (first, last) of the subnets, sorted, overlapping ones joined."""
+    """Return the address ranges (first, last) of the subnets, sorted, with overlapping ranges merged."""
     ranges: list[tuple[int, int]] = []
     for subnet in sorted(subnets):
         if ranges and subnet.first <= ranges[-1][1]:

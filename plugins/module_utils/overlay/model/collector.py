@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keeps Python's cycle collector from counting rows: none of them is in a cycle, and it doubles the time they take."""
+"""Pauses Python's cycle collector while many rows are created: rows have no cycles, and collections double the time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_at_rest() -> Iterator[None]:
-    """Hold off collections meanwhile; may also decorate a function."""
+    """Disable the cycle collector during the body; can also decorate a function."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,29 +1,29 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The errors of the package: every one says what is wrong, with which value, and the way out."""
+"""Exceptions of the package; each message names what failed, the value, the cause and what to do."""
 
 from __future__ import annotations
 
 
 class OverlayError(Exception):
-    """Root of all errors that this package raises on purpose; ``str(error)`` is fit to be shown to a person."""
+    """Base class of all exceptions of this package; ``str(error)`` is a message for users."""
 
 
 class ConfigError(OverlayError):
-    """The network config, or an option of it, cannot be used."""
+    """The network config, or one of its options, is invalid."""
 
 
 class LeaseError(OverlayError):
-    """A lease key or value cannot be understood, or must not be acted upon."""
+    """A lease key or value is invalid, or must not be used."""
 
 
 class PoolExhaustedError(LeaseError):
-    """No free subnet is left between SubnetMin and SubnetMax."""
+    """No subnet from SubnetMin to SubnetMax is free."""
 
 
 class StoreError(OverlayError):
-    """etcd could not be asked, or refused."""
+    """etcd cannot be reached, or it refused a request."""
 
 
 class KernelError(OverlayError):
-    """The kernel refused a change, or an interface that is needed is not there."""
+    """The kernel refused a change, or a required interface does not exist."""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A subnet lease as etcd holds it: the key's text, the value in every historic shape, and what makes one unfit."""
+"""Subnet leases in etcd: format of keys and values, and validation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .errors import LeaseError
 from .network import NetworkConfig
 
 LEASE_TTL = 86400  # seconds, as flannel's
-_decoder = json.JSONDecoder()  # json.loads looks for options at each of fifty thousand calls
+_decoder = json.JSONDecoder()  # faster than json.loads, which evaluates its options at each of 50,000 calls
 _KEY = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3})-(\d{1,2})(?:&[0-9A-Fa-f:.]+-\d{1,3})?\Z", re.ASCII)
 
 
 class SubnetLease(NamedTuple):
-    """Who holds a subnet and how to reach it: what a value under <prefix>/subnets says, address as an integer."""
+    """A subnet, and its host's public IP (integer) and backend data: the content of a key below <prefix>/subnets."""
 
     subnet: Subnet
     public_ip: int
@@ -32,7 +32,7 @@ class SubnetLease(NamedTuple):
         return lease_key(self.subnet)
 
     def value(self) -> str:
-        """Return the JSON text as flannel since 0.15 writes it: same fields, same order, empty ones left out."""
+        """Return the JSON text in the format of flannel 0.15 and later: same fields, same order, no empty fields."""
         fields: dict[str, Any] = {"PublicIP": format_ipv4(self.public_ip), "PublicIPv6": None}
         if self.backend_type:
             fields["BackendType"] = self.backend_type
@@ -47,7 +47,7 @@ def lease_key(subnet: Subnet) -> str:
 
 
 def parse_lease_key(key: str) -> Subnet:
-    """Return the IPv4 subnet of a key's last part, dual stack keys included; raise LeaseError for anything else."""
+    """Return the IPv4 subnet of a key's last part, also of a dual stack key; raise LeaseError if it is invalid."""
     match = _KEY.match(key)
     if match is None:
         raise LeaseError(f"lease key {key!r} is not a subnet such as 10.5.7.0-24")
@@ -64,7 +64,7 @@ def parse_lease_key(key: str) -> Subnet:
 
 
 def parse_lease(key: str, value: str) -> SubnetLease:
-    """Return the lease of a key's last part and its value; raise LeaseError saying which of them is wrong and why."""
+    """Return the lease of a key's last part and its value; raise LeaseError with the cause if one is invalid."""
     subnet = parse_lease_key(key)
     try:
         raw = _decode(value)
@@ -85,7 +85,7 @@ def parse_lease(key: str, value: str) -> SubnetLease:
 
 
 def _decode(value: str) -> Any:
-    """Return the JSON value of a text; most have no spaces around it, and need no search for them."""
+    """Return the JSON value of a text; fast for text without surrounding spaces, as most leases are."""
     if value[:1] != "{":
         return _decoder.decode(value)
     raw, end = _decoder.raw_decode(value)
@@ -93,10 +93,10 @@ def _decode(value: str) -> Any:
 
 
 def lease_problem(lease: SubnetLease, config: NetworkConfig) -> str | None:
-    """Return why routing to this lease would harm or cannot work, as a sentence, or None for a sound lease.
+    """Return why this lease must not be routed, as a sentence, None for a valid lease.
 
-    Length and range may differ from the config's (they do after a change of SubnetLen or SubnetMin) as long as the
-    subnet lies inside Network: such leases live until they expire, and their containers stay reachable.
+    The subnet must be inside Network. Its length and position may differ from SubnetLen, SubnetMin and SubnetMax, as
+    after a change of these: such leases are used until they expire, so that their containers stay reachable.
     """
     subnet, address = lease.subnet, lease.public_ip
     if not config.network.covers(subnet) or subnet.length <= config.network.length:
@@ -110,12 +110,12 @@ def lease_problem(lease: SubnetLease, config: NetworkConfig) -> str | None:
 
 
 def overlapping(leases: Iterable[SubnetLease]) -> list[tuple[SubnetLease, SubnetLease]]:
-    """Return, for each lease that shares addresses with one before it in order of subnet, the wider one and it."""
+    """Return pairs of leases that overlap: for each lease inside a wider one, the wider one and this lease."""
     pairs: list[tuple[SubnetLease, SubnetLease]] = []
     wide: SubnetLease | None = None
     for lease in sorted(leases, key=lambda lease: lease.subnet):
         if wide is not None and wide.subnet.overlaps(lease.subnet):
             pairs.append((wide, lease))
         else:
-            wide = lease  # subnets nest or are apart, so nothing behind this one can reach back to the last
+            wide = lease  # subnets are nested or disjoint, so no later lease can overlap the former one
     return pairs

@@ -1,13 +1,13 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which host a VtepMAC belongs to when the leases of several hosts say the same one.
+"""Decides which host a VtepMAC belongs to if the leases of several hosts have the same one.
 
-The kernel's FDB leads one MAC to one host, so only one host can have it: the host of the lease that was written last.
-That is the live one where a host came back under another address and leased another subnet: its device, and with it
-the MAC, is the same, and its old lease stays in etcd for up to a day. One host may hold several subnets with its MAC.
+The kernel's FDB forwards a MAC to one host only, so the host of the lease that was written last has it. That is the
+live one if a host returned with another address and leased another subnet: its device keeps the MAC, and its old lease
+stays in etcd for up to a day. One host may hold several subnets with its MAC.
 
-Almost every MAC has one claim, which costs one entry of a map. Several claims are kept by age and by host, so that
-one more or less touches the claims of two hosts, the one that has the MAC before and the one that has it after.
+Most MACs have one claim, which costs one entry of a dictionary. Several claims are kept by age and by host, so that an
+added or removed claim affects only two hosts: the one that had the MAC and the one that has it now.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import NamedTuple
 from .addresses import Subnet
 
 
-class Claim(NamedTuple):
-    """How new the lease of a subnet is (the higher the newer), and the public address of its host."""
+class MacClaim(NamedTuple):
+    """The revision of a subnet's lease (a higher one is newer), and the public IP of its host (integer)."""
 
     written: int
     host: int
@@ -33,11 +33,11 @@ class _Contest:
         self.by_age: list[tuple[int, Subnet]] = []
         self.by_host: dict[int, set[Subnet]] = {}
 
-    def add(self, subnet: Subnet, claim: Claim) -> None:
+    def add(self, subnet: Subnet, claim: MacClaim) -> None:
         insort(self.by_age, (claim.written, subnet))
         self.by_host.setdefault(claim.host, set()).add(subnet)
 
-    def discard(self, subnet: Subnet, claim: Claim) -> None:
+    def discard(self, subnet: Subnet, claim: MacClaim) -> None:
         del self.by_age[bisect_left(self.by_age, (claim.written, subnet))]
         subnets = self.by_host[claim.host]
         subnets.discard(subnet)
@@ -48,14 +48,14 @@ class _Contest:
 class MacClaims:
     """The subnets that claim each MAC."""
 
-    def __init__(self, claim_of: Callable[[Subnet], Claim]) -> None:
-        """Start with no claims; ``claim_of`` must give one answer for a subnet from ``add`` to ``discard``."""
+    def __init__(self, claim_of: Callable[[Subnet], MacClaim]) -> None:
+        """Start without claims; ``claim_of`` must return the same value for a subnet from ``add`` to ``discard``."""
         self._claim_of = claim_of
         self._single: dict[bytes, Subnet] = {}
         self._several: dict[bytes, _Contest] = {}
 
     def add(self, mac: bytes, subnet: Subnet) -> None:
-        """Add a claim that is not there yet."""
+        """Add a claim that does not exist yet."""
         if mac not in self._several:
             first = self._single.setdefault(mac, subnet)
             if first is subnet:
@@ -66,7 +66,7 @@ class MacClaims:
         self._several[mac].add(subnet, self._claim_of(subnet))
 
     def discard(self, mac: bytes, subnet: Subnet) -> None:
-        """Remove a claim that is there."""
+        """Remove a claim that exists."""
         contest = self._several.get(mac)
         if contest is None:
             del self._single[mac]
@@ -77,7 +77,7 @@ class MacClaims:
             del self._several[mac]
 
     def is_claimed(self, mac: bytes) -> bool:
-        """Whether there is a claim to this MAC."""
+        """Whether a subnet claims this MAC."""
         return mac in self._single or mac in self._several
 
     def is_shared(self, mac: bytes) -> bool:
@@ -90,7 +90,7 @@ class MacClaims:
         return contest is not None and len(contest.by_host) > 1
 
     def winner(self, mac: bytes) -> Subnet | None:
-        """Return the subnet with the newest claim, of equally new ones the highest; None where there is no claim."""
+        """Return the subnet with the newest claim (the highest subnet of equally new ones), None without a claim."""
         contest = self._several.get(mac)
         return self._single.get(mac) if contest is None else contest.by_age[-1][1]
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network config that etcd holds at <prefix>/config: parsing, defaults and the rules that make it usable."""
+"""The network config at <prefix>/config in etcd: parsing, defaults and validation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAXIMUM_SUBNET_LEN = 30
 
 
 class NetworkConfig(NamedTuple):
-    """One overlay network: its address range, how it is cut into subnets, and the backend that joins them."""
+    """One overlay network: its address range, its division into subnets, and its backend."""
 
     network: Subnet
     subnet_len: int
@@ -28,7 +28,7 @@ class NetworkConfig(NamedTuple):
 
     @property
     def capacity(self) -> int:
-        """How many subnets may be leased, SubnetMin and SubnetMax included."""
+        """The number of subnets from SubnetMin to SubnetMax."""
         return (self.subnet_max.first - self.subnet_min.first) // self.subnet_min.size + 1
 
     def fits(self, subnet: Subnet) -> bool:
@@ -37,7 +37,7 @@ class NetworkConfig(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> NetworkConfig:
-        """Return the config written as JSON; raise ConfigError naming the key, the value and the way out."""
+        """Return the config of JSON text; raise ConfigError naming the key, the value and the solution."""
         try:
             raw = json.loads(text)
         except (ValueError, TypeError, RecursionError) as error:
@@ -46,11 +46,11 @@ class NetworkConfig(NamedTuple):
 
     @classmethod
     def from_mapping(cls, raw: Any, names: SettingNames = JSON_KEYS) -> NetworkConfig:
-        """Return the config of a JSON object; key names match in any case, unknown ones are ignored (as in flannel).
+        """Return the config of a JSON object; keys are accepted in any case, unknown keys ignored (as in flannel).
 
-        Raise ConfigError, which calls the settings by ``names``, if it cannot be used. The checks and their order are
-        flannel's, and so is the beginning of each message. Flannel's silent cases (no object, no Network, SubnetMin
-        above SubnetMax, values out of range) are errors here.
+        Raise ConfigError if it is invalid; ``names`` are the names of the settings in the message. The checks, their
+        order and the beginning of each message are flannel's. Cases that flannel accepts silently (no object, no
+        Network, SubnetMin above SubnetMax, values out of range) are errors here.
         """
         if not isinstance(raw, Mapping):
             raise ConfigError(
@@ -74,9 +74,9 @@ class NetworkConfig(NamedTuple):
 
 def _refuse_ipv6(given: Mapping[str, Any]) -> None:
     if truth("EnableIPv6", given.get("enableipv6", False)):
-        raise ConfigError("EnableIPv6 true: only IPv4 overlays are provided; remove EnableIPv6 and IPv6Network")
+        raise ConfigError("EnableIPv6 true: only IPv4 overlays are supported; remove EnableIPv6 and IPv6Network")
     if not truth("EnableIPv4", given.get("enableipv4", True)):
-        raise ConfigError("EnableIPv4 false: only IPv4 overlays are provided; remove EnableIPv4")
+        raise ConfigError("EnableIPv4 false: only IPv4 overlays are supported; remove EnableIPv4")
 
 
 def _network(value: Any, names: SettingNames) -> Subnet:
@@ -90,21 +90,23 @@ def _network(value: Any, names: SettingNames) -> Subnet:
     except ValueError as error:
         raise ConfigError(f"{hint}{name} {error}") from None
     if network.length < 8 or network.first >> 24 in (0, 127) or network.first >> 28 >= 0xE:
-        raise ConfigError(f"{hint}{name} {value} cannot hold hosts; use a private range such as 10.5.0.0/16 (RFC 1918)")
+        raise ConfigError(
+            f"{hint}{name} {value} cannot be used for hosts; use a private range such as 10.5.0.0/16 (RFC 1918)"
+        )
     return network
 
 
 def _subnet_len(network: Subnet, value: Any, names: SettingNames) -> int:
     name = names.subnet_len
     length = 0 if value is None else whole_number(name, value, 0, 32)
-    if length == 0:  # absent, and the 0 that flannel's own structure writes for "not set"
+    if length == 0:  # flannel's config structure writes 0 if SubnetLen is not set
         if network.length > 28:
             raise ConfigError(
                 f"network is too small. Minimum useful network prefix is /28; {names.network} is {network}"
             )
         return 24 if network.length <= 22 else network.length + 2
     if length > MAXIMUM_SUBNET_LEN:
-        raise ConfigError(f"{name} must be less than /31; it is {length}, use {MAXIMUM_SUBNET_LEN} at the most")
+        raise ConfigError(f"{name} must be less than /31; it is {length}, use {MAXIMUM_SUBNET_LEN} or less")
     shortest = network.length + 2
     if length < shortest:
         way_out = f"use {shortest} or more" if shortest <= MAXIMUM_SUBNET_LEN else "use a network of /28 or larger"
@@ -116,7 +118,7 @@ def _subnet_len(network: Subnet, value: Any, names: SettingNames) -> int:
 
 
 def _bound(name: str, value: Any, network: Subnet, default: Subnet, names: SettingNames) -> Subnet:
-    if value in (None, "", "0.0.0.0"):  # 0.0.0.0 is what flannel's own structure writes for "not set"
+    if value in (None, "", "0.0.0.0"):  # flannel's config structure writes 0.0.0.0 if the value is not set
         return default
     try:
         address = parse_ipv4(value)

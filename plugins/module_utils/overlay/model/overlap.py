@@ -1,31 +1,32 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether an overlay network takes addresses that a host needs for its own networks; pure.
+"""Overlaps of an overlay network with the host's own networks. No I/O.
 
-The overlay routes each leased subnet to its host, and such a route wins over every less specific one. It does harm
-where it takes over traffic that has another destination today. ``network_problems`` judges the subnets that may be
-leased, that is the range from SubnetMin to SubnetMax (the pool). An overlap is refused where
+The overlay has a route to each leased subnet, and this route overrides all less specific routes. It does harm if it
+diverts traffic that has another destination today. ``network_problems`` checks the subnets that may be leased: the
+range from SubnetMin to SubnetMax (the pool). These overlaps are refused:
 
-1. an interface of the host has an address in the pool;
-2. a connected network shares an address with the pool, whichever of the two is wider (hosts there answer to ARP, so
-   two hosts would have one address). A wider network on a point-to-point device (a VPN) counts as a static route;
-3. a static route is equal to Network or more specific, and shares an address with the pool;
-4. the gateway of a default route or an etcd endpoint has an address in the pool.
+1. An interface of the host has an address in the pool.
+2. A connected network shares an address with the pool, whichever of the two is wider: hosts in that network answer to
+   ARP, so two hosts would have one address. A wider network on a point-to-point device (a VPN) counts as a static
+   route.
+3. A static route is equal to Network or more specific, and shares an address with the pool.
+4. The gateway of a default route or an etcd endpoint has an address in the pool.
 
-Accepted is every other overlap, as it is normal or harmless:
+All other overlaps are normal or harmless, and accepted:
 
-- the default route and any static route less specific than Network (a VPN's 10.0.0.0/8 around 10.50.0.0/16);
-- what lies in Network but not in the pool, because no host leases it;
-- what lies in this host's own subnet: its bridges and containers;
-- the networks of the overlay's devices (``flannel*``) and of Docker's bridges (``docker0``, ``docker_gwbridge``,
-  ``br-`` and twelve hexadecimal digits), which follow the overlay or are Docker's to choose;
-- a route to one leasable subnet by a gateway on the underlay interface: flannel's host-gw leaves such routes. Where
-  one keeps the agent from adding its own route, the agent reports a conflict.
+- the default route, and static routes that are less specific than Network (a VPN's 10.0.0.0/8 around 10.50.0.0/16);
+- addresses in Network outside of the pool, because no host leases them;
+- addresses in this host's own subnet: its bridges and containers;
+- the networks of the overlay's devices (``flannel*``), and of Docker's bridges (``docker0``, ``docker_gwbridge``,
+  ``br-`` and twelve hexadecimal digits), which follow the overlay or are chosen by Docker;
+- a route to one leasable subnet via a gateway on the underlay interface: flannel's host-gw leaves such routes. If it
+  prevents the agent's own route, the agent reports a conflict.
 
-A host that takes part already is not cut off for an overlap: it reports it. On such a host ``Reserved`` still keeps
-out each single lease that takes a connected network, an address of the host, a default gateway or an etcd endpoint. A
-connected network around the whole pool is not reserved there: its fleet runs with that overlap, and would lose all
-routes at once.
+A host that already takes part in the network is not disconnected for an overlap: it reports the overlap. On such a host
+``Reserved`` still excludes each single lease that contains a connected network, an address of the host, a default
+gateway or an etcd endpoint. A connected network around the whole pool is not reserved: the fleet runs with that
+overlap, and would lose all routes at once.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from .network import NetworkConfig
 from .setting_names import JSON_KEYS, SettingNames
 
 _DOCKERS_BRIDGES = ("docker0", "docker_gwbridge")
-_DOCKERS_NAME_LENGTH = 15  # of a bridge that Docker names: br- and twelve digits of the network's id
+_DOCKERS_NAME_LENGTH = 15  # of a bridge that Docker creates: br- and twelve digits of the network's id
 
 
 class HostAddress(NamedTuple):
@@ -52,9 +53,9 @@ class HostAddress(NamedTuple):
 
 
 class HostRoute(NamedTuple):
-    """A unicast route of the main table; ``gateway`` is 0 and ``device`` empty where it has none.
+    """A unicast route of the main table; ``gateway`` is 0 and ``device`` is "" if it has none.
 
-    ``connected`` is set for the network of an interface's own address, unless the device is point-to-point.
+    ``connected`` is true for the network of an interface's own address, unless the device is point-to-point.
     """
 
     network: Subnet
@@ -68,7 +69,7 @@ class HostRoute(NamedTuple):
 
 
 class HostNetworks(NamedTuple):
-    """What a host needs to reach: its addresses, its routes, and the addresses of its etcd endpoints (integers)."""
+    """A host's own networks: its addresses, its routes, and the addresses of its etcd endpoints (integers)."""
 
     addresses: tuple[HostAddress, ...] = ()
     routes: tuple[HostRoute, ...] = ()
@@ -76,7 +77,7 @@ class HostNetworks(NamedTuple):
 
 
 class Range(NamedTuple):
-    """Addresses that a host needs for itself, and what they are, in words."""
+    """Addresses that a host needs, and their use in words."""
 
     subnet: Subnet
     what: str
@@ -89,10 +90,10 @@ def network_problems(
     own: Subnet | None = None,
     names: SettingNames = JSON_KEYS,
 ) -> list[str]:
-    """Return a sentence for each overlap that does harm by the module's rule.
+    """Return a sentence for each overlap that is refused by the rules above.
 
-    ``underlay`` names the interface that carries the overlay; ``own`` is this host's subnet where it is known. The
-    sentences call the settings by ``names``.
+    ``underlay`` is the name of the underlay interface; ``own`` is this host's subnet if it is known. ``names`` are the
+    names of the settings in the sentences.
     """
     ranges = [*_needed(host, own)]
     ranges += [
@@ -103,17 +104,17 @@ def network_problems(
     where = f"{names.network} {config.network}, subnets from {config.subnet_min} to {config.subnet_max}"
     found = {one.what: one.subnet for one in ranges if _in_pool(one.subnet, config)}
     return [
-        f"{where}: overlaps {what}, which the overlay would take over on this host; choose another {names.network}"
-        + ("" if subnet.covers(config.network) else f", or {names.subnet_min} and {names.subnet_max} that leave it out")
+        f"{where}: overlaps {what}, which the overlay would divert on this host; choose another {names.network}"
+        + ("" if subnet.covers(config.network) else f", or {names.subnet_min} and {names.subnet_max} that exclude it")
         for what, subnet in found.items()
     ]
 
 
 class Reserved:
-    """The addresses that no lease of another host may take from this one; a look-up costs O(log n)."""
+    """Addresses of this host that leases of other hosts must not contain; a look-up costs O(log n)."""
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
-        """Keep these ranges; of two that overlap, the wider one."""
+        """Reserve these ranges; of two that overlap, the wider one is kept."""
         self._ranges: list[Range] = []
         for one in sorted(ranges):
             if not (self._ranges and self._ranges[-1].subnet.covers(one.subnet)):
@@ -122,22 +123,22 @@ class Reserved:
 
     @classmethod
     def of(cls, config: NetworkConfig, host: HostNetworks, own: Subnet) -> Reserved:
-        """Return what a host with this subnet reserves, by the module's rule."""
+        """Return the reserved addresses of a host with this subnet, by the rules above."""
         return cls(one for one in _needed(host, own) if not _around_pool(one.subnet, config))
 
     def check(self, lease: SubnetLease) -> None:
-        """Raise LeaseError where the lease takes a reserved address."""
+        """Raise LeaseError if the lease contains a reserved address."""
         position = bisect_right(self._firsts, lease.subnet.last) - 1
         if position < 0 or not self._ranges[position].subnet.overlaps(lease.subnet):
             return
         raise LeaseError(
-            f"lease {lease.key}: subnet {lease.subnet} overlaps {self._ranges[position].what} of this host, "
-            f"and is not routed; give the host {format_ipv4(lease.public_ip)} another subnet"
+            f"lease {lease.key}: not routed: subnet {lease.subnet} overlaps {self._ranges[position].what} of this "
+            f"host; let host {format_ipv4(lease.public_ip)} lease another subnet"
         )
 
 
 def _needed(host: HostNetworks, own: Subnet | None) -> Iterable[Range]:
-    """Yield what the host needs, its static routes apart, and less what lies in its own subnet."""
+    """Yield the ranges that the host needs, without static routes and without its own subnet."""
     for one in _all_needed(host):
         if own is None or not own.covers(one.subnet):
             yield one
@@ -168,7 +169,7 @@ def is_exempt(device: str) -> bool:
 
 
 def _takes_from(config: NetworkConfig, route: HostRoute, underlay: str, own: Subnet | None) -> bool:
-    """Whether a route is a static one in Network, and neither of the overlay, of Docker nor of flannel's host-gw."""
+    """Return whether a route is a static route in Network that is not of the overlay, Docker or flannel's host-gw."""
     return not (
         route.connected
         or not config.network.covers(route.network)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How error messages name the settings of a network config: as the person who wrote them does."""
+"""Names of the settings of a network config in error messages: JSON keys, module options or role variables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 
 class SettingNames(NamedTuple):
-    """The names of the settings in error messages: keys of the JSON in etcd, module options or role variables."""
+    """The names of the settings in one of these forms."""
 
     network: str
     subnet_len: str
     subnet_min: str
     subnet_max: str
     backend: str
-    separator: str  # between the name of the backend and that of one of its keys
-    network_hint: str  # opens each message about the network
+    separator: str  # between the name of the backend and the name of one of its keys
+    network_hint: str  # prefix of each message about the network
     backend_examples: str
 
     def backend_key(self, key: str) -> str:
@@ -37,7 +37,7 @@ JSON_KEYS = SettingNames(
 
 
 def option_names(prefix: str = "") -> SettingNames:
-    """Return the names of the options of network_config, or of variables that begin with the prefix."""
+    """Return the names of the options of network_config, or of role variables with this prefix."""
     backend = f"{prefix}backend"
     return SettingNames(
         f"{prefix}network",

@@ -1,14 +1,14 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the kernel should hold, as plain rows: the language between the backends, which say it, and the kernel layer.
+"""Rows of the kernel's tables as plain values; the backends create them, and the kernel layer applies them.
 
-A packet from a container here to one at 10.50.7.5 on a vxlan overlay meets the rows in this order::
+A packet from a container on this host to 10.50.7.5 on a vxlan overlay uses the rows in this order::
 
-    Route      10.50.7.0/24 via 10.50.7.0 dev flannel.1   which way out
-    Neighbour  10.50.7.0 is at 0e:1c:9a:04:7f:22          the inner Ethernet frame's destination
-    FdbEntry   0e:1c:9a:04:7f:22 is behind 192.0.2.12     the outer IPv4 packet's destination
+    Route      10.50.7.0/24 via 10.50.7.0 dev flannel.1   selects the device
+    Neighbour  10.50.7.0 lladdr 0e:1c:9a:04:7f:22         destination of the inner Ethernet frame
+    FdbEntry   0e:1c:9a:04:7f:22 dst 192.0.2.12           destination of the outer IPv4 packet
 
-host-gw needs the route alone, with the other host's own address as gateway.
+host-gw needs only the route, with the address of the other host as gateway.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .addresses import Subnet, format_ipv4, format_mac
 
 
 class Underlay(NamedTuple):
-    """The interface that carries the overlay: its address (integer), its MTU in bytes, the networks it is on."""
+    """The underlay interface: its address (integer), its MTU in bytes, and its connected networks."""
 
     name: str
     ifindex: int
@@ -28,7 +28,7 @@ class Underlay(NamedTuple):
     networks: tuple[Subnet, ...]
 
     def reaches_directly(self, address: int) -> bool:
-        """Whether a host is one hop away: on a network of this interface, where the first and last are no host's."""
+        """Whether an address is in a connected network and is not its network or broadcast address."""
         return any(
             network.has(address) and (network.size <= 2 or address not in (network.first, network.last))
             for network in self.networks
@@ -36,7 +36,7 @@ class Underlay(NamedTuple):
 
 
 class VxlanDevice(NamedTuple):
-    """A vxlan tunnel end point (VTEP); ``local`` and ``address`` are integers, the latter the overlay address (/32)."""
+    """A vxlan tunnel endpoint (VTEP); ``local`` is the underlay address, ``address`` the overlay address (integers)."""
 
     name: str
     vni: int
@@ -51,7 +51,7 @@ class VxlanDevice(NamedTuple):
 
 
 class Neighbour(NamedTuple):
-    """A permanent neighbour row: the overlay address of a peer's VTEP and its MAC."""
+    """A permanent neighbour entry: the overlay address of a peer's VTEP and its MAC."""
 
     device: str
     address: int
@@ -62,7 +62,7 @@ class Neighbour(NamedTuple):
 
 
 class FdbEntry(NamedTuple):
-    """A permanent forwarding row: which host (integer address) a VTEP's MAC is behind."""
+    """A permanent FDB entry: the MAC of a peer's VTEP and the address of its host (integer)."""
 
     device: str
     mac: bytes
@@ -73,7 +73,7 @@ class FdbEntry(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A route to a peer's subnet; ``onlink`` where the gateway has no route of its own (vxlan)."""
+    """A route to a peer's subnet; ``onlink`` if the gateway is not in a connected network (vxlan)."""
 
     subnet: Subnet
     gateway: int
@@ -86,7 +86,7 @@ class Route(NamedTuple):
 
 
 class PeerRows(NamedTuple):
-    """All that one peer needs in the kernel; neighbour and fdb are None where the backend needs none."""
+    """All rows of one peer; ``neighbour`` and ``fdb`` are None for a backend that does not need them."""
 
     route: Route
     neighbour: Neighbour | None = None

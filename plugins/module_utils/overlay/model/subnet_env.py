@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The subnet file (subnet.env) that tells Docker's start-up which subnet, MTU and masquerading this host has."""
+"""The subnet file (subnet.env): subnet, MTU and masquerading of this host, read when Docker starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_SUBNET_FILE = "/run/flannel/subnet.env"
 
 
 class SubnetEnv(NamedTuple):
-    """The four facts of the file; ``mtu`` in bytes, ``ip_masq`` whether the agent masquerades (so Docker must not)."""
+    """The four values of the file; ``mtu`` is in bytes; Docker must not masquerade if ``ip_masq`` is true."""
 
     network: Subnet
     subnet: Subnet
@@ -22,11 +22,11 @@ class SubnetEnv(NamedTuple):
 
     @property
     def bip(self) -> str:
-        """The bridge's address with the subnet's length, as dockerd's --bip takes it."""
+        """The bridge's address with the subnet's prefix length, for dockerd's --bip."""
         return f"{self.subnet.host(1)}/{self.subnet.length}"
 
     def render(self) -> str:
-        """Return the file's text in flannel's order."""
+        """Return the file's text, in flannel's order."""
         return (
             f"FLANNEL_NETWORK={self.network}\nFLANNEL_SUBNET={self.bip}\n"
             f"FLANNEL_MTU={self.mtu}\nFLANNEL_IPMASQ={str(self.ip_masq).lower()}\n"
@@ -34,12 +34,12 @@ class SubnetEnv(NamedTuple):
 
 
 def parse_subnet_env(text: str, source: str = DEFAULT_SUBNET_FILE) -> SubnetEnv:
-    """Return the facts of a subnet file's text; raise OverlayError naming the file, the line's key and the value."""
+    """Return the values of a subnet file's text; raise OverlayError naming the file, the key and the value."""
     given = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
 
     def want(key: str) -> str:
         if key not in given:
-            raise OverlayError(f"{source}: {key} is missing; is the overlay agent running?")
+            raise OverlayError(f"{source}: {key} is missing; check whether the overlay agent runs")
         return given[key].strip().strip("\"'")
 
     try:

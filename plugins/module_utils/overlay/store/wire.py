@@ -128,7 +128,8 @@ class Wire:
         except OSError as error:
             if isinstance(error, (ConnectionError, EOFError)) or "EOF" in str(error):
                 raise ConnectionError(
-                    "the server closed the connection during the TLS handshake; if it does not use TLS, write http"
+                    "the server closed the connection during the TLS handshake; if it does not use TLS, write "
+                    "http instead of https in the endpoint"
                 ) from None
             raise
 

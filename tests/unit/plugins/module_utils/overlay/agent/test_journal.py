@@ -14,7 +14,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.j
     repair_log,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.log import INFO, log
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import Change
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import PeerChange
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import (
     AddRoute,
     SetFdb,
@@ -49,8 +49,8 @@ def tunnel(number: int) -> PeerRows:
 
 def test_a_peer_with_a_direct_route_is_named_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     route = Route(Subnet.parse("10.5.7.0/24"), parse_ipv4("192.0.2.7"), "eth0", onlink=False)
-    peer_log("vxlan").write([Change(None, PeerRows(route))])
-    peer_log("host-gw").write([Change(PeerRows(route), None)])
+    peer_log("vxlan").write([PeerChange(None, PeerRows(route))])
+    peer_log("host-gw").write([PeerChange(PeerRows(route), None)])
     assert capsys.readouterr().err.splitlines() == [
         "INFO peer added: 10.5.7.0/24 at 192.0.2.7 (vxlan, direct route)",
         "INFO peer removed: 10.5.7.0/24 at 192.0.2.7 (host-gw)",
@@ -58,10 +58,10 @@ def test_a_peer_with_a_direct_route_is_named_as_such(capsys: pytest.CaptureFixtu
 
 
 def test_as_many_changes_as_fit_are_a_line_each_and_more_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    changes = [Change(None, tunnel(number)) for number in range(LINES + 1)]
+    changes = [PeerChange(None, tunnel(number)) for number in range(LINES + 1)]
     peer_log("vxlan").write(changes[:LINES])
     assert len(capsys.readouterr().err.splitlines()) == LINES
-    peer_log("vxlan").write([*changes, Change(tunnel(200), None)])
+    peer_log("vxlan").write([*changes, PeerChange(tunnel(200), None)])
     assert capsys.readouterr().err.splitlines() == [
         f"INFO peers: {LINES + 1} added, 1 removed; the first: peer added: 10.5.0.0/24 at 192.0.2.7 (vxlan)"
     ]
@@ -72,9 +72,9 @@ def test_what_exceeds_the_lines_of_a_period_waits_for_the_sum(
 ) -> None:
     monkeypatch.setattr(journal, "PERIOD", 3600.0)
     peers = peer_log("vxlan")
-    peers.write([Change(None, tunnel(1))])
+    peers.write([PeerChange(None, tunnel(1))])
     assert peers.due is None
-    peers.write([Change(None, tunnel(number)) for number in range(LINES)])
+    peers.write([PeerChange(None, tunnel(number)) for number in range(LINES)])
     assert peers.due is not None
     assert len(capsys.readouterr().err.splitlines()) == 1
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import Backend, backend_for
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends.vxlan import Vxlan
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import Change, PeerTable
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import PeerChange, PeerTable
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
     DesiredState,
     ObservedState,
@@ -204,7 +204,7 @@ def test_a_second_key_for_a_subnet_yields_to_the_plain_one(table: PeerTable) -> 
     assert peers(table) == {"10.50.7.0/24": "192.0.2.9 0e:00:00:00:00:09"}
     table.change([put(A, 7)])
     assert peers(table) == {"10.50.7.0/24": "192.0.2.7 0e:00:00:00:00:07"}
-    assert table.problems == [f"lease {dual}: its subnet is also leased as {A}, which is kept"]
+    assert table.problems == [f"lease {dual}: not routed: lease {A} has the same subnet; delete {dual}"]
     table.change([gone(A)])
     assert peers(table) == {"10.50.7.0/24": "192.0.2.9 0e:00:00:00:00:09"}
     assert table.problems == []
@@ -230,7 +230,7 @@ def test_every_value_is_kept_as_etcd_told_it(table: PeerTable) -> None:
 def test_a_change_names_what_was_there_and_what_should_be(table: PeerTable) -> None:
     reset(table)
     (change,) = table.change([put(A, 7)])
-    assert change == Change(None, table.rows[Subnet.parse("10.50.7.0/24")])
+    assert change == PeerChange(None, table.rows[Subnet.parse("10.50.7.0/24")])
 
 
 def drawn_event(draw: random.Random, revision: int) -> Event:
@@ -287,7 +287,7 @@ class Kernel:
         self.neighbours: dict[int, Neighbour] = {}
         self.fdb: dict[bytes, FdbEntry] = {}
 
-    def apply(self, found: Iterable[Change]) -> None:
+    def apply(self, found: Iterable[PeerChange]) -> None:
         """Carry out what the session plans for these changes."""
         found = list(found)
         wanted = DesiredState.of(None, (change.after for change in found if change.after))
@@ -337,7 +337,7 @@ def test_any_sequence_of_events_gives_the_same_as_one_look_at_all_leases(seed: i
         if draw.random() < 0.03:
             table.reset(items)
             kernel = Kernel()  # what follows a reset compares everything
-            kernel.apply(Change(None, rows) for rows in table.rows.values())
+            kernel.apply(PeerChange(None, rows) for rows in table.rows.values())
         else:
             kernel.apply(table.change(batch))
         assert kernel.holds(table.rows.values())

@@ -39,7 +39,7 @@ def test_zero_port_zero_mtu_and_null_mean_not_set() -> None:
 @pytest.mark.parametrize(
     "raw, message",
     [
-        (None, "Backend is missing, which means the udp backend"),
+        (None, "Backend is missing: flannel.s default, the udp backend"),
         ("vxlan", "Backend 'vxlan' is not a mapping"),
         ([], r"Backend \[\] is not a mapping"),
         ({}, "Backend Type None is not a known backend; use vxlan or host-gw"),
@@ -56,9 +56,12 @@ def test_zero_port_zero_mtu_and_null_mean_not_set() -> None:
         ({"Type": "vxlan", "MTU": 625}, "Backend MTU 625 is out of range; it must be from 626 to 65535"),
         ({"Type": "vxlan", "MTU": ""}, "Backend MTU '' is not a whole number"),
         ({"Type": "vxlan", "MTU": False}, "Backend MTU False is not a whole number"),
-        ({"Type": "vxlan", "Learning": 1}, "Backend Learning 1 is not true or false"),
-        ({"Type": "vxlan", "GBP": "no"}, "Backend GBP 'no' is not true or false"),
-        ({"Type": "vxlan", "DirectRouting": "yes"}, "Backend DirectRouting 'yes' is not true or false"),
+        ({"Type": "vxlan", "Learning": 1}, "Backend Learning 1 is not a boolean; write true or false"),
+        ({"Type": "vxlan", "GBP": "no"}, "Backend GBP 'no' is not a boolean; write true or false"),
+        (
+            {"Type": "vxlan", "DirectRouting": "yes"},
+            "Backend DirectRouting 'yes' is not a boolean; write true or false",
+        ),
     ],
 )
 def test_a_bad_backend_is_refused_by_key_and_value(raw: Any, message: str) -> None:
@@ -68,7 +71,7 @@ def test_a_bad_backend_is_refused_by_key_and_value(raw: Any, message: str) -> No
 
 @pytest.mark.parametrize("kind", FLANNEL_ONLY)
 def test_a_backend_that_only_flannel_has_is_called_so(kind: str) -> None:
-    with pytest.raises(ConfigError, match=f"{kind}.* is a backend of flannel that is not provided here"):
+    with pytest.raises(ConfigError, match=f"{kind}.* is a backend of flannel that is not supported"):
         parse_backend({"Type": kind})
 
 
@@ -97,5 +100,5 @@ def test_an_mtu_above_the_underlays_is_refused() -> None:
 
 @pytest.mark.parametrize("options, underlay", [(VxlanOptions(), 625), (HostGwOptions(), 575)])
 def test_an_underlay_too_small_for_ipv4_is_refused(options: VxlanOptions | HostGwOptions, underlay: int) -> None:
-    with pytest.raises(ConfigError, match="an overlay MTU of 575 is below the 576 bytes"):
+    with pytest.raises(ConfigError, match="overlay MTU 575 is below 576 bytes"):
         options.overlay_mtu(underlay)

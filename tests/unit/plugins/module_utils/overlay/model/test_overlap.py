@@ -88,7 +88,7 @@ def test_a_network_that_takes_what_the_host_needs_is_refused(
 def test_sentences_offer_subnet_min_and_max_only_where_those_can_help() -> None:
     (part,) = problems(connected("10.50.0.0/20", "eth1"), config())
     (whole,) = problems(connected("10.0.0.0/8", "eth1"), config())
-    assert part.endswith("; choose another Network, or SubnetMin and SubnetMax that leave it out")
+    assert part.endswith("; choose another Network, or SubnetMin and SubnetMax that exclude it")
     assert whole.endswith("; choose another Network")
 
 
@@ -135,7 +135,7 @@ def test_a_lease_that_takes_what_the_host_needs_is_refused_and_its_neighbours_ar
     ):
         sentence = refusal(f"10.50.{third}.0/24", host)
         assert sentence.startswith(f"lease 10.50.{third}.0-24: subnet 10.50.{third}.0/24 overlaps {what} of this host")
-        assert "give the host 192.0.2.9 another subnet" in sentence
+        assert "let host 192.0.2.9 lease another subnet" in sentence
     for third in (1, 29, 31, 39, 44, 59, 61, 69, 71, 255):
         assert refusal(f"10.50.{third}.0/24", host) == "", third
 

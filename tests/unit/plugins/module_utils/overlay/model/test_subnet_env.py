@@ -34,7 +34,7 @@ def test_quotes_comments_blank_lines_and_foreign_keys_are_borne() -> None:
 
 @pytest.mark.parametrize("key", ["FLANNEL_NETWORK", "FLANNEL_SUBNET", "FLANNEL_MTU", "FLANNEL_IPMASQ"])
 def test_a_missing_key_is_named_with_the_file(key: str) -> None:
-    with pytest.raises(OverlayError, match=f"/run/x.env: {key} is missing; is the overlay agent running?"):
+    with pytest.raises(OverlayError, match=f"/run/x.env: {key} is missing; check whether the overlay agent runs"):
         parse_subnet_env(TEXT.replace(key, "OTHER"), "/run/x.env")
 
 

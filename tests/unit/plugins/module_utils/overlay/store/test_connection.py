@@ -55,7 +55,7 @@ def test_any_other_endpoint_is_refused_by_its_text(text: str) -> None:
 
 
 def test_a_password_in_an_endpoint_is_refused_and_not_repeated() -> None:
-    with pytest.raises(StoreError, match="given separately") as caught:
+    with pytest.raises(StoreError, match="set user and password separately") as caught:
         EtcdConnection(("https://root:s3cret@h:2379",))
     assert "s3cret" not in str(caught.value)
 

@@ -1,18 +1,18 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which of several overlapping subnets is routed to, kept up to date one change at a time.
+"""Admission of subnets to routing if some overlap, updated change by change.
 
-Subnets nest or are apart: of two that overlap, one covers the other. So everything that a subnet overlaps lies either
-around it (at most one subnet of each length) or within it (one piece of a list in order of address)::
+Two subnets are nested or disjoint. So all subnets that overlap a subnet are either around it (at most one of each
+length) or within it (one slice of a list sorted by address)::
 
-    10.5.0.0/21                       odd, left out: 10.5.5.0/24 lies within it
+    10.5.0.0/21                       odd, excluded: 10.5.5.0/24 is within it
     ├── 10.5.0.0/22                   odd, admitted: the widest without a fitting subnet within it
-    │   └── 10.5.1.128/25             odd, left out: lies within 10.5.0.0/22
+    │   └── 10.5.1.128/25             odd, excluded: it is within 10.5.0.0/22
     └── 10.5.5.0/24                   fitting, always admitted
-        └── 10.5.5.0/26               odd, left out: lies within 10.5.5.0/24
+        └── 10.5.5.0/26               odd, excluded: it is within 10.5.5.0/24
 
-A subnet *fits* that has the config's SubnetLen and lies from SubnetMin to SubnetMax; all others are *odd*. Odd subnets
-are usual after a change of SubnetLen or SubnetMin, until their leases expire.
+A *fitting* subnet has the config's SubnetLen and is in the range from SubnetMin to SubnetMax; all others are *odd*. Odd
+subnets are usual after a change of SubnetLen or SubnetMin, until their leases expire.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from .network import NetworkConfig
 
 _LENGTH_BITS = 6  # enough for a prefix length, 0 to 32
 _LENGTH_MASK = (1 << _LENGTH_BITS) - 1
-_FEW = 64  # changes up to this number are cheaper one by one than sorting the whole list again
+_FEW = 64  # up to this number of changes, single insertions are faster than sorting the whole list
 
 
 class SubnetOrder:
-    """A set of subnets in order of address, the wider first; one integer each, so that thousands are sorted quickly."""
+    """A set of subnets sorted by address, wider ones first; one integer for each, so that sorting is fast."""
 
     def __init__(self) -> None:
-        """Start empty."""
+        """Start without subnets."""
         self._numbers: list[int] = []
         self._lengths: Counter[int] = Counter()
 
@@ -51,7 +51,7 @@ class SubnetOrder:
         return position < len(self._numbers) and self._numbers[position] == number
 
     def update(self, gone: Collection[Subnet], come: Collection[Subnet]) -> None:
-        """Remove subnets that are in the set, and add subnets that are not."""
+        """Remove the subnets ``gone``, which are in the set, and add ``come``, which are not."""
         self._lengths.subtract(subnet.length for subnet in gone)
         self._lengths.update(subnet.length for subnet in come)
         if len(gone) + len(come) > _FEW:
@@ -65,14 +65,14 @@ class SubnetOrder:
             insort(self._numbers, _number(subnet))
 
     def around(self, subnet: Subnet) -> Iterator[Subnet]:
-        """Yield the subnets that cover this one, the widest first, without itself."""
+        """Yield the subnets that contain this one, the widest first, without itself."""
         for length in sorted(length for length, count in self._lengths.items() if count and length < subnet.length):
             wider = Subnet.of(subnet.first, length)
             if wider in self:
                 yield wider
 
     def within(self, subnet: Subnet) -> Iterator[Subnet]:
-        """Yield the subnets that this one covers, in order, without itself; do not change the set meanwhile."""
+        """Yield the subnets inside this one, sorted, without itself; the set must not change during the iteration."""
         end = (subnet.last + 1) << _LENGTH_BITS
         for position in range(bisect_left(self._numbers, _number(subnet) + 1), len(self._numbers)):
             if self._numbers[position] >= end:
@@ -80,34 +80,34 @@ class SubnetOrder:
             yield _subnet(self._numbers[position])
 
     def overlapping(self, subnet: Subnet) -> Iterator[Subnet]:
-        """Yield the subnets that share an address with this one, without itself: those around it first."""
+        """Yield the subnets that overlap this one, without itself: those around it first."""
         yield from self.around(subnet)
         yield from self.within(subnet)
 
 
 class Admission:
-    """The sound subnets of other hosts; ``rivals`` says for each that is left out which other one keeps it out.
+    """The valid subnets of other hosts, and which of them are excluded; ``rivals`` has the reason.
 
-    The rule, which does not depend on any order of events: a fitting subnet is admitted. An odd one is admitted if no
-    fitting one overlaps it and no wider odd one around it is admitted. So a lease that another host wrote never
-    diverts what is rightfully routed, and of odd ones that nest, the widest that is free of fitting ones wins.
+    The rule does not depend on the order of events. A fitting subnet is admitted. An odd one is admitted if no fitting
+    subnet overlaps it and no wider odd subnet around it is admitted. So an odd lease never diverts the traffic of a
+    fitting one, and of nested odd subnets the widest without a fitting subnet is admitted.
 
-    A change touches what it overlaps and, where an odd subnet comes in or drops out by it, what lies within that one.
+    A change affects the subnets that it overlaps. If it admits or excludes an odd subnet, it also affects those within.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
-        """Start with no subnets."""
+        """Start without subnets."""
         self._config = config
         self._fitting = SubnetOrder()
         self._odd = SubnetOrder()
-        self.rivals: dict[Subnet, Subnet] = {}  # by each subnet that is left out, the one that keeps it out
+        self.rivals: dict[Subnet, Subnet] = {}  # by each excluded subnet: the subnet that excludes it
 
     def __contains__(self, subnet: Subnet) -> bool:
         """Whether the subnet was added, admitted or not."""
         return subnet in (self._fitting if self._config.fits(subnet) else self._odd)
 
     def update(self, gone: Collection[Subnet], come: Collection[Subnet]) -> set[Subnet]:
-        """Remove subnets that are in and add some that are not; return the odd ones whose answer may be another now."""
+        """Remove subnets and add others; return the odd subnets whose admission or rival changed."""
         (fitting_gone, odd_gone), (fitting_come, odd_come) = self._sorted(gone), self._sorted(come)
         self._fitting.update(fitting_gone, fitting_come)
         self._odd.update(odd_gone, odd_come)
@@ -116,27 +116,27 @@ class Admission:
             if self.rivals.pop(subnet, None) is None:
                 concerned += self._odd.within(subnet)
         for subnet in odd_come:
-            self.rivals[subnet] = subnet  # left out as long as it is not judged
+            self.rivals[subnet] = subnet  # excluded until its rival is computed
         concerned += odd_come
         if self._odd:
             concerned += self._overlapped_by(fitting_gone, fitting_come)
         return self._judge(concerned)
 
     def _sorted(self, subnets: Iterable[Subnet]) -> tuple[list[Subnet], list[Subnet]]:
-        """Return those that fit, and the odd ones."""
+        """Return the fitting subnets and the odd ones."""
         sorts: tuple[list[Subnet], list[Subnet]] = [], []
         for subnet in subnets:
             sorts[not self._config.fits(subnet)].append(subnet)
         return sorts
 
     def _overlapped_by(self, *fitting: Collection[Subnet]) -> Iterable[Subnet]:
-        """Return the odd subnets that overlap one of these; all of them where these are more."""
+        """Return the odd subnets that overlap one of these; all odd ones if they are fewer."""
         if sum(map(len, fitting)) > len(self._odd):
             return self._odd
         return (odd for changed in fitting for subnet in changed for odd in self._odd.overlapping(subnet))
 
     def _judge(self, concerned: Iterable[Subnet]) -> set[Subnet]:
-        """Find these subnets' rivals; go on within each that comes in or drops out. Return those that changed."""
+        """Compute the rivals of these subnets, and of those within each one that changes; return the changed ones."""
         waiting, seen = list(concerned), set[Subnet]()
         changed: set[Subnet] = set()
         while waiting:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.admission import Admission, SubnetOrder
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.peers import Admission, SubnetOrder
 
 CONFIG = NetworkConfig.parse('{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}')
 LENGTHS = [19, 20, 22, 23, 24, 24, 24, 25, 26, 28]
