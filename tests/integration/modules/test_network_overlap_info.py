@@ -96,7 +96,7 @@ def test_a_problem_names_the_variables_of_the_roles(ask: Question) -> None:
     (problem,) = ask("192.0.0.0/16", subnet_min="192.0.2.0", subnet_max="192.0.3.0")["problems"][:1]
     assert problem.startswith("overlay_network 192.0.0.0/16, subnets from 192.0.2.0/24 to 192.0.3.0/24: overlaps")
     assert problem.endswith(
-        "choose another overlay_network, or overlay_subnet_min and overlay_subnet_max that leave it out"
+        "choose another overlay_network, or overlay_subnet_min and overlay_subnet_max that exclude it"
     )
 
 

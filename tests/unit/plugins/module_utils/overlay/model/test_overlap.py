@@ -134,7 +134,8 @@ def test_a_lease_that_takes_what_the_host_needs_is_refused_and_its_neighbours_ar
         (70, "the etcd endpoint 10.50.70.2"),
     ):
         sentence = refusal(f"10.50.{third}.0/24", host)
-        assert sentence.startswith(f"lease 10.50.{third}.0-24: subnet 10.50.{third}.0/24 overlaps {what} of this host")
+        assert sentence.startswith(f"lease 10.50.{third}.0-24: not routed: ")
+        assert f": subnet 10.50.{third}.0/24 overlaps {what} of this host; " in sentence
         assert "let host 192.0.2.9 lease another subnet" in sentence
     for third in (1, 29, 31, 39, 44, 59, 61, 69, 71, 255):
         assert refusal(f"10.50.{third}.0/24", host) == "", third
