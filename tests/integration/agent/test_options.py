@@ -15,7 +15,7 @@ from support.etcd_server import EtcdServer
 
 REFUSED = {
     "an unknown flag": (["--frobnicate=1"], {}, "unknown argument: --frobnicate=1"),
-    "a margin of 0": (["--subnet-lease-renew-margin=0"], {}, "margin 0 is out of range; .* use 1 to 1439 minutes"),
+    "a margin of 0": (["--subnet-lease-renew-margin=0"], {}, "margin 0 is out of range; use 1 to 1439 minutes"),
     "a margin of a day": (["-subnet-lease-renew-margin", "1440"], {}, "margin 1440 is out of range"),
     "a margin in words": (["--subnet-lease-renew-margin=soon"], {}, "subnet-lease-renew-margin.*'soon'"),
     "a margin in the environment": ([], {"FLANNELD_SUBNET_LEASE_RENEW_MARGIN": "0"}, "margin 0 is out of range"),
