@@ -68,13 +68,18 @@ Tables = dict[str, dict[str, list[Rule]]]
 
 
 def read_tables(needed: Collection[str]) -> Tables:
+    """Return the rules that iptables-save prints, as parse_tables does; raise KernelError where it fails."""
+    return parse_tables(_run(["iptables-save"]), needed)
+
+
+def parse_tables(printed: str, needed: Collection[str]) -> Tables:
     """Return the rules by table and chain; a table the kernel has not set up is left out.
 
-    Raise KernelError when iptables is missing or refuses, or cannot show a needed table for the nft rules in it.
+    Raise KernelError when iptables cannot show a needed table for the nft rules in it.
     """
     tables: Tables = {}
     chains: dict[str, list[Rule]] = {}
-    for line in _run(["iptables-save"]).splitlines():
+    for line in printed.splitlines():
         if line.startswith("-A "):
             _unused, chain, *rule = line.split(" ", 2)
             chains.setdefault(chain, []).append(Rule("".join(rule)))

@@ -89,19 +89,23 @@ class Firewall:
     def remove() -> list[str]:
         """Remove the chains and every jump to them, nothing else; return the commands this took; raise KernelError."""
         wanted = [OwnChain("nat", MASQUERADE_CHAIN), OwnChain("filter", FORWARD_CHAIN)]
-        changes = _differences(wanted, _tables(wanted))
+        changes = differences(wanted, _tables(wanted))
         write(changes)
         return [str(change) for change in changes]
 
+    def chains(self) -> list[OwnChain]:
+        """Return the chains with their rules and hooks, as they should be."""
+        return [self._masquerading(), self._forwarding()]
+
     def _changes(self, take_over: bool) -> tuple[list[RuleChange], list[RuleChange]]:
         """Return what puts the own rules right, and what removes those that flanneld left."""
-        wanted = [self._masquerading(), self._forwarding()]
+        wanted = self.chains()
         tables = _tables(wanted)
         leftovers: list[RuleChange] = []
         if take_over:
             leftovers += leftover_masquerading(tables, self._network)
             leftovers += leftover_forwarding(tables, self._network) if self._replaces_forwarding else []
-        return _differences(wanted, tables), leftovers
+        return differences(wanted, tables), leftovers
 
     def _masquerading(self) -> OwnChain:
         if not self._ip_masq:
@@ -145,7 +149,7 @@ def _tables(wanted: Sequence[OwnChain]) -> Tables:
         return {}
 
 
-def _differences(wanted: Sequence[OwnChain], tables: Tables) -> list[RuleChange]:
+def differences(wanted: Sequence[OwnChain], tables: Tables) -> list[RuleChange]:
     """Return what makes the tables hold the chains as wanted, in an order iptables accepts."""
     changes: list[RuleChange] = []
     for chain in wanted:
