@@ -72,7 +72,7 @@ def inspect_host(
             network = read_network(store, keys)
             report.problems += NestedKeys(keys, network.nested).sentences()
             own = _found(network.leases.get(lease_key(env.subnet)), f"a lease for this host's subnet {env.subnet}")
-            _look_at_lease(report, own, store.ttl_left([own]).get(own.key), renew_margin)
+            look_at_lease(report, own, store.ttl_left([own]).get(own.key), renew_margin)
         config = NetworkConfig.parse(_found(network.config, keys.config).value)
         _look_at_kernel(report, env, config, network, own)
         report.problems += filter(None, [forwarding_problem()])
@@ -110,8 +110,8 @@ def _found(item: Item | None, what: str) -> Item:
     return item
 
 
-def _look_at_lease(report: HostReport, own: Item, ttl: int | None, margin: float) -> None:
-    """Note how long the lease still lives; a lease far below its renewal margin was not renewed when it was due."""
+def look_at_lease(report: HostReport, own: Item, ttl: int | None, margin: float) -> None:
+    """Add the lease's remaining lifetime to the report; far below its renewal margin, it was not renewed when due."""
     report.reservation, report.lease_ttl = own.reservation, ttl
     if ttl is not None and ttl < margin - min(margin / 2, RENEWAL_SLACK):
         report.problems.append(
@@ -128,7 +128,7 @@ def _check_holder(own: SubnetLease) -> None:
         macs = {one.mac for one in links(netlink) if one.kind == KIND}
     finally:
         netlink.close()
-    mac = _own_mac(own)  # a host whose public IP is translated is known by its MAC alone
+    mac = own_mac(own)  # a host whose public IP is translated is known by its MAC alone
     if not is_here and (mac is None or (macs and mac not in macs)):
         raise LeaseError(
             f"the lease {own.key} of this host's subnet belongs to another host, {format_ipv4(own.public_ip)}, "
@@ -149,7 +149,7 @@ def _look_at_kernel(
         )
     underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
     report.backend, report.public_ip, report.underlay = own.backend_type, format_ipv4(own.public_ip), underlay.name
-    backend = backend_for(config, underlay, env.subnet, _own_mac(own))
+    backend = backend_for(config, underlay, env.subnet, own_mac(own))
     if env.mtu != backend.mtu:
         report.problems.append(
             f"the subnet file says MTU {env.mtu}, the network config makes it {backend.mtu}: "
@@ -173,7 +173,8 @@ def _look_at_kernel(
     report.peers_programmed = sum(_programmed(rows, observed) for rows in table.rows.values())
 
 
-def _own_mac(own: SubnetLease) -> bytes | None:
+def own_mac(own: SubnetLease) -> bytes | None:
+    """Return the MAC of the tunnel in the own lease, None without a tunnel; raise OverlayError for a bad one."""
     mac = (own.backend_data or {}).get("VtepMAC")
     try:
         return parse_mac(mac) if mac else None
