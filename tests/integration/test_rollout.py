@@ -113,6 +113,15 @@ def test_one_dead_host_is_left_out_and_the_others_change(fleet: Fleet) -> None:
     assert "h1: not reached, 1 of 3 hosts are more than overlay_max_fail_percentage (10) allows" in too_many.output
 
 
+def test_one_host_is_changed_alone_while_etcd_is_healthy(fleet: Fleet) -> None:
+    fleet.group_vars(agent_verbosity=2)
+    alone = fleet.play("site", "--limit", "h2")
+    assert alone.status == 0, alone.output
+    settings = {host: 'FLANNELD_V="2"' in fleet.sh(host, "cat /etc/overlayd/overlayd.env") for host in HOSTS}
+    assert settings == {"h1": False, "h2": True, "h3": False}
+    assert "Left out of this run, and still as they were: " in alone.output
+
+
 def test_two_dead_members_of_three_end_the_run_before_the_first_change(fleet: Fleet) -> None:
     for host in ("h1", "h2"):
         fleet.lab("stop", host)

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The health of etcd members: each endpoint is asked for itself, and etcd's answer needs a quorum."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from ..overlay.model.errors import StoreError
+from ..overlay.store.connection import Endpoint, EtcdConnection
+from ..overlay.store.gateway import Gateway
+from ..overlay.store.wire import EndpointError, Wire
+
+PAUSE = 0.3  # seconds between two requests for the health of a member
+_EMPTY_RANGE = {"key": "AA==", "range_end": "AA==", "limit": "1"}
+
+
+class Health(NamedTuple):
+    """The health of the member at one endpoint; ``problem`` is None if it is healthy."""
+
+    endpoint: str
+    problem: str | None
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the member answered a read for which it needs the quorum."""
+        return self.problem is None
+
+
+def wait_healthy(connection: EtcdConnection, seconds: float) -> list[Health]:
+    """Return the health of each endpoint once all are healthy, at the latest after ``seconds``; raise StoreError."""
+    end = time.monotonic() + seconds
+    while True:
+        found = read_health(connection)
+        if all(each.is_healthy for each in found) or time.monotonic() >= end:
+            return found
+        time.sleep(PAUSE)
+
+
+def read_health(connection: EtcdConnection) -> list[Health]:
+    """Return the health of each endpoint, in the order given; raise StoreError for an unusable certificate file.
+
+    All endpoints are asked at the same time: silent ones cost one timeout together.
+    """
+    context, endpoints = connection.tls_context(), connection.parsed_endpoints
+    with ThreadPoolExecutor(max_workers=len(endpoints)) as pool:
+        problems = pool.map(lambda endpoint: _problem(Wire(endpoint, context, connection.timeout)), endpoints)
+        return [Health(str(endpoint), problem) for endpoint, problem in zip(endpoints, problems)]
+
+
+def is_empty(connection: EtcdConnection, endpoint: Endpoint) -> bool:
+    """Return whether nothing was ever written to the etcd at this endpoint; False if it cannot be read."""
+    alone = connection.with_endpoints((str(endpoint),))
+    gateway, wire = Gateway(alone), Wire(endpoint, alone.tls_context(), alone.timeout)
+    try:
+        header = gateway.call("/kv/range", _EMPTY_RANGE).get("header", {})
+        return header.get("revision") == "1" and not _has_v2_keys(wire)
+    except StoreError:
+        return False
+    finally:
+        gateway.close()
+        wire.close()
+
+
+def _problem(wire: Wire) -> str | None:
+    try:
+        response = wire.exchange("GET", "/health", {})
+    except EndpointError as error:
+        return str(error)
+    finally:
+        wire.close()
+    if response.status == 200:
+        return None
+    text = " ".join(response.body[:120].decode("ascii", "replace").split())
+    return f"it answered HTTP {response.status} {text}; it has no quorum, or an alarm is set"
+
+
+def _has_v2_keys(wire: Wire) -> bool:
+    """Return whether the v2 store has keys; an etcd without the v2 API answers 404."""
+    response = wire.exchange("GET", "/v2/keys/", {})
+    if response.status == 404:
+        return False
+    try:
+        return bool(json.loads(response.body)["node"].get("nodes"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return True

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Role etcd on real hosts in runs without some of the members: what goes on, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.lab_fleet import HOSTS, Fleet
+
+PROCESS = "systemctl show --property=MainPID --value etcd.service"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Three hosts on which role etcd set up a cluster; before that, a run on one host alone is refused."""
+    with Fleet("etcd-role", tmp_path_factory.mktemp("etcd-role")).running() as fleet:
+        refused = fleet.role("etcd", "--limit", "h2")
+        assert refused.status != 0
+        assert "h2: etcd cannot be set up here in a run without h1, h3" in refused.output, refused.output
+        assert "the members of a new cluster start together" in refused.output
+        fresh = fleet.role("etcd")
+        assert fresh.status == 0, fresh.output
+        yield fleet
+
+
+@pytest.fixture(autouse=True)
+def _healthy_afterwards(fleet: Fleet) -> Iterator[None]:
+    """Start what a test stopped, and set what it set on all members."""
+    yield
+    for host in HOSTS:
+        fleet.sh(host, "systemctl start --no-block etcd")
+    repaired = fleet.role("etcd")
+    assert repaired.status == 0, repaired.output
+
+
+def processes(fleet: Fleet) -> dict[str, str]:
+    """The process of etcd on each host."""
+    return {host: fleet.sh(host, PROCESS) for host in HOSTS}
+
+
+def test_a_second_run_on_one_host_changes_nothing(fleet: Fleet) -> None:
+    again = fleet.role("etcd", "--limit", "h2")
+    assert again.status == 0, again.output
+    assert "changed=0" in again.output
+
+
+def test_a_new_setting_restarts_the_one_member_of_the_run(fleet: Fleet) -> None:
+    before = processes(fleet)
+    changed = fleet.role("etcd", "--limit", "h2", etcd_settings={"heartbeat-interval": 101})
+    assert changed.status == 0, changed.output
+    after = processes(fleet)
+    assert {host for host in HOSTS if after[host] != before[host]} == {"h2"}
+
+
+def test_a_member_is_not_restarted_if_the_cluster_would_lose_its_quorum(fleet: Fleet) -> None:
+    fleet.sh("h3", "systemctl stop etcd")
+    before = fleet.sh("h2", PROCESS)
+    postponed = fleet.role("etcd", "--limit", "h2", etcd_settings={"heartbeat-interval": 102})
+    assert postponed.status == 0, postponed.output
+    assert "h2: etcd must restart for its new settings, but the cluster would lose its quorum" in postponed.output
+    assert "http://192.168.100.13:2379: connection refused" in postponed.output
+    assert fleet.sh("h2", PROCESS) == before
+    fleet.sh("h3", "systemctl start etcd")
+    resumed = fleet.role("etcd", "--limit", "h2", etcd_settings={"heartbeat-interval": 102})
+    assert resumed.status == 0, resumed.output
+    assert fleet.sh("h2", PROCESS) != before
+
+
+def test_a_stopped_member_is_started_in_a_run_on_its_host_alone(fleet: Fleet) -> None:
+    fleet.sh("h2", "systemctl stop etcd")
+    started = fleet.role("etcd", "--limit", "h2")
+    assert started.status == 0, started.output
+    assert fleet.sh("h2", "systemctl is-active etcd") == "active"
+
+
+def test_a_cluster_without_a_quorum_is_refused_with_the_cause(fleet: Fleet) -> None:
+    for host in ("h1", "h3"):
+        fleet.sh(host, "systemctl stop etcd")
+    refused = fleet.role("etcd", "--limit", "h2")
+    assert refused.status != 0
+    assert "etcd has no quorum: 1 of 3 members are healthy or part of this run" in refused.output
+    assert "start etcd on more of h1, h2, h3, or include these hosts in --limit" in refused.output
+
+
+def test_a_member_that_lost_its_data_joins_again_in_a_run_on_all_hosts(fleet: Fleet) -> None:
+    fleet.sh("h2", "systemctl stop etcd; rm -r /var/lib/etcd/overlay/member")
+    alone = fleet.role("etcd", "--limit", "h2")
+    assert alone.status != 0
+    assert "h2: etcd cannot be set up here in a run without h1, h3" in alone.output
+    lost = fleet.role("etcd")
+    assert lost.status != 0
+    assert "h2 is a member of the cluster, but /var/lib/etcd/overlay is empty" in lost.output
+    listed = fleet.sh("h1", "ETCDCTL_API=3 etcdctl member list")
+    (identifier,) = [line.split(",")[0] for line in listed.splitlines() if ", h2, " in line]
+    fleet.sh("h1", f"ETCDCTL_API=3 etcdctl member remove {identifier}")
+    joined = fleet.role("etcd")
+    assert joined.status == 0, joined.output
+    health = "ETCDCTL_API=3 etcdctl endpoint health --cluster 2>&1"
+    assert fleet.sh("h1", health).count("is healthy") == 3
