@@ -18,6 +18,7 @@ class _Fleet(NamedTuple):
     overlay: list[str]  # Docker hosts that are reset
     overlay_outside: list[str]  # Docker hosts that keep the overlay, with the reason
     members: list[str]  # etcd members that this play reached
+    installed: list[str]  # those of them that have etcd or its data
     members_outside: list[str]  # etcd members that stay, with the reason
     unreachable: list[str]  # hosts of this play that did not answer
     limited: bool  # whether --limit excludes a Docker host
@@ -30,6 +31,8 @@ def overlay_reset_plan(hosts: Iterable[Mapping[str, Any]], request: Mapping[str,
     fleet = _fleet(known, _names(request.get("gone")))
     leases = request.get("leases") or []
     others = _leases_of_others(known, fleet, leases)
+    # Without any member left there is no key to remove; an etcd outside of the inventory may still have keys.
+    keys = bool(fleet.overlay) and not (fleet.members and not fleet.installed and not fleet.members_outside)
     whole = bool(fleet.overlay) and not fleet.overlay_outside and not others
     asked = request.get("etcd")
     etcd, refusals = _etcd_action(fleet, None if asked in (None, "") else boolean(asked), whole)
@@ -44,9 +47,9 @@ def overlay_reset_plan(hosts: Iterable[Mapping[str, Any]], request: Mapping[str,
         "etcd": etcd,
         "etcd_members": fleet.members if etcd != "keep" else [],
         "removes": [
-            *_removed_hosts(fleet.overlay),
-            *(_removed_leases(reset, request, whole) if fleet.overlay else []),
-            *([f"the network config {prefix}/config"] if whole else []),
+            *(text for host in known if host["overlay"] and host["reached"] for text in _removed_host(host)),
+            *(_removed_leases(reset, request, whole) if keys else []),
+            *([f"the network config {prefix}/config"] if keys and whole and request.get("config", True) else []),
             *_removed_members(fleet, etcd),
         ],
         "keeps": [*_kept_keys(fleet, others, prefix, whole), *_kept_members(fleet, etcd)],
@@ -65,7 +68,10 @@ def _fleet(hosts: list[Mapping[str, Any]], gone: list[str]) -> _Fleet:
     existing = [host for host in hosts if host["name"] not in gone]
     silent = [str(host["name"]) for host in existing if host["in_play"] and not host["reached"]]
     limited = any(host["overlay"] and not host["in_play"] for host in existing)
-    return _Fleet(inside("overlay"), outside("overlay"), inside("etcd"), outside("etcd"), silent, limited, gone)
+    members = inside("etcd")
+    installed = [str(host["name"]) for host in hosts if host["name"] in members and host.get("member", True)]
+    outer = outside("etcd")
+    return _Fleet(inside("overlay"), outside("overlay"), members, installed, outer, silent, limited, gone)
 
 
 def _leases_of_others(hosts: list[Mapping[str, Any]], fleet: _Fleet, leases: list[Mapping[str, Any]]) -> list[str]:
@@ -96,11 +102,12 @@ def _etcd_action(fleet: _Fleet, asked: bool | None, whole: bool) -> tuple[str, l
     ]
 
 
-def _removed_hosts(names: list[str]) -> list[str]:
-    text = (
-        "overlayd with its device, routes and firewall rules; Docker and its containers restart on Docker's own bridge"
-    )
-    return [f"host {name}: {text}" for name in names]
+def _removed_host(host: Mapping[str, Any]) -> list[str]:
+    parts = [
+        *(["overlayd with its device, routes and firewall rules"] if host.get("agent", True) else []),
+        *(["Docker and its containers restart on Docker's own bridge"] if host.get("docker", True) else []),
+    ]
+    return [f"host {host['name']}: {'; '.join(parts)}"] if parts else []
 
 
 def _removed_leases(leases: Sequence[Mapping[str, Any]], request: Mapping[str, Any], whole: bool) -> list[str]:
@@ -113,11 +120,11 @@ def _removed_leases(leases: Sequence[Mapping[str, Any]], request: Mapping[str, A
 
 
 def _removed_members(fleet: _Fleet, etcd: str) -> list[str]:
+    if not fleet.installed or etcd == "keep":
+        return []
     if etcd == "all":
-        return [f"etcd with all its data on {_listed(fleet.members)}"]
-    if etcd == "leave":
-        return [f"etcd members {_listed(fleet.members)} with their data; the cluster goes on without them"]
-    return []
+        return [f"etcd with all its data on {_listed(fleet.installed)}"]
+    return [f"etcd members {_listed(fleet.installed)} with their data; the cluster goes on without them"]
 
 
 def _kept_keys(fleet: _Fleet, others: list[str], prefix: str, whole: bool) -> list[str]:
@@ -132,7 +139,7 @@ def _kept_keys(fleet: _Fleet, others: list[str], prefix: str, whole: bool) -> li
 
 
 def _kept_members(fleet: _Fleet, etcd: str) -> list[str]:
-    members = fleet.members if etcd == "keep" else fleet.members_outside if etcd == "leave" else []
+    members = fleet.installed if etcd == "keep" else fleet.members_outside if etcd == "leave" else []
     return [f"etcd on {_listed(members)}"] if members else []
 
 

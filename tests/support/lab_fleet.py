@@ -7,9 +7,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -110,12 +111,31 @@ class Fleet:
             self.sh(host, "docker load --quiet --input /srv/images/overlay-probe.tar")
             self.sh(host, f"docker run --detach --init --name {name} overlay-probe sleep 86400")
 
-    def _run(self, playbook: str, *options: str, **variables: object) -> Run:
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self._inventory), *options]
-        done = subprocess.run(
-            [*command, "-e", json.dumps(variables), playbook],
+    def interrupt(self, playbook: str, host: str, condition: str, **variables: object) -> None:
+        """Run a playbook of the collection, and kill it as soon as the condition (a script) holds on the host."""
+        with subprocess.Popen(
+            self._command(f"clusternet.overlay.{playbook}", (), variables),
             cwd=ROOT,
-            env={**self.lab.environment, "ANSIBLE_INJECT_FACT_VARS": "false"},
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as run:
+            self.sh(host, f"for i in $(seq 3000); do if {condition}; then exit; fi; sleep 0.05; done; exit 1")
+            os.killpg(run.pid, signal.SIGKILL)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**self.lab.environment, "ANSIBLE_INJECT_FACT_VARS": "false"}
+
+    def _command(self, playbook: str, options: Iterable[str], variables: dict[str, object]) -> list[str]:
+        program = str(Path(sys.executable).parent / "ansible-playbook")
+        return [program, "-i", str(self._inventory), *options, "-e", json.dumps(variables), playbook]
+
+    def _run(self, playbook: str, *options: str, **variables: object) -> Run:
+        done = subprocess.run(
+            self._command(playbook, options, variables),
+            cwd=ROOT,
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=900,

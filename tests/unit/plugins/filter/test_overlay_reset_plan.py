@@ -132,6 +132,31 @@ def test_leases_that_could_not_be_read_are_named_with_the_reason() -> None:
     assert found["etcd"] == "all"
 
 
+CLEAN = {"agent": False, "docker": False, "member": False}
+
+
+def test_a_clean_fleet_has_nothing_to_remove() -> None:
+    found = plan(host(1, **CLEAN), host(2, **CLEAN), error="connection refused")
+    assert (found["whole"], found["removes"], found["keeps"]) == (True, [], [])
+
+
+def test_an_etcd_outside_of_the_inventory_may_still_have_keys() -> None:
+    found = plan(host(1, etcd=False, **CLEAN), error="connection refused")
+    assert found["removes"][0] == f"all leases below {PREFIX}/subnets (not known now: connection refused)"
+    assert plan(host(1, etcd=False, **CLEAN), config=False)["removes"] == []
+
+
+def test_only_what_is_left_of_an_interrupted_reset_is_removed() -> None:
+    found = plan(host(1, **CLEAN), host(2, docker=False), host(3, agent=False, member=False), leases=[lease(2)])
+    assert found["removes"] == [
+        "host h2: overlayd with its device, routes and firewall rules",
+        "host h3: Docker and its containers restart on Docker's own bridge",
+        "leases: 10.50.2.0/24 of 192.0.2.2",
+        f"the network config {PREFIX}/config",
+        "etcd with all its data on h2",
+    ]
+
+
 def test_long_lists_are_counted() -> None:
     found = plan(*(host(number) for number in range(1, 14)))
     assert "etcd with all its data on h1, h2, h3, h4, h5, h6, h7, h8, h9, h10 and 3 more" in found["removes"]
