@@ -28,11 +28,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bench_etcd import PREFIX, Etcd
+from bench_etcd import PREFIX, QUIET, EtcdClient
 from swarm import Swarm, cpu_seconds
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support.etcd_server import EtcdServer
 
 TREE = Path(__file__).resolve().parent.parent.parent
 OVERLAYD = f"{sys.executable} -m overlay.agent"
@@ -94,11 +97,12 @@ class RouteCounter(threading.Thread):
 class Bench:
     """Runs the measurements for one daemon."""
 
-    def __init__(self, daemon: str, folder: Path, etcd: Etcd, log: Path) -> None:
+    def __init__(self, daemon: str, folder: Path, server: EtcdServer, log: Path) -> None:
         """Measure the daemon that this command line starts."""
         self._daemon = shlex.split(daemon)
         self._folder = folder
-        self._etcd = etcd
+        self._server = server
+        self._etcd = EtcdClient(server.endpoint)
         self._log = log
         self._env_file = folder / "subnet.env"
 
@@ -107,7 +111,7 @@ class Bench:
         """Start the daemon on a bare host and give it with the moment of its start; end it and clear up behind it."""
         self._env_file.unlink(missing_ok=True)
         shutil.rmtree(self._folder / "state", ignore_errors=True)
-        flags = ["-etcd-endpoints", "http://127.0.0.1:2379", "-iface", UNDERLAY, "-subnet-file", str(self._env_file)]
+        flags = ["-etcd-endpoints", self._server.endpoint, "-iface", UNDERLAY, "-subnet-file", str(self._env_file)]
         own = ["-state-dir", str(self._folder / "state")] if "overlay.agent" in " ".join(self._daemon) else []
         environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         with self._log.open("ab") as log:
@@ -148,42 +152,28 @@ class Bench:
     def event(self, backend: str, peers: int, rounds: int) -> list[float]:
         """Return seconds from the answer to a put of a new lease to its route in the kernel, for each round."""
         self.fill(backend, peers)
-        counter = RouteCounter()
-        times = []
-        try:
-            with self.daemon() as (process, _unused):
-                self._wait_for_file(process)
-                counter.wait(peers, 60)
-                for number in range(peers, peers + rounds):
-                    time.sleep(0.02)
-                    key, value = _lease(backend)(number)
-                    wanted = counter.count + 1
-                    self._etcd.put(f"{PREFIX}/subnets/{key}", value)
-                    answered = time.monotonic()
-                    times.append(counter.wait(wanted, 10) - answered)
-        finally:
-            counter.close()
-        return times
+        return self._event_times(
+            map(_lease(backend), range(peers, peers + rounds)), lambda counter: counter.wait(peers, 60)
+        )
 
     def odd_event(self, odd: int, rounds: int) -> list[float]:
         """Return what ``event`` does, among so many odd leases: /25 subnets, with each MAC on two hosts."""
         self.fill("vxlan", 0)
         self._etcd.put_many([(f"{PREFIX}/subnets/{key}", value) for key, value in map(_odd_lease, range(odd))])
-        counter = RouteCounter()
+        return self._event_times(map(_lease("vxlan"), range(rounds)), lambda _counter: time.sleep(2 + odd / 2000))
+
+    def _event_times(self, leases: Iterable[tuple[str, str]], settle: Callable[[RouteCounter], object]) -> list[float]:
+        """Return for each lease the seconds to its route, put one by one once the daemon has settled."""
         times = []
-        try:
-            with self.daemon() as (process, _unused):
-                self._wait_for_file(process)
-                time.sleep(2 + odd / 2000)
-                for number in range(rounds):
-                    time.sleep(0.02)
-                    key, value = _lease("vxlan")(number)
-                    wanted = counter.count + 1
-                    self._etcd.put(f"{PREFIX}/subnets/{key}", value)
-                    answered = time.monotonic()
-                    times.append(counter.wait(wanted, 10) - answered)
-        finally:
-            counter.close()
+        with contextlib.closing(RouteCounter()) as counter, self.daemon() as (process, _unused):
+            self._wait_for_file(process)
+            settle(counter)
+            for key, value in leases:
+                time.sleep(0.02)
+                wanted = counter.count + 1
+                self._etcd.put(f"{PREFIX}/subnets/{key}", value)
+                answered = time.monotonic()
+                times.append(counter.wait(wanted, 10) - answered)
         return times
 
     def outage(self, api: str, seconds: float) -> float:
@@ -195,9 +185,10 @@ class Bench:
         try:
             with self.daemon() as (process, _unused):
                 self._wait_for_file(process)
-                self._etcd.kill()
+                self._server.kill()
+                self._etcd.close()
                 time.sleep(seconds)
-                self._etcd.start()
+                self._server.restart()
                 key, value = _lease("vxlan")(0)
                 put(f"{PREFIX}/subnets/{key}", value)
                 answered = time.monotonic()
@@ -357,16 +348,12 @@ def main() -> None:
     os.environ["PYTHONPATH"] = str(TREE / "plugins" / "module_utils")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     _make_underlay()
-    with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder:
-        etcd = Etcd(Path(folder) / "etcd")
-        try:
-            for daemon in options.daemon or [OVERLAYD]:
-                print(daemon, flush=True)
-                log = Path(options.log) if options.log else Path(folder) / "daemon.log"
-                _report(Bench(daemon, Path(folder), etcd, log), options)
-                _report_swarm(daemon, Path(folder), log, options)
-        finally:
-            etcd.stop()
+    with tempfile.TemporaryDirectory(prefix="overlay-bench-") as folder, EtcdServer(options=QUIET) as server:
+        for daemon in options.daemon or [OVERLAYD]:
+            print(daemon, flush=True)
+            log = Path(options.log) if options.log else Path(folder) / "daemon.log"
+            _report(Bench(daemon, Path(folder), server, log), options)
+            _report_swarm(daemon, Path(folder), log, options)
 
 
 if __name__ == "__main__":

@@ -1,61 +1,31 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A real etcd for measurements: filled in large steps, killed and started again, with both APIs."""
+"""What the benchmarks write to etcd: many keys at once, and single keys through either API."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
 import json
-import subprocess
-import time
-from pathlib import Path
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
 
 PREFIX = "/coreos.com/network"
 TXN_OPERATIONS = 100  # etcd takes 128 in one transaction
+QUIET = ("--log-level", "error")  # flags of an etcd that is measured
 
 
-class Etcd:
-    """A fresh etcd on the namespace's loopback, spoken to over its JSON gateway."""
+class EtcdClient:
+    """A connection to etcd's JSON gateway and to its v2 API."""
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
-        """Start it, for clients at this address, and wait until it answers."""
-        client, peer = f"http://{host}:2379", "http://127.0.0.1:2380"
-        command = ["etcd", "--data-dir", str(folder), "--listen-client-urls", client, "--advertise-client-urls", client]
-        command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--log-level", "error"]
-        command += ["--initial-cluster", f"default={peer}", "--enable-v2", "--auto-compaction-retention", "0"]
-        self._command = command
-        self._connection = http.client.HTTPConnection(host, 2379, timeout=60)
-        self.start()
+    def __init__(self, endpoint: str) -> None:
+        """Connect at the first request."""
+        address = urlsplit(endpoint)
+        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
 
-    def start(self) -> None:
-        """Start it, with the data it had, and return once it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                self.call("kv/range", {"key": _b64("x")})
-                return
-            time.sleep(0.01)
-        raise SystemExit("etcd does not answer; is etcd-server installed?")
-
-    def kill(self) -> None:
-        """End it at once; its data stays."""
-        self._process.kill()
-        self._process.wait()
-        self._connection.close()
-
-    def call(self, path: str, body: dict[str, object]) -> dict[str, object]:
-        """Return the gateway's answer."""
-        try:
-            self._connection.request("POST", f"/v3/{path}", json.dumps(body))
-            answer = self._connection.getresponse()
-            return dict(json.loads(answer.read()))
-        except (OSError, http.client.HTTPException):
-            self._connection.close()
-            raise
+    def call(self, path: str, body: dict[str, object]) -> None:
+        """Send a request to the gateway."""
+        self._request("POST", f"/v3/{path}", json.dumps(body))
 
     def put(self, key: str, value: str) -> None:
         """Write one key."""
@@ -72,21 +42,21 @@ class Etcd:
 
     def put_v2(self, key: str, value: str) -> None:
         """Write one key with the v2 API."""
-        self._connection.request(
-            "PUT", f"/v2/keys{key}", urlencode({"value": value}), {"Content-Type": "application/x-www-form-urlencoded"}
-        )
-        self._connection.getresponse().read()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        self._request("PUT", f"/v2/keys{key}", urlencode({"value": value}), headers)
 
     def clear(self) -> None:
         """Delete everything, in both stores."""
         self.call("kv/deleterange", {"key": _b64("/"), "range_end": _b64("0")})
-        self._connection.request("DELETE", f"/v2/keys{PREFIX}?recursive=true")
-        self._connection.getresponse().read()
+        self._request("DELETE", f"/v2/keys{PREFIX}?recursive=true")
 
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait(20)
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        self._connection.close()
+
+    def _request(self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> None:
+        self._connection.request(method, path, body, dict(headers or {}))
+        self._connection.getresponse().read()
 
 
 def _b64(text: str) -> str:

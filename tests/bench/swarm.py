@@ -12,10 +12,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench_etcd import PREFIX, Etcd
+from bench_etcd import PREFIX, QUIET, EtcdClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.netns import Lan  # the tests' own hosts
+from support.etcd_server import EtcdServer
+from support.netns import Lan
 
 SWITCH = "192.0.2.1"
 LIMIT = 300.0  # seconds
@@ -33,14 +34,16 @@ class Swarm:
 
     def run(self, daemon: Sequence[str], own_flags: bool, api: str, log: Path) -> tuple[float, float]:
         """Return seconds until all are meshed, and the processor time of one daemon in seconds, programs included."""
-        etcd = self._lan.switch.run(Etcd, self._folder / f"swarm-{api}", SWITCH)
-        put = etcd.put if api == "v3" else etcd.put_v2
+        etcd = EtcdServer(self._folder / f"swarm-{api}", address=SWITCH, options=QUIET)
+        self._lan.switch.run(etcd.start)
+        client = EtcdClient(etcd.endpoint)
+        put = client.put if api == "v3" else client.put_v2
         self._lan.switch.run(put, f"{PREFIX}/config", json.dumps(CONFIG))
         processes: list[subprocess.Popen[bytes]] = []
         try:
             started = time.monotonic()
             for number in range(len(self._lan.hosts)):
-                processes.append(self._start(number, daemon, own_flags, api, log))
+                processes.append(self._start(number, daemon, own_flags, api, etcd.endpoint, log))
             wait_for_mesh(processes)
             return time.monotonic() - started, sum(map(cpu_seconds, processes)) / len(processes)
         finally:
@@ -54,10 +57,10 @@ class Swarm:
         self._lan.close()
 
     def _start(
-        self, number: int, daemon: Sequence[str], own_flags: bool, api: str, log: Path
+        self, number: int, daemon: Sequence[str], own_flags: bool, api: str, endpoint: str, log: Path
     ) -> subprocess.Popen[bytes]:
         folder = self._folder / f"{api}-{number}"
-        flags = ["-etcd-endpoints", f"http://{SWITCH}:2379", "-iface", "eth0", "-subnet-file", f"{folder}/subnet.env"]
+        flags = ["-etcd-endpoints", endpoint, "-iface", "eth0", "-subnet-file", f"{folder}/subnet.env"]
         flags += [f"-etcd-api={api}", "-state-dir", str(folder)] if own_flags else []
         folder.mkdir()
         with log.open("ab") as out:

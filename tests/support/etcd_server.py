@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Real etcd clusters on the loopback, for tests and benchmarks: any number of members, TLS, users, killed at will."""
+"""Real etcd clusters for tests and benchmarks, with any number of members, TLS and users; members stop on demand."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ class EtcdServer:
     """A cluster of ``members`` etcd processes; use it as a context manager, or call start and stop.
 
     Data and logs are in ``folder``, or in a temporary one. ``tls`` serves https; ``client_cert_auth`` demands a client
-    certificate. ``v2`` serves the v2 API as well. ``options`` are further flags of etcd. Members are numbered from 0.
+    certificate. ``v2`` serves the v2 API as well. ``options`` are further flags of etcd. Clients connect to the members
+    at ``address``. Members are numbered from 0.
     """
 
     folder: Path | None = None
@@ -95,6 +96,7 @@ class EtcdServer:
     tls: EtcdTls | None = None
     client_cert_auth: bool = False
     options: Sequence[str] = ()
+    address: str = "127.0.0.1"
     _members: list[_Member] = field(default_factory=list, init=False)
     _root: Path | None = field(default=None, init=False)
 
@@ -109,7 +111,7 @@ class EtcdServer:
     def endpoints(self) -> tuple[str, ...]:
         """The client endpoints, one for each member."""
         scheme = "https" if self.tls else "http"
-        return tuple(f"{scheme}://127.0.0.1:{member.client_port}" for member in self._members)
+        return tuple(f"{scheme}://{self.address}:{member.client_port}" for member in self._members)
 
     @property
     def endpoint(self) -> str:
@@ -216,7 +218,7 @@ class EtcdServer:
 
     def _launch(self, member: _Member) -> None:
         scheme = "https" if self.tls else "http"
-        client = f"{scheme}://127.0.0.1:{member.client_port}"
+        client = f"{scheme}://{self.address}:{member.client_port}"
         peer = f"http://127.0.0.1:{member.peer_port}"
         cluster = ",".join(f"{other.name}=http://127.0.0.1:{other.peer_port}" for other in self._members)
         command = [
