@@ -12,6 +12,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def lint() -> Tally:
 
 def unit() -> Tally:
     """Values, rules and what needs no more than this process."""
-    return pytest("unit")
+    return pytest("unit", ["tests/unit"])
 
 
 def python39() -> Tally:
@@ -77,8 +78,22 @@ def sanity() -> Tally:
 
 
 def integration() -> Tally:
-    """A real etcd, and the kernel in network namespaces."""
-    return pytest("integration")
+    """Real parts, in two runs at once, as both mostly wait: the folders, and the files, which need labs."""
+    folder = ROOT / "tests/integration"
+    labs = sorted(str(path.relative_to(ROOT)) for path in folder.glob("test_*.py"))
+    parts = sorted(str(path.relative_to(ROOT)) for path in folder.iterdir() if any(path.glob("test_*.py")))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        later = beside.submit(pytest, "integration-labs", labs, REPORTS / "integration-labs.log")
+        return together([pytest("integration", parts), later.result()])
+
+
+def together(tallies: list[Tally]) -> Tally:
+    """The result of a suite of several runs."""
+    return Tally(
+        sum(each.passed for each in tallies),
+        tuple(failure for each in tallies for failure in each.failures),
+        tuple(reason for each in tallies for reason in each.skipped),
+    )
 
 
 def molecule() -> Tally:
@@ -106,10 +121,10 @@ SUITES: dict[str, Callable[[], Tally]] = {
 }
 
 
-def pytest(suite: str) -> Tally:
-    """The tests below tests/SUITE."""
-    report = fresh_report(suite)
-    return reported(report, run(["pytest", f"tests/{suite}", f"--junit-xml={report}"]))
+def pytest(name: str, paths: list[str], kept: Path | None = None) -> Tally:
+    """The tests in these files and folders; the output is printed at the end if it is to be kept until then."""
+    report = fresh_report(name)
+    return reported(report, run(["pytest", *paths, f"--junit-xml={report}"], kept, live=kept is None))
 
 
 def fresh_report(suite: str) -> Path:
@@ -192,9 +207,13 @@ def skipped_by_sanity(text: str) -> tuple[str, ...]:
     return (*(f"{test} on Python {', '.join(found)}: no such interpreter" for test, found in missing.items()), *others)
 
 
-def run(command: list[str], output: Path | None = None, environment: dict[str, str] | None = None) -> int:
-    """The command's exit code; what it prints is seen at once, and kept in `output` too."""
-    print(f"\n$ {' '.join(command)}", flush=True)
+def run(
+    command: list[str], output: Path | None = None, environment: dict[str, str] | None = None, live: bool = True
+) -> int:
+    """The command's exit code; what it prints is kept in `output`, and shown at once or, unless `live`, at the end."""
+    title = f"\n$ {' '.join(command)}"
+    if live:
+        print(title, flush=True)
     path = os.environ["PATH"]
     settings = {"PYTHONUNBUFFERED": "1", **(environment or {})}
     merged = {**os.environ, **settings, "PATH": path if str(BIN) in path.split(":") else f"{BIN}:{path}"}
@@ -209,8 +228,11 @@ def run(command: list[str], output: Path | None = None, environment: dict[str, s
         if output and process.stdout:
             with output.open("w", encoding="utf-8") as kept:
                 for line in process.stdout:
-                    print(line, end="", flush=True)
+                    if live:
+                        print(line, end="", flush=True)
                     kept.write(line)
+    if output and not live:
+        print(f"{title}\n{output.read_text(encoding='utf-8')}", flush=True)
     return process.returncode
 
 

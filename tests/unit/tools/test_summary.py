@@ -171,3 +171,8 @@ def test_the_summary_has_at_most_twenty_lines_of_failed_tests(program: ModuleTyp
 def test_a_line_of_the_summary_is_cut_to_a_length_that_a_log_shows(program: ModuleType) -> None:
     lines = program.summary({"unit": (program.Tally(0, ("x" * 1000,)), 2.0)})
     assert max(map(len, lines)) == program.WIDTH
+
+
+def test_two_runs_of_one_suite_are_one_result(program: ModuleType) -> None:
+    runs = [program.Tally(3, ("a: assert 0",), ("1 test: x",)), program.Tally(4, ("b: assert 1",))]
+    assert program.together(runs) == program.Tally(7, ("a: assert 0", "b: assert 1"), ("1 test: x",))
