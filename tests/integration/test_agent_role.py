@@ -41,7 +41,7 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_same_files_are_the_same_release_wherever_and_whenever(package: Path, tmp_path: Path) -> None:
+def test_the_same_files_are_the_same_release_at_any_path_and_time(package: Path, tmp_path: Path) -> None:
     before = pack(package)
     (package / "agent" / "__pycache__").mkdir()
     (package / "agent" / "__pycache__" / "main.pyc").write_bytes(b"compiled")

@@ -112,7 +112,7 @@ def test_a_docker_without_its_command_is_refused_with_the_package_to_install(hos
     assert "h1 has the unit docker.service (docker_unit), but no command docker; install the docker CLI" in output
 
 
-def test_running_containers_are_left_alone_till_a_restart_is_allowed_and_run_again_after_it(host: Host) -> None:
+def test_running_containers_are_restarted_only_when_a_restart_is_allowed(host: Host) -> None:
     run_container(host, "worker")
     host.lease(8)
     for arguments in ({}, {"docker_restart": "never"}):
@@ -146,7 +146,7 @@ def test_after_a_boot_docker_waits_for_the_subnet_file_and_takes_the_subnet_it_n
     assert host.play()[0] == 0
 
 
-def test_options_of_others_are_kept(host: Host) -> None:
+def test_other_options_of_dockerd_are_kept(host: Host) -> None:
     host.sh("echo 'DOCKER_OPTS=\"--debug --dns 192.0.2.53\"' > /etc/default/docker")
     assert host.play()[0] > 0
     host.sh("systemctl restart docker")
@@ -186,7 +186,7 @@ def test_an_option_that_is_set_elsewhere_is_refused_with_its_file_and_nothing_ch
     assert host.bridge() == "10.50.7.1/24"
 
 
-def test_daemon_json_carries_the_options_instead_and_gives_them_back(host: Host) -> None:
+def test_options_in_daemon_json_are_written_and_removed_again(host: Host) -> None:
     host.sh("""echo '{"debug": true}' > /etc/docker/daemon.json""")
     asked = {"docker_target": "daemon_json", "docker_restart": "needed"}
     assert host.play(**asked)[0] > 0
@@ -204,7 +204,7 @@ def test_daemon_json_carries_the_options_instead_and_gives_them_back(host: Host)
     assert not host.bridge().startswith("10.50.")
 
 
-def test_removal_gives_docker_a_bridge_of_its_own_and_keeps_what_users_made(host: Host) -> None:
+def test_removal_restores_dockers_own_bridge_and_keeps_objects_of_users(host: Host) -> None:
     host.sh("docker network create mine >/dev/null")
     run_container(host, "worker")
     changed, output = host.play(entry="remove")

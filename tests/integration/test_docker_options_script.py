@@ -28,7 +28,7 @@ UNIT = "# /lib/systemd/system/docker.service\n[Service]\nExecStart=/usr/bin/dock
 @pytest.mark.parametrize("masq", ["true", "false"])
 @pytest.mark.parametrize("with_masq", [True, False])
 @pytest.mark.parametrize("inherited", ["", "--debug --dns 192.0.2.*"])
-def test_the_start_up_script_writes_the_very_file_that_the_module_writes(
+def test_the_start_up_script_and_the_module_write_the_same_file(
     tmp_path: Path, mode: str, masq: str, with_masq: bool, inherited: str
 ) -> None:
     env = f"FLANNEL_NETWORK=10.50.0.0/16\nFLANNEL_SUBNET=10.50.7.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ={masq}\n"

@@ -95,7 +95,7 @@ def test_two_labs_of_the_same_addresses_run_side_by_side(lab: Runner, other: Run
     lab("exec", "h2", "ping", "-c", "1", "-W", "2", "h1")
 
 
-def test_up_again_changes_nothing_and_says_so(lab: Runner) -> None:
+def test_a_second_up_changes_nothing_and_reports_it(lab: Runner) -> None:
     lab("up")
     before = [lab.started_at(host) for host in ("h1", "h2")]
     assert f"lab {lab.name} was up already" in lab("up")
@@ -163,7 +163,7 @@ def test_a_stopped_host_is_off_and_starts_with_its_disk(lab: Runner) -> None:
 
 
 @pytest.mark.parametrize("victim", ["supervisor", "nspawn"])
-def test_up_repairs_a_lab_of_which_a_process_was_killed(lab: Runner, victim: str) -> None:
+def test_up_repairs_a_lab_after_a_killed_process(lab: Runner, victim: str) -> None:
     lab("up")
     pid = supervisor = lab.supervisor("h1")
     if victim == "nspawn":
@@ -210,7 +210,7 @@ def test_up_completes_an_interrupted_up_and_an_interrupted_down(other: Runner) -
     other("status")
 
 
-def test_down_ends_what_others_do_in_the_lab_and_leaves_nothing(other: Runner) -> None:
+def test_down_ends_all_processes_in_the_lab_and_leaves_nothing(other: Runner) -> None:
     links = subprocess.check_output(["ip", "-o", "link"])
     other("up", "-n", "1")
     other("exec", "h1", "sh", "-c", "setsid sleep 1000 >/dev/null 2>&1 &")
@@ -225,7 +225,7 @@ def test_down_ends_what_others_do_in_the_lab_and_leaves_nothing(other: Runner) -
 
 
 @pytest.mark.parametrize("command", ["up", "down"])
-def test_a_directory_that_is_no_lab_is_refused_and_kept(other: Runner, tmp_path: Path, command: str) -> None:
+def test_a_directory_that_is_not_a_lab_is_refused_and_kept(other: Runner, tmp_path: Path, command: str) -> None:
     (tmp_path / "letter").write_text("dear")
     other.environment["LAB_DIR"] = str(tmp_path)
     refused = other.try_to(command)
@@ -243,7 +243,7 @@ def test_a_directory_too_long_for_ssh_is_refused_at_once(other: Runner, tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_a_bad_name_and_an_unknown_host_get_one_line_that_helps(lab: Runner) -> None:
+def test_a_bad_name_and_an_unknown_host_are_one_line_with_a_remedy(lab: Runner) -> None:
     assert "h1, h2" in lab.try_to("exec", "h7", "true").stderr
     assert "more than 1" in lab.try_to("up", "-n", "1").stderr
     refused = Runner("Bad/name").try_to("up")

@@ -64,7 +64,7 @@ def test_an_interface_that_the_hosts_do_not_have_is_refused_before_any_setting_i
     assert agents(fleet) == before
 
 
-def test_a_setting_that_does_not_start_is_taken_back_on_one_host_and_reaches_no_other(fleet: Fleet) -> None:
+def test_a_setting_with_which_overlayd_does_not_start_is_reverted_and_reaches_one_host(fleet: Fleet) -> None:
     before = agents(fleet)
     fleet.group_vars(agent_healthz_ip="192.0.2.1", agent_healthz_port=8080)
     failed = fleet.role("agent")
@@ -93,7 +93,7 @@ def test_a_new_setting_reaches_one_host_first_and_goes_when_it_is_unset(fleet: F
     assert {"FLANNELD_IFACE" in text for text in agents(fleet).values()} == {False}
 
 
-def test_one_dead_host_is_left_out_and_the_others_change(fleet: Fleet) -> None:
+def test_one_dead_host_is_excluded_and_the_others_change(fleet: Fleet) -> None:
     fleet.group_vars(agent_verbosity=1)
     fleet.lab("stop", "h1")
     try:

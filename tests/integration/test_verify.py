@@ -68,7 +68,7 @@ def test_a_pending_restart_fails_verify_unless_it_is_allowed(pending: Fleet) -> 
     assert "restart pending on: h1" in output
 
 
-def test_containers_are_proven_without_a_registry_and_nothing_is_left(fleet: Fleet) -> None:
+def test_container_traffic_is_verified_without_a_registry_and_without_leftovers(fleet: Fleet) -> None:
     status, output = fleet.play("verify")
     assert status == 0, output
     assert output.count(" 1/1 ok ") == 2, output
@@ -85,7 +85,7 @@ def test_an_image_that_is_named_is_taken_from_its_archive(fleet: Fleet) -> None:
     assert fleet.sh("h1", "docker image ls --quiet overlay-probe:latest") != ""
 
 
-def test_dead_agents_fail_verify_and_each_line_names_cause_and_cure(fleet: Fleet) -> None:
+def test_dead_agents_fail_verify_and_each_line_names_cause_and_remedy(fleet: Fleet) -> None:
     fleet.sh("h1", "systemctl disable --now overlayd 2>/dev/null")
     fleet.sh(
         "h2",

@@ -21,7 +21,8 @@ from urllib.error import HTTPError
 from support.netns import Namespace
 
 PACKAGE = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
-PATIENCE = 30.0  # seconds for what takes a fraction of one on a machine that has nothing else to do
+PATIENCE = 60.0  # seconds; an idle machine needs a fraction of one
+SOON = 5.0  # seconds; more than a busy machine needs for an event, less than overlayd needs without one
 HEALTH_PORT = 8099
 HEALTH = ("--healthz-ip=127.0.0.1", f"--healthz-port={HEALTH_PORT}")
 

@@ -9,7 +9,7 @@ import ast
 from support.agent_role import ROLE, settings_file
 
 
-def test_a_setting_that_is_not_made_is_not_written() -> None:
+def test_a_setting_without_a_value_is_not_written() -> None:
     text = settings_file({"FLANNELD_IFACE": "", "FLANNELD_V": 0, "FLANNELD_IP_MASQ": "false"})
     assert text.splitlines() == ["# Ansible managed", 'FLANNELD_V="0"', 'FLANNELD_IP_MASQ="false"']
 

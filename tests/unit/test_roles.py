@@ -60,7 +60,7 @@ def test_every_option_with_a_default_has_that_default(role: Path) -> None:
     assert {name: value for name, value in stated.items() if not computed(defaults.get(name))} == constant
 
 
-def test_an_option_without_a_default_is_asked_for_or_computed(role: Path) -> None:
+def test_an_option_without_a_default_is_required_or_computed(role: Path) -> None:
     defaults = read(role / "defaults/main.yml")
     bare = {name for name, spec in options_of(role).items() if not spec.get("required") and "default" not in spec}
     chosen_by_the_user = {"overlay_network"}  # asked for where the network is made, and by no role that runs without
@@ -86,7 +86,7 @@ def argument_spec(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any
     return result
 
 
-def test_every_option_says_what_it_is(role: Path) -> None:
+def test_every_option_has_a_description(role: Path) -> None:
     assert [name for name, spec in options_of(role).items() if not spec.get("description")] == []
 
 

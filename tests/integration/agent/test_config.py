@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
 from support.agent_fleet import Fleet
-from support.agent_host import HEALTH, Host, until
+from support.agent_host import HEALTH, SOON, Host, until
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
 
@@ -41,17 +41,17 @@ def untouched(host: Host) -> bool:
     return not (host.has("flannel.1") or host.routes() or host.subnet_file.exists() or "FLANNEL" in host.rules())
 
 
-def test_the_agent_waits_for_the_config_and_takes_it_up_within_a_second(host: Host, network: Network) -> None:
+def test_the_agent_waits_for_the_config_and_takes_it_up_soon(host: Host, network: Network) -> None:
     host.start()
     host.wait_said("there is no network config at .*/config; write one, for example .* or correct the etcd prefix")
     assert untouched(host)
     assert host.said("there is no network config") == 1
     network.configure()
-    assert until(host.subnet_file.exists, "subnet file") < 1.6
+    assert until(host.subnet_file.exists, "subnet file") < SOON
     host.wait_ready()
 
 
-def test_a_config_in_the_other_store_is_told_of(fleet: Fleet, etcd: EtcdServer) -> None:
+def test_a_config_in_the_store_of_the_other_api_is_reported(fleet: Fleet, etcd: EtcdServer) -> None:
     (host,) = fleet(1)
     old = connect(EtcdConnection(etcd.endpoints, api="v2"))
     old.create(f"{host.prefix}/config", json.dumps(GOOD), None)
@@ -61,7 +61,7 @@ def test_a_config_in_the_other_store_is_told_of(fleet: Fleet, etcd: EtcdServer) 
     assert untouched(host)
 
 
-def test_without_a_word_on_the_api_the_one_that_gets_the_config_is_spoken(fleet: Fleet, etcd: EtcdServer) -> None:
+def test_without_etcd_api_the_agent_uses_the_api_in_which_the_config_appears(fleet: Fleet, etcd: EtcdServer) -> None:
     (host,) = fleet(1)
     host.start()
     host.wait_said("there is no network config")
@@ -73,7 +73,7 @@ def test_without_a_word_on_the_api_the_one_that_gets_the_config_is_spoken(fleet:
 
 
 @pytest.mark.parametrize(("text", "complaint"), BAD.values(), ids=BAD.keys())
-def test_a_bad_config_gets_one_clear_error_and_is_taken_up_once_mended(
+def test_a_bad_config_is_reported_once_and_used_as_soon_as_it_is_corrected(
     host: Host, network: Network, text: str, complaint: str
 ) -> None:
     network.put("config", text)
@@ -88,7 +88,7 @@ def test_a_bad_config_gets_one_clear_error_and_is_taken_up_once_mended(
 
 
 @pytest.mark.parametrize("text", ["{", json.dumps({**GOOD, "Backend": {"Type": "vxlan", "MTU": 9000}})])
-def test_a_config_spoiled_while_the_agent_runs_changes_nothing_and_peers_are_followed(
+def test_an_invalid_config_at_run_time_changes_nothing_and_peers_are_still_followed(
     host: Host, network: Network, text: str
 ) -> None:
     network.configure()
@@ -107,7 +107,7 @@ def test_a_config_spoiled_while_the_agent_runs_changes_nothing_and_peers_are_fol
     assert host.notified.count("READY=1") == 1
 
 
-def test_a_config_removed_while_the_agent_runs_changes_nothing(host: Host, network: Network) -> None:
+def test_a_config_deleted_at_run_time_changes_nothing(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     before = host.dataplane()

@@ -11,7 +11,7 @@ from support.agent_network import Network
 OFTEN = "--iptables-resync=1"
 
 
-def test_rules_are_there_exactly_once_over_restarts_and_come_back_when_deleted(host: Host, network: Network) -> None:
+def test_rules_exist_exactly_once_after_restarts_and_are_restored_when_deleted(host: Host, network: Network) -> None:
     network.configure()
     host.namespace.command("iptables", "-P", "FORWARD", "DROP")
     host.join("--ip-masq", OFTEN)
@@ -39,7 +39,7 @@ def test_rules_are_there_exactly_once_over_restarts_and_come_back_when_deleted(h
         assert host.own_rules() == rules, damage
 
 
-def test_rules_no_longer_asked_for_are_removed(host: Host, network: Network) -> None:
+def test_rules_that_an_option_turned_off_are_removed(host: Host, network: Network) -> None:
     network.configure()
     before = host.own_rules()
     host.join("--ip-masq")
@@ -49,7 +49,7 @@ def test_rules_no_longer_asked_for_are_removed(host: Host, network: Network) -> 
     assert host.own_rules() == before
 
 
-def test_without_iptables_the_overlay_works_and_the_lack_is_told(host: Host, network: Network) -> None:
+def test_without_iptables_the_overlay_works_and_the_missing_program_is_reported(host: Host, network: Network) -> None:
     network.configure()
     network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9")
     host.join(*HEALTH, environment={"PATH": "/nowhere"})
@@ -59,7 +59,7 @@ def test_without_iptables_the_overlay_works_and_the_lack_is_told(host: Host, net
     assert host.said("iptables-save is not there") == 1
 
 
-def test_where_forwarding_is_dropped_by_default_containers_reach_each_other_and_the_outside(
+def test_with_a_forward_policy_of_drop_containers_reach_each_other_and_the_outside(
     fleet: Fleet, network: Network
 ) -> None:
     network.configure()

@@ -32,7 +32,7 @@ def replace_device(host: Host) -> None:
     host.ip("link", "set", "flannel.1", "up")
 
 
-def test_the_subnet_file_that_is_newer_than_the_memory_names_the_subnet(host: Host, network: Network) -> None:
+def test_a_subnet_file_newer_than_the_memory_file_decides_the_subnet(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     remembered = host.subnet
@@ -45,7 +45,7 @@ def test_the_subnet_file_that_is_newer_than_the_memory_names_the_subnet(host: Ho
     assert host.said(f"former subnet 10.50.222.0/24 instead of {remembered}: .* is newer than ") == 1
 
 
-def test_of_two_own_leases_that_of_the_newer_subnet_file_is_kept(host: Host, network: Network) -> None:
+def test_of_two_own_leases_the_one_of_the_newer_subnet_file_is_kept(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     host.stop()
@@ -55,7 +55,7 @@ def test_of_two_own_leases_that_of_the_newer_subnet_file_is_kept(host: Host, net
     assert list(network.leases()) == ["10.50.222.0/24"]
 
 
-def test_a_subnet_file_older_than_the_memory_changes_nothing(host: Host, network: Network) -> None:
+def test_a_subnet_file_older_than_the_memory_file_changes_nothing(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     subnet = host.subnet
@@ -66,7 +66,7 @@ def test_a_subnet_file_older_than_the_memory_changes_nothing(host: Host, network
     assert host.subnet == subnet
 
 
-def test_a_newer_subnet_file_of_another_range_does_not_cost_the_subnet(host: Host, network: Network) -> None:
+def test_a_newer_subnet_file_of_another_network_does_not_change_the_subnet(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     subnet = host.subnet
@@ -77,7 +77,7 @@ def test_a_newer_subnet_file_of_another_range_does_not_cost_the_subnet(host: Hos
     assert host.subnet == subnet
 
 
-def test_after_a_reboot_the_memory_counts(host: Host, network: Network) -> None:
+def test_after_a_reboot_the_memory_file_decides_the_subnet(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     subnet, mac = host.subnet, host.mac()
@@ -103,7 +103,7 @@ def test_the_mac_of_a_device_that_flanneld_used_later_is_kept_and_in_the_lease(h
     assert network.leases()[subnet]["BackendData"]["VtepMAC"] == NEW_MAC
 
 
-def test_a_mac_changed_while_overlayd_was_down_is_put_right_where_no_flanneld_ran(host: Host, network: Network) -> None:
+def test_a_mac_changed_while_overlayd_was_stopped_is_restored_unless_flanneld_ran(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     mac = host.mac()
@@ -115,7 +115,9 @@ def test_a_mac_changed_while_overlayd_was_down_is_put_right_where_no_flanneld_ra
         assert network.leases()[host.subnet]["BackendData"]["VtepMAC"] == mac
 
 
-def test_without_etcd_the_newer_subnet_file_counts_too(host: Host, network: Network, own_etcd: EtcdServer) -> None:
+def test_without_etcd_the_newer_subnet_file_decides_the_subnet_too(
+    host: Host, network: Network, own_etcd: EtcdServer
+) -> None:
     network.configure()
     host.join()
     host.stop()

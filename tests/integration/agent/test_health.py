@@ -60,7 +60,7 @@ def test_health_goes_from_starting_to_ready_and_names_what_is_wrong(host: Host, 
     assert host.http("/elsewhere")[0] == 404
 
 
-def test_the_watchdog_is_fed_while_waiting_too_and_however_seldom_rules_are_checked(
+def test_the_watchdog_is_fed_without_a_config_and_between_rare_checks_of_the_rules(
     host: Host, network: Network
 ) -> None:
     host.start("--iptables-resync=3600", environment={"WATCHDOG_USEC": "1000000"})
@@ -71,7 +71,7 @@ def test_the_watchdog_is_fed_while_waiting_too_and_however_seldom_rules_are_chec
     until(lambda: host.notified.count("WATCHDOG=1") >= fed + 3, "the watchdog to be fed", 6)
 
 
-def test_forwarding_that_is_off_is_told_of_until_it_is_on(host: Host, network: Network) -> None:
+def test_disabled_ip_forwarding_is_reported_until_it_is_enabled(host: Host, network: Network) -> None:
     network.configure()
     host.namespace.setting("net/ipv4/ip_forward", "0")
     host.join("--iptables-resync=1", *HEALTH)
@@ -82,7 +82,7 @@ def test_forwarding_that_is_off_is_told_of_until_it_is_on(host: Host, network: N
     until(lambda: "ip_forward is 0" in host.http("/healthz")[1], "the trouble to be told again")
 
 
-def test_the_password_is_nowhere_to_be_seen(fleet: Fleet, network: Network, own_etcd: EtcdServer) -> None:
+def test_the_password_is_in_no_log_status_or_process_list(fleet: Fleet, network: Network, own_etcd: EtcdServer) -> None:
     network.configure()
     own_etcd.enable_auth(PASSWORD)
     (host,) = fleet(1)
@@ -132,7 +132,7 @@ def test_every_method_is_answered_as_flanneld_does(host: Host, network: Network,
     assert host.namespace.run(lambda: ask("/elsewhere"))[0] == 404
 
 
-def test_a_client_that_says_nothing_keeps_nobody_from_being_answered(host: Host, network: Network) -> None:
+def test_a_silent_client_does_not_block_other_clients(host: Host, network: Network) -> None:
     network.configure()
     host.join(*HEALTH)
     silent = [host.namespace.run(lambda: socket.create_connection(("127.0.0.1", 8099))) for _attempt in range(20)]

@@ -81,7 +81,7 @@ def join(store: Store, network: Network, number: int, **keys: object) -> HeldLea
     return LeaseKeeper(store, Keys(network.prefix), 60).acquire(config(**keys), claim(number), found)
 
 
-def test_a_lease_outlives_its_time_by_renewals_that_no_watcher_hears_of(network: Network) -> None:
+def test_renewals_extend_a_lease_without_an_event_for_watchers(network: Network) -> None:
     keeper = LeaseKeeper(network.store, Keys(network.prefix), margin=2, ttl=3)
     held = keeper.acquire(config(), claim(1), stored(network))
     _unused, revision = network.store.snapshot(network.prefix)
@@ -99,7 +99,7 @@ def test_a_lease_outlives_its_time_by_renewals_that_no_watcher_hears_of(network:
         keeper.renew(held)
 
 
-def test_a_renewal_of_what_another_took_is_refused(network: Network) -> None:
+def test_the_renewal_of_a_lease_that_another_host_took_is_refused(network: Network) -> None:
     keeper = LeaseKeeper(network.store, Keys(network.prefix), 60)
     held = keeper.acquire(config(), claim(1), stored(network))
     network.lease(str(held.lease.subnet), "192.0.2.99")
@@ -122,7 +122,7 @@ def test_fifty_hosts_that_start_at_once_all_get_a_subnet_of_their_own(
     assert {lease["PublicIP"] for lease in leases.values()} == {f"192.0.2.{number}" for number in range(1, HOSTS + 1)}
 
 
-def test_the_host_for_which_no_subnet_is_left_is_told_so(network: Network) -> None:
+def test_a_host_for_which_no_subnet_is_free_gets_an_error(network: Network) -> None:
     for number in (1, 2, 3):
         join(network.store, network, number, SubnetMax="10.50.3.0")
     with pytest.raises(PoolExhaustedError, match="out of subnets: all 3"):
@@ -151,7 +151,7 @@ def test_two_hosts_that_swapped_their_addresses_keep_their_subnets(network: Netw
     }
 
 
-def test_the_former_subnet_of_a_host_is_not_taken_from_one_who_holds_it_now(network: Network) -> None:
+def test_a_former_subnet_is_not_taken_from_the_host_that_holds_it_now(network: Network) -> None:
     network.lease("10.50.9.0/24", "192.0.2.99")
     items = stored(network)
     keeper = LeaseKeeper(network.store, Keys(network.prefix), 60)

@@ -13,7 +13,7 @@ from support.agent_network import Network
 MAC = "0e:00:00:00:00:07"
 
 
-def test_a_lease_with_this_hosts_public_ip_is_taken_over_and_told_its_mac(host: Host, network: Network) -> None:
+def test_a_lease_with_this_hosts_public_ip_is_taken_over_and_gets_its_mac(host: Host, network: Network) -> None:
     network.configure()
     network.lease("10.50.7.0/24", host.address, MAC)
     host.join()
@@ -28,7 +28,7 @@ def test_a_lease_with_this_hosts_public_ip_is_taken_over_and_told_its_mac(host: 
     assert host.mac() != MAC
 
 
-def test_a_lease_of_this_host_that_no_longer_fits_is_given_back(host: Host, network: Network) -> None:
+def test_a_lease_of_this_host_that_no_longer_fits_the_config_is_released(host: Host, network: Network) -> None:
     network.configure(SubnetMin="10.50.20.0")
     network.lease("10.50.7.0/24", host.address, MAC)
     network.lease("10.50.30.0/26", host.address, MAC)
@@ -51,7 +51,7 @@ def test_a_reservation_wins_over_a_lease_and_stays_without_ttl_over_a_restart(ho
     assert network.lease_item("10.50.9.0/24").reservation
 
 
-def test_a_reservation_made_while_the_host_runs_moves_it_at_once(host: Host, network: Network) -> None:
+def test_a_reservation_made_at_run_time_moves_the_host_at_once(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     before = host.subnet
@@ -64,7 +64,7 @@ def test_a_reservation_made_while_the_host_runs_moves_it_at_once(host: Host, net
     assert host.said("reserves another subnet for this host") == 1
 
 
-def test_a_reservation_outside_of_the_config_is_told_of_and_left_alone(host: Host, network: Network) -> None:
+def test_a_reservation_outside_of_the_network_is_reported_and_left_untouched(host: Host, network: Network) -> None:
     network.configure(SubnetMin="10.50.20.0")
     network.lease("10.50.7.0/24", host.address, MAC, ttl=None)
     host.join()
@@ -104,7 +104,7 @@ def test_the_subnet_of_a_former_file_is_not_kept_when_held_by_another_or_unfit_o
         assert ("the former subnet is unknown" in done.stderr) == (subnet == "garbage")
 
 
-def test_a_full_pool_is_one_clear_error_and_over_as_soon_as_a_lease_is_released(host: Host, network: Network) -> None:
+def test_a_full_pool_is_one_error_that_ends_when_a_lease_is_released(host: Host, network: Network) -> None:
     network.configure(SubnetMin="10.50.1.0", SubnetMax="10.50.3.0")
     for number in (1, 2, 3):
         network.lease(f"10.50.{number}.0/24", f"192.0.2.{20 + number}", f"0e:00:00:00:00:0{number}")
@@ -116,7 +116,7 @@ def test_a_full_pool_is_one_clear_error_and_over_as_soon_as_a_lease_is_released(
     assert host.said("ERROR") == 1
 
 
-def test_keys_that_are_no_usable_leases_do_not_fill_the_pool(host: Host, network: Network) -> None:
+def test_invalid_leases_do_not_fill_the_pool(host: Host, network: Network) -> None:
     network.configure(SubnetMin="10.50.1.0", SubnetMax="10.50.3.0")
     for name in ("0.0.0.0/0", "10.50.0.0/16", "10.0.0.0/8"):
         network.lease(name, "192.0.2.66", MAC)
@@ -127,7 +127,7 @@ def test_keys_that_are_no_usable_leases_do_not_fill_the_pool(host: Host, network
     assert host.said("ERROR lease") == 4
 
 
-def test_a_lease_deleted_by_somebody_is_claimed_again_with_its_subnet(host: Host, network: Network) -> None:
+def test_a_lease_that_was_deleted_is_written_again_with_its_subnet(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     subnet = host.subnet
@@ -150,7 +150,7 @@ def test_a_lease_overwritten_with_garbage_is_written_again(host: Host, network: 
     assert host.notified.count("READY=1") == 1
 
 
-def test_a_lease_taken_by_another_host_is_left_to_it_and_another_subnet_leased(fleet: Fleet, network: Network) -> None:
+def test_when_another_host_takes_the_lease_this_host_leases_another_subnet(fleet: Fleet, network: Network) -> None:
     network.configure()
     one, other = fleet.joined(2)
     taken, pid = one.subnet, one.pid
@@ -164,7 +164,7 @@ def test_a_lease_taken_by_another_host_is_left_to_it_and_another_subnet_leased(f
     until(lambda: taken in one.routes(), "the route to the new holder")
 
 
-def test_a_process_that_claims_the_same_public_ip_is_told_of(host: Host, network: Network) -> None:
+def test_another_process_with_the_same_public_ip_is_reported(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     network.lease(host.subnet, host.address, MAC)

@@ -1,16 +1,15 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The log has a line for each peer and each repair, and the status line is right within a second."""
+"""The log has a line for each peer and each repair, and the status line follows soon."""
 
 from __future__ import annotations
 
 import time
 
-from support.agent_host import Host, until
+from support.agent_host import SOON, Host, until
 from support.agent_network import Network
 
 PEER, MAC = "10.50.200.0/24", "0e:00:00:00:00:c8"
-SECOND = 2.0  # seconds; what is promised, and something for a machine that runs other tests beside
 
 
 def status(host: Host) -> str:
@@ -35,20 +34,18 @@ def restrict_own_subnet(network: Network, backend: str = "vxlan") -> None:
     network.configure(backend, SubnetMin="10.50.1.0", SubnetMax="10.50.1.0")
 
 
-def test_each_peer_that_comes_changes_and_goes_is_one_line_and_in_the_status_within_a_second(
-    host: Host, network: Network
-) -> None:
+def test_each_change_of_a_peer_is_one_log_line_and_soon_in_the_status_line(host: Host, network: Network) -> None:
     restrict_own_subnet(network)
     host.join()
     wait_for_peers(host, 0)
     network.lease(PEER, "192.0.2.200", MAC)
-    assert wait_for_peers(host, 1) < SECOND
+    assert wait_for_peers(host, 1) < SOON
     network.lease(PEER, "192.0.2.201", MAC)
     host.wait_said("peer changed")
     network.lease(PEER, "192.0.2.201", "0e:00:00:00:00:c9")
     host.wait_said("peer changed", 2)
     network.delete("subnets/10.50.200.0-24")
-    assert wait_for_peers(host, 0) < SECOND
+    assert wait_for_peers(host, 0) < SOON
     host.wait_said("peer removed")
     assert [line for line in host.log.splitlines() if "peer" in line and "ready" not in line] == [
         "INFO peer added: 10.50.200.0/24 at 192.0.2.200 (vxlan)",
@@ -59,7 +56,7 @@ def test_each_peer_that_comes_changes_and_goes_is_one_line_and_in_the_status_wit
     assert not host.said("repaired")
 
 
-def test_each_repair_is_a_line_that_says_what_was_wrong(host: Host, network: Network) -> None:
+def test_each_repair_is_one_log_line_that_names_the_drift(host: Host, network: Network) -> None:
     restrict_own_subnet(network)
     network.lease(PEER, "192.0.2.200", MAC)
     host.join()
@@ -77,7 +74,7 @@ def test_each_repair_is_a_line_that_says_what_was_wrong(host: Host, network: Net
     assert host.said("peer ") == 1
 
 
-def test_a_route_that_waits_for_a_foreign_one_to_go_is_no_repair(host: Host, network: Network) -> None:
+def test_a_route_added_after_a_foreign_one_was_removed_is_not_logged_as_a_repair(host: Host, network: Network) -> None:
     restrict_own_subnet(network, "host-gw")
     host.ip("route", "add", PEER, "via", "192.0.2.55")
     network.lease(PEER, "192.0.2.200")
@@ -88,14 +85,14 @@ def test_a_route_that_waits_for_a_foreign_one_to_go_is_no_repair(host: Host, net
     assert not host.said("repaired")
 
 
-def test_many_peers_at_once_are_few_lines_and_few_status_lines(host: Host, network: Network) -> None:
+def test_many_new_peers_at_once_make_few_log_lines_and_few_status_lines(host: Host, network: Network) -> None:
     restrict_own_subnet(network)
     host.join()
     host.notified.clear()
     started = time.monotonic()
     for number in range(300):
         network.lease(f"10.50.{10 + number // 4}.{number % 4 * 64}/26", "192.0.2.200", MAC)
-    assert wait_for_peers(host, 300) < SECOND
+    assert wait_for_peers(host, 300) < SOON
     seconds = time.monotonic() - started
     host.wait_said("INFO peers: .* added; the first: peer added: ")
     assert host.said("peer") <= 21 * (seconds + 2)

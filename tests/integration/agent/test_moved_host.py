@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 
 from support.agent_fleet import Fleet
-from support.agent_host import HEALTH, Host, until
+from support.agent_host import HEALTH, SOON, Host, until
 from support.agent_network import Network
 
 MOVED = "192.0.2.77"
@@ -24,9 +24,7 @@ def wait_for_route(host: Host, subnet: str) -> None:
     until(lambda: subnet in host.routes(), f"the route to {subnet}")
 
 
-def test_the_peers_of_a_host_that_came_back_under_another_address_reach_it_at_once(
-    fleet: Fleet, network: Network
-) -> None:
+def test_a_host_that_returns_with_another_address_is_reached_at_once(fleet: Fleet, network: Network) -> None:
     network.configure()
     one, two = fleet(2)
     one.join(*HEALTH)
@@ -41,7 +39,7 @@ def test_the_peers_of_a_host_that_came_back_under_another_address_reach_it_at_on
     two.join()
     assert two.subnet != former
     assert two.mac() == mac
-    assert until(lambda: destination(one, mac) == MOVED, "the MAC at the new address") < 2
+    assert until(lambda: destination(one, mac) == MOVED, "the MAC at the new address") < SOON
     assert former not in one.routes()
     assert two.subnet in one.routes()
     address = two.subnet.partition("/")[0]

@@ -58,7 +58,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("flags", "environment", "complaint"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_work_is_one_line_and_status_1(
+def test_options_that_cannot_work_are_one_line_and_exit_code_1(
     host: Host, flags: list[str], environment: dict[str, str], complaint: str
 ) -> None:
     defaults = [] if any("state-dir" in flag for flag in flags) else [f"--state-dir={host.state}"]
@@ -69,14 +69,14 @@ def test_what_cannot_work_is_one_line_and_status_1(
     assert re.search(complaint, done.stderr), done.stderr
 
 
-def test_the_version_is_told_and_nothing_else_is_done(host: Host) -> None:
+def test_version_prints_the_version_and_does_nothing_else(host: Host) -> None:
     for flag in ("--version", "-version"):
         done = host.run_raw(flag)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("overlayd ")
 
 
-def test_variables_serve_as_flags_and_the_command_line_wins(host: Host, network: Network) -> None:
+def test_environment_variables_set_flags_and_the_command_line_has_precedence(host: Host, network: Network) -> None:
     network.configure()
     other = host.folder / "other.env"
     environment = {
@@ -127,7 +127,7 @@ def test_a_prefix_without_a_slash_is_the_key_that_flanneld_reads(
     network.close()
 
 
-def test_a_prefix_with_a_slash_too_few_is_named(host: Host, network: Network) -> None:
+def test_a_prefix_without_its_slash_is_named_in_the_error(host: Host, network: Network) -> None:
     network.configure()
     host.prefix = network.prefix.lstrip("/")
     host.start("--etcd-api=v3")
@@ -152,7 +152,7 @@ def test_user_signals_do_not_end_the_daemon(host: Host, network: Network) -> Non
     assert host.stop() == 0
 
 
-def test_help_is_printed_with_status_0(host: Host) -> None:
+def test_help_is_printed_with_exit_code_0(host: Host) -> None:
     done = host.run_raw("-help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "--ip-blackhole-route" in done.stdout

@@ -31,7 +31,7 @@ def memory(host: Host) -> Path:
     return path
 
 
-def test_while_etcd_is_away_all_stays_and_afterwards_the_changes_are_caught_up_with(
+def test_an_outage_of_etcd_changes_nothing_and_missed_changes_are_applied_after_it(
     fleet: Fleet, network: Network, own_etcd: EtcdServer
 ) -> None:
     network.configure()
@@ -64,8 +64,8 @@ def test_while_etcd_is_away_all_stays_and_afterwards_the_changes_are_caught_up_w
 
 
 @pytest.mark.parametrize("api", ["v2", "v3"])
-@pytest.mark.parametrize("seconds", [0.5, 5.0, 32.0])
-def test_the_watch_goes_on_soon_after_etcd_answers_again(
+@pytest.mark.parametrize("seconds", [0.5, 8.0])  # pauses that doubled would be 4 seconds after 8
+def test_the_watch_continues_soon_after_etcd_answers_again(
     fleet: Fleet, own_etcd: EtcdServer, api: str, seconds: float
 ) -> None:
     changed = Network(own_etcd.endpoint, api)
@@ -77,14 +77,14 @@ def test_the_watch_goes_on_soon_after_etcd_answers_again(
     time.sleep(seconds)
     own_etcd.restart()
     changed.lease("10.50.203.0/24", "192.0.2.203", "0e:00:00:00:00:03")
-    until(lambda: "10.50.203.0/24" in host.routes(), "the new peer", 2.5)
+    until(lambda: "10.50.203.0/24" in host.routes(), "the new peer", 3.5)
     until(lambda: host.http("/healthz") == (200, "ok\n"), "the outage to be over")
     assert host.said("ERROR no etcd endpoint can be used") == 1
     assert host.said("etcd: resolved") == 1
     changed.close()
 
 
-def test_a_history_compacted_while_the_connection_was_lost_is_compared_as_a_whole(
+def test_after_a_compaction_during_an_outage_the_whole_network_is_read_again(
     fleet: Fleet, network: Network, own_etcd: EtcdServer
 ) -> None:
     network.configure()
@@ -103,7 +103,7 @@ def test_a_history_compacted_while_the_connection_was_lost_is_compared_as_a_whol
     assert host.notified.count("READY=1") == 1
 
 
-def test_an_emptied_etcd_gets_the_leases_back_with_the_same_subnets(
+def test_an_emptied_etcd_gets_all_leases_back_with_the_same_subnets(
     fleet: Fleet, network: Network, own_etcd: EtcdServer
 ) -> None:
     network.configure()
@@ -137,7 +137,7 @@ def test_a_lease_missing_from_a_restored_etcd_is_claimed_at_once(
     host.wait_said(f"lease {subnet.replace('/', '-')} is no longer in etcd; claiming it again")
 
 
-def test_a_start_without_etcd_goes_on_from_memory_even_after_a_reboot(
+def test_a_start_without_etcd_uses_the_memory_file_even_after_a_reboot(
     fleet: Fleet, network: Network, own_etcd: EtcdServer
 ) -> None:
     network.configure()
@@ -160,7 +160,7 @@ def test_a_start_without_etcd_goes_on_from_memory_even_after_a_reboot(
     assert (host.subnet, list(network.leases())) == (subnet, sorted([subnet, "10.50.201.0/24", "10.50.202.0/24"]))
 
 
-def test_an_address_changed_while_etcd_is_away_keeps_the_subnet_over_two_restarts(
+def test_an_address_changed_during_an_outage_keeps_the_subnet_over_two_restarts(
     fleet: Fleet, network: Network, own_etcd: EtcdServer
 ) -> None:
     network.configure()
@@ -202,7 +202,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_memory_is_told_of_and_replaced(host: Host, network: Network, damage: bytes) -> None:
+def test_a_damaged_memory_file_is_reported_and_replaced(host: Host, network: Network, damage: bytes) -> None:
     network.configure()
     identity = Path("/etc/machine-id").read_bytes().strip()
     host.state.mkdir()
@@ -213,7 +213,7 @@ def test_a_damaged_memory_is_told_of_and_replaced(host: Host, network: Network, 
     until(lambda: remembered_subnet(path) == host.subnet, "a sound memory")
 
 
-def test_the_memory_of_another_machine_is_not_used(fleet: Fleet, network: Network) -> None:
+def test_the_memory_file_of_another_machine_is_not_used(fleet: Fleet, network: Network) -> None:
     network.configure()
     original, copy = fleet(2)
     original.join()
@@ -230,7 +230,7 @@ def test_the_memory_of_another_machine_is_not_used(fleet: Fleet, network: Networ
     assert len(network.leases()) == 2
 
 
-def test_a_memory_that_cannot_be_written_is_told_of_and_stops_nothing(host: Host, network: Network) -> None:
+def test_a_memory_file_that_cannot_be_written_is_reported_and_stops_nothing(host: Host, network: Network) -> None:
     network.configure()
     host.join(*HEALTH)
     path = memory(host)

@@ -67,7 +67,7 @@ def test_a_less_specific_static_route_and_a_bridge_in_the_own_subnet_are_accepte
     assert "overlap" not in host.http("/readyz")[1]
 
 
-def test_a_member_whose_host_gets_such_a_route_reports_it_and_keeps_its_peers(host: Host, network: Network) -> None:
+def test_a_member_that_gets_an_overlapping_route_reports_it_and_keeps_its_peers(host: Host, network: Network) -> None:
     network.configure()
     network.lease(PEER, PEER_IP, PEER_MAC)
     host.join(*HEALTH)
@@ -84,7 +84,7 @@ def test_a_member_whose_host_gets_such_a_route_reports_it_and_keeps_its_peers(ho
     until(lambda: "overlap:" not in host.http("/readyz")[1], "the report to end", 45)
 
 
-def test_a_host_that_ran_flannel_in_the_network_is_taken_over_with_its_overlap(host: Host, network: Network) -> None:
+def test_a_host_that_ran_flannel_is_taken_over_in_spite_of_an_overlap(host: Host, network: Network) -> None:
     host.ip("route", "add", "10.50.128.0/17", "via", "192.0.2.77", "proto", "static")
     network.configure()
     host.subnet_file.write_text(

@@ -47,7 +47,7 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(host: Host, network: Netw
     assert "iptables -t nat -N FLANNEL-POSTRTG" in lines
 
 
-def test_a_dry_run_beside_the_agent_says_that_all_is_well(host: Host, network: Network) -> None:
+def test_a_dry_run_beside_the_agent_reports_no_drift(host: Host, network: Network) -> None:
     network.configure()
     network.lease(PEER, PEER_IP, PEER_MAC)
     host.join()
@@ -61,7 +61,7 @@ def test_a_dry_run_beside_the_agent_says_that_all_is_well(host: Host, network: N
     assert [change for change in changes[:-1] if not change.startswith("ip nexthop delete id ")] == []
 
 
-def test_a_dry_run_after_a_change_of_the_vni_tells_of_the_former_device(host: Host, network: Network) -> None:
+def test_a_dry_run_after_a_change_of_the_vni_lists_the_former_device(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     host.stop()
@@ -69,7 +69,7 @@ def test_a_dry_run_after_a_change_of_the_vni_tells_of_the_former_device(host: Ho
     assert host.run("--dry-run").stdout.splitlines()[-1] == "ip link delete flannel.1"
 
 
-def test_a_dry_run_after_a_change_of_the_network_tells_of_the_former_routes(host: Host, network: Network) -> None:
+def test_a_dry_run_after_a_change_of_the_network_lists_the_former_routes(host: Host, network: Network) -> None:
     network.configure("host-gw")
     network.lease(PEER, PEER_IP)
     host.join()
@@ -80,7 +80,7 @@ def test_a_dry_run_after_a_change_of_the_network_tells_of_the_former_routes(host
     assert host.routes() == {}
 
 
-def test_a_dry_run_without_a_config_is_an_error_with_the_way_out(host: Host) -> None:
+def test_a_dry_run_without_a_config_is_an_error_that_says_what_to_do(host: Host) -> None:
     done = host.run("--dry-run")
     assert done.returncode == 1
     assert f"there is no network config at {host.prefix}/config; write one, " in done.stderr
@@ -117,7 +117,7 @@ def test_removal_without_release_keeps_the_lease_for_the_next_start(host: Host, 
     assert host.subnet == subnet
 
 
-def test_a_reservation_is_not_released_and_that_is_told(host: Host, network: Network) -> None:
+def test_a_reservation_is_not_released_and_a_message_says_so(host: Host, network: Network) -> None:
     network.configure()
     network.lease("10.50.9.0/24", host.address, PEER_MAC, ttl=None)
     host.join()
@@ -138,7 +138,7 @@ def test_removal_beside_a_running_agent_is_refused(host: Host, network: Network)
     assert list(network.leases()) == [host.subnet]
 
 
-def test_removal_without_a_memory_still_releases_the_lease_and_says_what_it_cannot_know(
+def test_removal_without_the_memory_file_releases_the_lease_and_names_what_it_cannot_know(
     host: Host, network: Network
 ) -> None:
     network.configure()
@@ -149,7 +149,7 @@ def test_removal_without_a_memory_still_releases_the_lease_and_says_what_it_cann
     assert network.leases() == {}
 
 
-def test_a_release_that_etcd_does_not_hear_of_removes_nothing(fleet: Fleet, network: Network) -> None:
+def test_a_removal_that_cannot_release_the_lease_removes_nothing(fleet: Fleet, network: Network) -> None:
     network.configure()
     (host,) = fleet.joined(1)
     host.stop()

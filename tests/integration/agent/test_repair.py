@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What somebody breaks in the kernel is mended within a second, as a notification tells of it."""
+"""A change of the overlay in the kernel is repaired as soon as the kernel reports it, not at the next full check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from support.agent_host import Host, until
 from support.agent_network import Network
 
 PEER, PEER_MAC = "10.50.200.0/24", "0e:00:00:00:00:c8"
-SECOND = 1.5  # seconds; what is promised, and something for a machine that runs other tests beside
+AT_ONCE = 1.5  # seconds; the full check comes every ten
+ATTEMPTS = 3  # a busy machine may be late once; without a report from the kernel each attempt but the first takes ten
 
 VXLAN = {
     "a route deleted": ["ip route delete 10.50.200.0/24"],
@@ -35,35 +36,35 @@ HOST_GW = {
 }
 
 
-def mended_after(host: Host, commands: list[str]) -> float:
-    """Do the damage and return the seconds until all is as it was."""
+def is_repaired_soon(host: Host, commands: list[str]) -> bool:
+    """Whether all is as before soon after these commands, at one of several attempts."""
     before = host.dataplane()
-    for command in commands:
-        host.namespace.command(*command.split())
-    return until(lambda: host.dataplane() == before, lambda: f"as it was:\n{before}\nbut it is\n{host.dataplane()}")
+    for _attempt in range(ATTEMPTS):
+        for command in commands:
+            host.namespace.command(*command.split())
+        took = until(lambda: host.dataplane() == before, lambda: f"as it was:\n{before}\nbut it is\n{host.dataplane()}")
+        if took < AT_ONCE:
+            return True
+    return False
 
 
-def test_whatever_is_broken_in_a_vxlan_overlay_is_mended_within_a_second(host: Host, network: Network) -> None:
+def test_each_damage_to_a_vxlan_overlay_is_repaired_when_the_kernel_reports_it(host: Host, network: Network) -> None:
     network.configure()
     network.lease(PEER, "192.0.2.200", PEER_MAC)
     host.join()
-    slow = {what: took for what, damage in VXLAN.items() if (took := mended_after(host, damage)) > SECOND}
-    assert slow == {}
+    assert [what for what, damage in VXLAN.items() if not is_repaired_soon(host, damage)] == []
     assert host.said("ERROR .*") == host.said("ERROR .*(Network is down|Network is unreachable)")
     assert host.notified.count("READY=1") == 1
 
 
-def test_whatever_is_broken_in_a_host_gw_overlay_is_mended_within_a_second(host: Host, network: Network) -> None:
+def test_each_damage_to_a_host_gw_overlay_is_repaired_when_the_kernel_reports_it(host: Host, network: Network) -> None:
     network.configure("host-gw")
     network.lease(PEER, "192.0.2.200")
     host.join()
-    slow = {what: took for what, damage in HOST_GW.items() if (took := mended_after(host, damage)) > SECOND}
-    assert slow == {}
+    assert [what for what, damage in HOST_GW.items() if not is_repaired_soon(host, damage)] == []
 
 
-def test_an_interface_that_comes_back_as_another_is_taken_up_with_the_same_subnet(
-    fleet: Fleet, network: Network
-) -> None:
+def test_a_replaced_underlay_interface_is_used_again_with_the_same_subnet(fleet: Fleet, network: Network) -> None:
     network.configure()
     one, _unused = fleet.joined(2)
     until(fleet.know_each_other, "routes on both")
@@ -76,7 +77,7 @@ def test_an_interface_that_comes_back_as_another_is_taken_up_with_the_same_subne
     until(lambda: containers[0].reaches(containers[1]), "packets through")
 
 
-def test_the_mtu_of_the_interface_below_is_followed(host: Host, network: Network) -> None:
+def test_a_changed_mtu_of_the_underlay_is_followed(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     host.ip("link", "set", "eth0", "mtu", "1400")
@@ -85,7 +86,7 @@ def test_the_mtu_of_the_interface_below_is_followed(host: Host, network: Network
     assert "mtu 1350 " in host.ip("link", "show", "flannel.1")
 
 
-def test_a_foreign_route_on_a_peers_subnet_is_told_of_and_never_touched(host: Host, network: Network) -> None:
+def test_a_foreign_route_on_a_peers_subnet_is_reported_and_never_touched(host: Host, network: Network) -> None:
     network.configure()
     host.ip("route", "add", PEER, "via", "192.0.2.55")
     network.lease(PEER, "192.0.2.200", PEER_MAC)
@@ -106,7 +107,9 @@ def test_a_foreign_route_on_a_peers_subnet_is_told_of_and_never_touched(host: Ho
 
 
 @pytest.mark.parametrize("device", ["bridge", "vxlan id 1 dstport 8472 dev eth0"])
-def test_a_device_in_the_place_of_ours_is_told_of_and_left_alone(host: Host, network: Network, device: str) -> None:
+def test_a_foreign_device_in_place_of_the_tunnel_is_reported_and_left_untouched(
+    host: Host, network: Network, device: str
+) -> None:
     network.configure()
     name = "flannel.1" if device == "bridge" else "vx"
     host.ip("link", "add", name, "type", *device.split())

@@ -31,7 +31,7 @@ def namespace() -> Iterator[Namespace]:
     lan.close()
 
 
-def test_a_lost_netlink_socket_is_a_trouble_and_no_end(namespace: Namespace) -> None:
+def test_a_lost_netlink_socket_is_a_problem_and_does_not_end_the_agent(namespace: Namespace) -> None:
     underlay, _unused = namespace.run(lambda: choose_underlay(["eth0"], [], "", ""))
     dataplane, status = namespace.run(Dataplane), Status()
     firewall = Firewall(CONFIG.network, OWN, ip_masq=False, forward_rules=False)

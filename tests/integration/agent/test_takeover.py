@@ -183,7 +183,7 @@ def test_a_route_whose_lease_came_later_is_adopted_while_overlayd_runs(fleet: Fl
     until(lambda: "proto 158" in hosts[0].routes()[subnet_of(2)], "adoption")
 
 
-def test_removal_takes_adopted_routes_and_rules_of_flannel_away(fleet: Fleet, network: Network) -> None:
+def test_removal_includes_adopted_routes_and_rules_of_flannel(fleet: Fleet, network: Network) -> None:
     hosts = fleet(2)
     leave_flannel(hosts, network, BACKENDS["host-gw"])
     host = hosts[0]
@@ -195,9 +195,7 @@ def test_removal_takes_adopted_routes_and_rules_of_flannel_away(fleet: Fleet, ne
     assert host.routes() == {} and host.own_rules() == []
 
 
-def test_the_documented_command_makes_all_routes_such_that_flannel_can_change_them(
-    fleet: Fleet, network: Network
-) -> None:
+def test_after_the_documented_command_flannel_can_change_all_routes(fleet: Fleet, network: Network) -> None:
     hosts = fleet(2)
     leave_flannel(hosts, network, BACKENDS["host-gw"])
     host = hosts[0]
@@ -212,7 +210,7 @@ def test_the_documented_command_makes_all_routes_such_that_flannel_can_change_th
 
 
 @pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS.keys())
-def test_going_back_to_flannel_loses_no_packet_and_flannel_can_change_every_route(
+def test_returning_to_flannel_loses_no_packet_and_flannel_can_change_every_route(
     fleet: Fleet, network: Network, backend: dict[str, Any]
 ) -> None:
     hosts = fleet(2)

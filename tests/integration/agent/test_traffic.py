@@ -22,7 +22,7 @@ BACKENDS = {
 
 
 @pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS.keys())
-def test_containers_of_three_hosts_reach_each_other_with_packets_of_the_whole_mtu(
+def test_containers_of_three_hosts_reach_each_other_with_packets_of_the_full_mtu(
     fleet: Fleet, network: Network, backend: dict[str, Any]
 ) -> None:
     network.configure(**backend)
@@ -63,7 +63,7 @@ def test_a_restart_keeps_subnet_and_mac_and_loses_no_packet(
     assert len(network.leases()) == 2
 
 
-def test_sigterm_ends_the_agent_with_success_and_says_so(host: Host, network: Network) -> None:
+def test_sigterm_ends_the_agent_with_exit_code_0_and_a_notification(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     assert host.stop() == 0

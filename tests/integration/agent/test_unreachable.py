@@ -42,7 +42,9 @@ def test_only_leased_subnets_are_routed_and_the_route_is_repaired(host: Host, ne
     until(lambda: unreachable(host) == [ROUTE], "the route to be repaired")
 
 
-def test_it_shows_in_a_dry_run_and_goes_with_the_flag_and_with_remove(host: Host, network: Network) -> None:
+def test_the_unreachable_route_is_in_the_dry_run_and_removed_with_the_flag_or_remove(
+    host: Host, network: Network
+) -> None:
     network.configure()
     line = f"ip route add unreachable {RANGE} metric 4294967295 proto 158"
     assert line in host.run("--dry-run", FLAG).stdout.splitlines()
@@ -60,7 +62,7 @@ def test_it_shows_in_a_dry_run_and_goes_with_the_flag_and_with_remove(host: Host
     assert unreachable(host) == []
 
 
-def test_routes_of_others_on_the_network_stay_and_win(host: Host, network: Network) -> None:
+def test_foreign_routes_within_the_network_stay_and_have_precedence(host: Host, network: Network) -> None:
     network.configure()
     host.ip("route", "add", "blackhole", RANGE)
     host.join(FLAG)
@@ -71,7 +73,7 @@ def test_routes_of_others_on_the_network_stay_and_win(host: Host, network: Netwo
     assert "blackhole 10.50.0.0/16" in host.ip("-4", "route")
 
 
-def test_a_changed_network_takes_the_route_along(host: Host, network: Network) -> None:
+def test_the_unreachable_route_follows_a_changed_network(host: Host, network: Network) -> None:
     network.configure()
     host.join(FLAG)
     network.configure(network="10.60.0.0/16")

@@ -36,7 +36,7 @@ BACKENDS = [{"Type": "vxlan"}, {"Type": "vxlan", "DirectRouting": True}, {"Type"
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=["vxlan", "direct routing", "host-gw"])
-def test_datagrams_of_the_whole_mtu_get_from_any_host_to_any_other(fleet: Fleet, backend: dict[str, object]) -> None:
+def test_datagrams_of_the_full_mtu_pass_between_all_hosts(fleet: Fleet, backend: dict[str, object]) -> None:
     ends = joined(fleet(3, **backend))
     for one in ends:
         for other in ends:
@@ -45,7 +45,7 @@ def test_datagrams_of_the_whole_mtu_get_from_any_host_to_any_other(fleet: Fleet,
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=["vxlan", "direct routing", "host-gw"])
-def test_a_peer_that_leaves_takes_all_its_rows_along(fleet: Fleet, backend: dict[str, object]) -> None:
+def test_all_rows_of_a_peer_are_removed_when_it_leaves(fleet: Fleet, backend: dict[str, object]) -> None:
     one, two, three = joined(fleet(3, **backend))
     one.converge(three)
     assert not reaches(one, two)
@@ -57,7 +57,7 @@ def test_a_peer_that_leaves_takes_all_its_rows_along(fleet: Fleet, backend: dict
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=["vxlan", "direct routing", "host-gw"])
-def test_removal_leaves_nothing_of_ours_and_all_of_others(fleet: Fleet, backend: dict[str, object]) -> None:
+def test_removal_removes_all_own_rows_and_no_foreign_one(fleet: Fleet, backend: dict[str, object]) -> None:
     one, two = fleet(2, **backend)
     one.ip("route", "add", "198.51.100.0/24", "via", "192.0.2.12")
     one.ip("route", "add", "10.50.77.0/24", "via", "192.0.2.12")
@@ -67,7 +67,7 @@ def test_removal_leaves_nothing_of_ours_and_all_of_others(fleet: Fleet, backend:
     assert one.ip("route") + one.ip("-o", "link") + one.ip("nexthop") == before
 
 
-def test_a_foreign_route_that_takes_the_place_of_ours_is_heard_of_and_told_as_a_conflict(fleet: Fleet) -> None:
+def test_a_foreign_route_that_replaces_the_own_one_is_noticed_and_is_a_conflict(fleet: Fleet) -> None:
     one, two = joined(fleet(2))
     settle(one, two)
     one.ip("route", "replace", "10.50.2.0/24", "via", "192.0.2.77")
@@ -83,7 +83,7 @@ def test_a_foreign_route_that_takes_the_place_of_ours_is_heard_of_and_told_as_a_
     assert reaches(one, two)
 
 
-def test_a_foreign_route_that_does_the_job_is_left_alone(fleet: Fleet) -> None:
+def test_an_equivalent_foreign_route_is_left_untouched(fleet: Fleet) -> None:
     one, two = fleet(2, Type="host-gw")
     one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12", "proto", "static")
     one.converge(two)
@@ -95,7 +95,7 @@ def test_a_foreign_route_that_does_the_job_is_left_alone(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     "backend", [{"Type": "vxlan", "DirectRouting": True}, {"Type": "host-gw"}], ids=["direct routing", "host-gw"]
 )
-def test_a_route_that_flannel_left_is_adopted_and_then_changes_and_goes_with_its_peer(
+def test_a_route_left_by_flannel_is_adopted_and_then_changed_and_removed_with_its_peer(
     fleet: Fleet, backend: dict[str, object]
 ) -> None:
     one, two, three = fleet(3, **backend)
@@ -136,7 +136,7 @@ def test_an_adoption_without_the_route_adds_nothing_and_takes_no_other_route(fle
     one.converge(two)
 
 
-def test_a_foreign_route_met_without_a_look_is_a_failure_that_names_it_and_leaves_no_next_hop(fleet: Fleet) -> None:
+def test_a_foreign_route_found_while_applying_is_a_failure_and_leaves_no_next_hop(fleet: Fleet) -> None:
     one, two = fleet(2, Type="host-gw")
     steps = one.plan(one.desired(two))
     one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.77")
@@ -146,7 +146,7 @@ def test_a_foreign_route_met_without_a_look_is_a_failure_that_names_it_and_leave
     assert one.ip("nexthop") == ""
 
 
-def test_a_foreign_route_is_not_outdone_by_a_change_made_without_a_look(fleet: Fleet) -> None:
+def test_a_change_without_observation_does_not_override_a_foreign_route(fleet: Fleet) -> None:
     one, two, three = fleet(3, Type="host-gw")
     one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12", "proto", "static")
     one.converge(two)
@@ -159,7 +159,7 @@ def test_a_foreign_route_is_not_outdone_by_a_change_made_without_a_look(fleet: F
     assert len(one.plan(one.desired(two)).conflicts) == 1
 
 
-def test_a_peers_change_is_made_without_a_look(fleet: Fleet) -> None:
+def test_a_changed_peer_is_applied_without_observing_the_kernel(fleet: Fleet) -> None:
     one, two, three = joined(fleet(3, Type="host-gw"))
     known = one.desired(two)
     two.public_ip = three.public_ip
@@ -168,7 +168,7 @@ def test_a_peers_change_is_made_without_a_look(fleet: Fleet) -> None:
     assert "via 192.0.2.13" in one.ip("route", "show", "10.50.2.0/24")
 
 
-def test_routes_by_next_hops_become_plain_ones_where_these_are_asked_for(fleet: Fleet) -> None:
+def test_routes_by_next_hop_objects_become_plain_ones_on_request(fleet: Fleet) -> None:
     one, two = joined(fleet(2))
     one.dataplane.close()
     one.dataplane = one.host.run(lambda: Dataplane(next_hops=False))
@@ -177,7 +177,7 @@ def test_routes_by_next_hops_become_plain_ones_where_these_are_asked_for(fleet: 
     assert reaches(one, two)
 
 
-def test_a_host_of_flannel_is_taken_over_without_touching_what_is_right(fleet: Fleet) -> None:
+def test_the_take_over_of_a_flannel_host_leaves_correct_rows_untouched(fleet: Fleet) -> None:
     one, two = fleet(2)
     for command in (
         "ip link add flannel.1 address 0e:00:00:00:00:01 mtu 1450 type vxlan id 1 dev eth0 local 192.0.2.11 "
@@ -238,7 +238,7 @@ class Lookout:
 
 
 @pytest.mark.parametrize("adopted", [False, True], ids=["our route", "a route of flannel"])
-def test_a_live_fleet_moves_between_backends_without_a_moment_without_route(fleet: Fleet, adopted: bool) -> None:
+def test_a_live_fleet_changes_its_backend_and_always_has_routes(fleet: Fleet, adopted: bool) -> None:
     one, two = joined(fleet(2))
     if adopted:
         one.ip("route", "delete", "10.50.2.0/24")
@@ -256,7 +256,7 @@ def test_a_live_fleet_moves_between_backends_without_a_moment_without_route(flee
     assert seen.keys() == {"192.0.2.12", "10.50.2.0"}
 
 
-def test_the_device_is_as_other_hosts_expect_it_and_has_no_address_but_ours(fleet: Fleet) -> None:
+def test_the_device_has_the_expected_settings_and_only_its_own_address(fleet: Fleet) -> None:
     (one,) = fleet(1, Type="vxlan", VNI=7, Port=4789)
     one.converge()
     shown = one.ip("-d", "link", "show", "flannel.7")
@@ -279,7 +279,7 @@ def test_the_vni_of_a_live_fleet_changes(fleet: Fleet) -> None:
     assert reaches(one, two, size=1450)
 
 
-def test_a_device_of_our_name_that_is_not_vxlan_is_named_and_left_alone(fleet: Fleet) -> None:
+def test_a_device_of_the_tunnels_name_that_is_not_vxlan_is_named_and_left_untouched(fleet: Fleet) -> None:
     (one,) = fleet(1)
     one.ip("link", "add", "flannel.1", "type", "bridge")
     with pytest.raises(KernelError, match=r"interface flannel\.1 is there but is bridge, not vxlan"):
@@ -287,14 +287,14 @@ def test_a_device_of_our_name_that_is_not_vxlan_is_named_and_left_alone(fleet: F
     assert "flannel.1" in one.ip("link", "show", "type", "bridge")
 
 
-def test_the_same_vni_under_another_name_is_named_with_the_way_out(fleet: Fleet) -> None:
+def test_a_device_with_the_same_vni_is_named_with_a_remedy(fleet: Fleet) -> None:
     (one,) = fleet(1)
     one.ip("link", "add", "vx0", "type", "vxlan", "id", "1", "dev", "eth0", "dstport", "8472")
     with pytest.raises(KernelError, match=r"vx0 already has VNI 1 on port 8472; run `ip link delete vx0`"):
         one.plan(one.desired())
 
 
-def test_a_host_that_is_not_one_hop_away_is_a_failure_of_its_own_only(fleet: Fleet) -> None:
+def test_a_host_that_is_not_one_hop_away_fails_alone(fleet: Fleet) -> None:
     one, two, three = fleet(3, Type="host-gw")
     desired = one.desired(two, three)
     far = desired.routes[two.subnet]._replace(gateway=NETWORK.first + 1)
@@ -305,7 +305,7 @@ def test_a_host_that_is_not_one_hop_away_is_a_failure_of_its_own_only(fleet: Fle
     assert "10.50.2.0/24" not in one.ip("route")
 
 
-def test_when_the_interface_below_is_gone_the_error_names_it(fleet: Fleet) -> None:
+def test_when_the_underlay_interface_is_missing_the_error_names_it(fleet: Fleet) -> None:
     one, two = joined(fleet(2))
     settle(one, two)
     one.ip("link", "delete", "eth0")
@@ -328,7 +328,7 @@ def many(one: End, count: int) -> DesiredState:
     return DesiredState.of(one.backend.device, filter(None, map(one.backend.rows, leases)))
 
 
-def test_ten_thousand_peers_are_programmed_silently_and_gone_again(fleet: Fleet) -> None:
+def test_ten_thousand_peers_are_added_and_removed_without_own_notifications(fleet: Fleet) -> None:
     (one,) = fleet(1)
     one.converge()
     settle(one)
@@ -341,7 +341,7 @@ def test_ten_thousand_peers_are_programmed_silently_and_gone_again(fleet: Fleet)
     assert one.host.command("bridge", "fdb", "show", "dev", "flannel.1") == ""
 
 
-def test_more_changes_by_others_than_fit_the_buffer_are_heard_as_one(fleet: Fleet) -> None:
+def test_more_foreign_changes_than_fit_the_buffer_count_as_one(fleet: Fleet) -> None:
     (one,) = fleet(1)
     one.converge()
     settle(one)

@@ -64,7 +64,7 @@ def test_no_masquerading_means_no_nat_rule(host: Namespace) -> None:
     assert rules(host, "FLANNEL-FWD") == FORWARDING
 
 
-def test_what_is_switched_off_is_taken_away(host: Namespace) -> None:
+def test_rules_of_a_disabled_option_are_removed(host: Namespace) -> None:
     host.run(firewall().apply)
     host.run(firewall(ip_masq=False, forward=False).apply)
     assert rules(host) == []
@@ -94,7 +94,7 @@ def test_another_subnet_of_the_host_replaces_the_old_ones_rules(host: Namespace)
     ],
     ids="; ".join,
 )
-def test_damage_is_noticed_and_mended(host: Namespace, damage: list[str]) -> None:
+def test_damaged_rules_are_noticed_and_repaired(host: Namespace, damage: list[str]) -> None:
     host.run(firewall().apply)
     iptables(host, *damage)
     assert host.run(firewall().plan) != []
@@ -119,14 +119,14 @@ def test_the_chains_of_a_flannel_that_ran_before_are_left_as_they_are(host: Name
     assert host.run(firewall().plan) == []
 
 
-def test_the_hook_stands_behind_the_administrators_rules_and_ahead_of_the_last_refusal(host: Namespace) -> None:
+def test_the_hook_comes_after_the_administrators_rules_and_before_a_final_refusal(host: Namespace) -> None:
     iptables(host, "-A FORWARD -s 10.50.9.9 -j DROP", "-A FORWARD -j REJECT")
     host.run(firewall().apply)
     assert [rule.split()[-1] for rule in rules(host, "FORWARD")][:2] == ["DROP", "FLANNEL-FWD"]
     assert host.run(firewall().plan) == []
 
 
-def test_a_refusal_in_a_chain_that_every_packet_enters_counts_as_one(host: Namespace) -> None:
+def test_a_refusal_in_a_chain_that_every_packet_enters_is_final_too(host: Namespace) -> None:
     iptables(host, "-N SITE", "-A SITE -p tcp -j ACCEPT", "-A SITE -j DROP", "-A FORWARD -j SITE")
     host.run(firewall().apply)
     assert rules(host, "FORWARD") == ["-A FORWARD -j FLANNEL-FWD", "-A FORWARD -j SITE"]
@@ -172,7 +172,7 @@ def test_without_iptables_the_error_names_the_package(monkeypatch: pytest.Monkey
         firewall().plan()
 
 
-def test_without_iptables_a_host_that_wants_no_rules_is_fine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_iptables_a_host_without_rules_has_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert firewall(ip_masq=False, forward=False).apply() == []
     assert Firewall.remove() == []

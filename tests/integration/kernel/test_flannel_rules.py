@@ -53,7 +53,7 @@ def test_the_chain_that_a_flannel_before_0_6_left_is_removed(host: Namespace) ->
     assert rules(host) == [] and ":FLANNEL " not in host.command("iptables-save")
 
 
-def test_rules_that_are_not_the_whole_set_of_flannel_stay(host: Namespace) -> None:
+def test_an_incomplete_set_of_flannels_rules_stays(host: Namespace) -> None:
     for rule in (*FLANNEL_MASQUERADING[1:], FLANNEL_FORWARDING[0], "-t nat -N FLANNEL"):
         iptables(host, rule.format("", "", ""))
     before = contents(host)
@@ -64,7 +64,7 @@ def test_rules_that_are_not_the_whole_set_of_flannel_stay(host: Namespace) -> No
     assert contents(host) == before
 
 
-def test_without_forward_rules_of_our_own_those_of_flannel_stay(host: Namespace) -> None:
+def test_with_own_forward_rules_turned_off_those_of_flannel_stay(host: Namespace) -> None:
     leave_rules(host, "0.10")
     host.run(firewall(forward=False).apply)
     assert len(rules(host, "FORWARD")) == 2 and rules(host, "POSTROUTING") == ["-A POSTROUTING -j FLANNEL-POSTRTG"]

@@ -20,7 +20,7 @@ def host() -> Iterator[Namespace]:
     namespace.close()
 
 
-def test_a_host_that_does_not_forward_is_told_how_to(host: Namespace) -> None:
+def test_disabled_forwarding_is_a_problem_with_a_remedy(host: Namespace) -> None:
     problem = host.run(forwarding_problem)
     assert problem is not None
     assert "sysctl -w net.ipv4.ip_forward=1" in problem

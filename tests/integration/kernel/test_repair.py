@@ -54,7 +54,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-def test_damage_is_heard_of_and_repaired_in_one_go(fleet: Fleet, damage: list[str]) -> None:
+def test_damage_is_noticed_and_repaired_in_one_plan(fleet: Fleet, damage: list[str]) -> None:
     one, two = joined(fleet(2))
     settle(one, two)
     for command in damage:
@@ -68,7 +68,9 @@ def test_damage_is_heard_of_and_repaired_in_one_go(fleet: Fleet, damage: list[st
 @pytest.mark.parametrize(
     "backend", [{"Type": "vxlan", "DirectRouting": True}, {"Type": "host-gw"}], ids=["direct routing", "host-gw"]
 )
-def test_a_flap_of_the_interface_below_is_heard_of_and_repaired(fleet: Fleet, backend: dict[str, object]) -> None:
+def test_an_underlay_interface_that_goes_down_and_up_is_noticed_and_repaired(
+    fleet: Fleet, backend: dict[str, object]
+) -> None:
     one, two = joined(fleet(2, **backend))
     settle(one, two)
     one.ip("link", "set", "eth0", "down")
@@ -79,7 +81,7 @@ def test_a_flap_of_the_interface_below_is_heard_of_and_repaired(fleet: Fleet, ba
     assert reaches(one, two)
 
 
-def test_next_hops_flushed_by_hand_are_made_again(fleet: Fleet, next_hops: bool | None) -> None:
+def test_flushed_next_hops_are_added_again(fleet: Fleet, next_hops: bool | None) -> None:
     one, two = joined(fleet(2))
     settle(one, two)
     one.ip("nexthop", "flush", "proto", "158")
@@ -88,7 +90,7 @@ def test_next_hops_flushed_by_hand_are_made_again(fleet: Fleet, next_hops: bool 
     assert reaches(one, two)
 
 
-def test_our_own_changes_are_not_heard(fleet: Fleet) -> None:
+def test_own_changes_are_not_reported(fleet: Fleet) -> None:
     one, two, three = fleet(3)
     one.converge()
     settle(one)
@@ -99,7 +101,7 @@ def test_our_own_changes_are_not_heard(fleet: Fleet) -> None:
     assert not one.monitor.drain()
 
 
-def test_changes_that_are_none_of_our_business_are_not_heard(fleet: Fleet) -> None:
+def test_unrelated_changes_are_not_reported(fleet: Fleet) -> None:
     one, two = joined(fleet(2))
     settle(one, two)
     one.ip("link", "add", "veth7", "type", "veth", "peer", "name", "veth8")

@@ -50,7 +50,7 @@ def chosen(host: Namespace, **asked: str) -> tuple[str, str]:
     return underlay.name, address
 
 
-def test_with_nothing_asked_it_is_the_default_routes_interface(host: Namespace) -> None:
+def test_without_options_the_underlay_is_the_interface_of_the_default_route(host: Namespace) -> None:
     underlay, address = choose(host)
     assert (underlay.name, underlay.mtu, format_ipv4(underlay.address), address) == (
         "eth0",
@@ -84,7 +84,9 @@ def test_with_nothing_asked_it_is_the_default_routes_interface(host: Namespace) 
     ],
     ids=str,
 )
-def test_the_interface_is_the_one_asked_for(host: Namespace, asked: dict[str, str], answer: tuple[str, str]) -> None:
+def test_the_underlay_is_the_requested_interface(
+    host: Namespace, asked: dict[str, str], answer: tuple[str, str]
+) -> None:
     assert chosen(host, **asked) == answer
 
 
@@ -149,7 +151,7 @@ def test_the_preferred_one_of_two_default_routes_is_followed(host: Namespace) ->
     ],
     ids=str,
 )
-def test_what_cannot_be_is_refused_with_a_way_out(host: Namespace, asked: dict[str, str], complaint: str) -> None:
+def test_an_unusable_interface_is_refused_with_a_remedy(host: Namespace, asked: dict[str, str], complaint: str) -> None:
     with pytest.raises(KernelError, match=complaint):
         choose(host, **asked)
 

@@ -45,7 +45,7 @@ def file(folder: dict[str, Any]) -> dict[str, Any]:
     return {"path": f"{folder['path']}/settings.env", "content": "A=1\n", "mode": "0644"}
 
 
-def test_what_is_stated_is_announced_then_made_then_left_alone(
+def test_files_are_announced_then_written_then_unchanged(
     folder: dict[str, Any], file: dict[str, Any], tmp_path: Path
 ) -> None:
     announced = module(folder, file, check=True)
@@ -99,7 +99,7 @@ def test_a_secret_is_in_its_file_and_nowhere_else(folder: dict[str, Any], file: 
     assert path.read_text() == "PASSWORD=hunter2, and more\n"
 
 
-def test_a_secret_is_not_in_the_systems_log_where_all_else_is(folder: dict[str, Any], file: dict[str, Any]) -> None:
+def test_the_system_log_has_the_arguments_without_the_secret(folder: dict[str, Any], file: dict[str, Any]) -> None:
     module_name = "ansible_collections.clusternet.overlay.plugins.modules.config_files"
     script = (
         "import runpy, sys, syslog; syslog.syslog = lambda *words: print(words[-1], file=sys.stderr);"
@@ -121,7 +121,9 @@ def test_a_secret_is_not_in_the_systems_log_where_all_else_is(folder: dict[str, 
     assert "hunter2" not in done.stderr
 
 
-def test_what_only_the_owner_could_read_is_not_shown_when_it_goes(folder: dict[str, Any], file: dict[str, Any]) -> None:
+def test_the_diff_does_not_show_a_former_content_that_only_the_owner_could_read(
+    folder: dict[str, Any], file: dict[str, Any]
+) -> None:
     raw([folder, {"path": file["path"], "mode": "0600"}], secrets={file["path"]: "PASSWORD=hunter2\n"})
     for check in (True, False):
         assert "hunter2" not in raw([folder, {**file, "mode": "0644"}], check=check)
@@ -134,7 +136,7 @@ def test_a_secret_of_no_file_is_refused(folder: dict[str, Any], file: dict[str, 
     assert not Path(file["path"]).exists()
 
 
-def test_a_file_takes_the_place_of_a_link_and_what_it_led_to_stays(
+def test_a_file_replaces_a_link_and_the_target_of_the_link_stays(
     folder: dict[str, Any], file: dict[str, Any], tmp_path: Path
 ) -> None:
     module(folder)
@@ -175,7 +177,7 @@ def test_a_link_to_a_folder_serves_as_the_folder(folder: dict[str, Any], file: d
         ({"content": None}, "content is missing; give what the file is to hold"),
     ],
 )
-def test_one_entry_that_cannot_be_is_named_and_nothing_is_done(
+def test_one_impossible_entry_is_named_and_nothing_is_changed(
     folder: dict[str, Any], file: dict[str, Any], tmp_path: Path, bad: dict[str, Any], complaint: str
 ) -> None:
     (tmp_path / "taken").write_text("theirs")
@@ -187,18 +189,18 @@ def test_one_entry_that_cannot_be_is_named_and_nothing_is_done(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pipe", "taken"]
 
 
-def test_check_mode_takes_for_granted_what_was_not_made(file: dict[str, Any]) -> None:
+def test_check_mode_accepts_folders_and_owners_that_do_not_exist_yet(file: dict[str, Any]) -> None:
     result = module({**file, "owner": "nobody-of-this-name"}, check=True)
     assert (result["changed"], result["changed_paths"]) == (True, [file["path"]])
 
 
-def test_check_mode_announces_an_owner_that_is_to_come(folder: dict[str, Any]) -> None:
+def test_check_mode_announces_an_owner_that_does_not_exist_yet(folder: dict[str, Any]) -> None:
     module(folder)
     result = module({**folder, "owner": "nobody-of-this-name"}, check=True)
     assert result["changed_paths"] == [folder["path"]]
 
 
 @pytest.mark.parametrize("content", ['{"a": true}', "[1, 2]", "yes", "0644", "  x \n\n"])
-def test_content_is_kept_to_the_letter(folder: dict[str, Any], file: dict[str, Any], content: str) -> None:
+def test_content_is_written_byte_for_byte(folder: dict[str, Any], file: dict[str, Any], content: str) -> None:
     module(folder, {**file, "content": content})
     assert Path(file["path"]).read_text() == content

@@ -41,7 +41,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
     return run
 
 
-def test_the_options_file_is_announced_then_written_then_left_alone(module: Module, tmp_path: Path) -> None:
+def test_the_options_file_is_announced_then_written_then_unchanged(module: Module, tmp_path: Path) -> None:
     file = tmp_path / "docker_opts.env"
     announced = module(check=True)
     assert announced["changed"]
@@ -84,7 +84,7 @@ def test_a_bad_subnet_file_is_an_error_that_names_it_and_leaves_the_options_as_t
     assert (tmp_path / "docker_opts.env").read_text() == BOTH
 
 
-def test_what_was_written_is_taken_away_again_even_where_docker_is_gone(module: Module, tmp_path: Path) -> None:
+def test_written_files_are_removed_even_without_docker(module: Module, tmp_path: Path) -> None:
     module()
     assert module(state="absent", check=True)["changed"]
     assert module(state="absent")["changed"]
@@ -92,7 +92,7 @@ def test_what_was_written_is_taken_away_again_even_where_docker_is_gone(module: 
     assert not module(state="absent", target="dropin")["changed"]
 
 
-def test_keys_of_daemon_json_are_taken_away_and_no_secret_beside_them_is_shown(module: Module, tmp_path: Path) -> None:
+def test_keys_of_daemon_json_are_removed_and_other_keys_are_not_shown(module: Module, tmp_path: Path) -> None:
     file = tmp_path / "daemon.json"
     file.write_text('{"bip": "10.50.7.1/24", "mtu": 1450, "http-proxy": "http://user:hunter2@192.0.2.1"}')
     result = module(state="absent", target="daemon_json")
@@ -128,8 +128,6 @@ def test_a_subnet_file_that_comes_late_is_waited_for(module: Module, tmp_path: P
     assert result["options"] == {"bip": "10.50.7.1/24", "ip-masq": "false", "mtu": "1450"}
 
 
-def test_a_subnet_file_that_does_not_come_is_an_error_that_tells_how_long_was_waited(
-    module: Module, tmp_path: Path
-) -> None:
+def test_a_subnet_file_that_never_appears_is_an_error_that_names_the_timeout(module: Module, tmp_path: Path) -> None:
     (tmp_path / "subnet.env").unlink()
     assert "subnet.env is missing after 1 seconds; " in module(target="dropin", subnet_timeout=1)["msg"]

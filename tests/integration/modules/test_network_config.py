@@ -53,7 +53,7 @@ def test_a_config_is_created_once_and_removed_once(overlay: ModuleNetwork) -> No
     assert not run(state="absent")["changed"] and not run(check=True, state="absent")["changed"]
 
 
-def test_a_config_is_changed_in_place_and_check_mode_foretells_it(overlay: ModuleNetwork) -> None:
+def test_a_config_is_changed_in_place_as_check_mode_announced(overlay: ModuleNetwork) -> None:
     run = overlay.runner("network_config")
     run(**VXLAN)
     wanted = {**VXLAN, "subnet_len": 26, "subnet_min": "10.5.7.64", "subnet_max": "10.5.9.0"}
@@ -70,7 +70,7 @@ def test_a_config_is_changed_in_place_and_check_mode_foretells_it(overlay: Modul
     assert run(**VXLAN)["changed"] and overlay.value("config") == TEXT
 
 
-def test_a_config_that_says_the_same_in_other_words_is_left_byte_for_byte(overlay: ModuleNetwork) -> None:
+def test_an_equivalent_config_is_left_unchanged_byte_for_byte(overlay: ModuleNetwork) -> None:
     text = '{ "NetWork":"10.5.0.0/16","subnetlen":24, "SubnetMin":"10.5.1.0","Backend":{"type":"VXLAN","Port":8472}}'
     overlay.put("config", text)
     assert not overlay.runner("network_config")(**VXLAN)["changed"]
@@ -84,7 +84,7 @@ def test_keys_without_an_option_are_kept(overlay: ModuleNetwork) -> None:
 
 
 @pytest.mark.parametrize("text", ["not JSON", "null", "[]", "{}", '{"Network": "10.5.0.0/99"}'])
-def test_a_config_nobody_can_use_is_reported_and_replaced(overlay: ModuleNetwork, text: str) -> None:
+def test_an_invalid_config_is_reported_and_replaced(overlay: ModuleNetwork, text: str) -> None:
     overlay.put("config", text)
     info = overlay.runner("network_config_info")()
     assert info["exists"] and info["raw"] == text and info["config"] == {} and len(info["problems"]) == 1
@@ -112,7 +112,7 @@ def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Modu
         ({"backend": {"Type": "vxlan", "Port": 4789}}, "cannot talk to VNI 1 and Port 4789"),
     ],
 )
-def test_a_change_that_breaks_a_lease_in_use_wants_force(
+def test_a_change_that_breaks_a_lease_in_use_requires_force(
     overlay: ModuleNetwork, options: dict[str, Any], reason: str
 ) -> None:
     run = overlay.runner("network_config")
@@ -127,7 +127,7 @@ def test_a_change_that_breaks_a_lease_in_use_wants_force(
     assert not run(**{**VXLAN, **options})["changed"]
 
 
-def test_a_change_that_hurts_nobody_needs_no_force(overlay: ModuleNetwork) -> None:
+def test_a_change_that_breaks_no_lease_needs_no_force(overlay: ModuleNetwork) -> None:
     overlay.put("config", TEXT)
     overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
     overlay.put("subnets/garbage", "garbage")
@@ -149,7 +149,7 @@ def test_the_effects_of_a_change_on_the_hosts_with_leases_are_returned(overlay: 
     }
 
 
-def test_removal_while_there_are_leases_wants_force(overlay: ModuleNetwork) -> None:
+def test_removal_while_leases_exist_requires_force(overlay: ModuleNetwork) -> None:
     run = overlay.runner("network_config")
     overlay.put("config", TEXT)
     overlay.put("subnets/10.5.7.0-24", LEASE, ttl=600)
@@ -184,7 +184,7 @@ def test_a_config_is_read_with_its_defaults(overlay: ModuleNetwork) -> None:
     }
 
 
-def test_a_config_in_the_other_apis_store_is_pointed_out(overlay: ModuleNetwork) -> None:
+def test_a_config_in_the_store_of_the_other_api_is_a_warning(overlay: ModuleNetwork) -> None:
     other = "v2" if overlay.api == "v3" else "v3"
     beside = Network(overlay.endpoint, other, overlay.prefix)
     beside.put("config", TEXT)

@@ -72,7 +72,7 @@ def test_an_etcd_inside_the_network_is_a_problem(ask: Question) -> None:
     assert "overlaps the etcd endpoint 10.50.9.9" in problem
 
 
-def test_what_the_overlay_and_flannel_left_is_no_problem(host: Namespace, ask: Question) -> None:
+def test_leftovers_of_the_overlay_and_of_flannel_are_no_problem(host: Namespace, ask: Question) -> None:
     host.command("ip", "link", "add", "flannel.1", "type", "vxlan", "id", "1", "dstport", "8472", "dev", "eth0")
     host.command("ip", "address", "add", "10.50.7.0/32", "dev", "flannel.1")
     host.command("ip", "link", "set", "flannel.1", "up")
@@ -116,6 +116,6 @@ def test_without_a_network_and_an_etcd_the_error_names_the_option(host: Namespac
     assert message.endswith("; or give the option network, such as network=10.50.0.0/16")
 
 
-def test_a_network_that_is_none_is_an_error(host: Namespace) -> None:
+def test_an_invalid_network_is_an_error(host: Namespace) -> None:
     run = Runner("network_overlap_info", {}, host)
     assert "10.50.0.0/33" in run(fails=True, network="10.50.0.0/33")["msg"]

@@ -93,7 +93,7 @@ def test_an_etcd_that_cannot_be_reached_is_a_problem_beside_all_that_is_known(ho
     assert UNREACHABLE in problem
 
 
-def test_a_bridge_of_another_subnet_asks_for_a_restart_of_docker(host: Host, info: Run) -> None:
+def test_a_bridge_of_another_subnet_requires_a_restart_of_docker(host: Host, info: Run) -> None:
     bip = host.subnet_env["FLANNEL_SUBNET"]
     host.ip("address", "flush", "dev", "docker0")
     host.ip("address", "add", "172.17.0.1/16", "dev", "docker0")

@@ -95,7 +95,7 @@ def test_containers_reach_each_other_without_an_agent_until_all_is_removed(
     assert len(network.leases()) == len(hosts)
 
 
-def test_one_peer_is_mended_and_removed_and_no_other_is_touched(host: Host, network: Network, route: Module) -> None:
+def test_one_peer_is_repaired_and_removed_and_no_other_is_touched(host: Host, network: Network, route: Module) -> None:
     run = route(host)
     run()
     host.ip("route", "delete", "10.50.12.0/24")
@@ -123,7 +123,7 @@ def test_a_peer_with_another_mac_leaves_no_row_of_its_former_one(host: Host, net
     assert "0e:00:00:00:00:99" in host.dataplane() and MACS[12] not in host.dataplane()
 
 
-def test_what_a_former_config_left_is_removed(host: Host, network: Network, route: Module) -> None:
+def test_leftovers_of_a_former_config_are_removed(host: Host, network: Network, route: Module) -> None:
     run = route(host)
     run()
     mac = host.mac()
@@ -145,7 +145,7 @@ def test_what_a_former_config_left_is_removed(host: Host, network: Network, rout
     assert run(state="absent")["changed"] and host.routes() == {} and not run(state="absent")["changed"]
 
 
-def test_the_mac_that_the_lease_tells_outlasts_the_device(host: Host, network: Network, route: Module) -> None:
+def test_the_mac_in_the_lease_is_used_again_for_a_new_device(host: Host, network: Network, route: Module) -> None:
     route(host)(peers=[])
     mac = host.mac()
     assert network.leases()["10.50.1.0/24"]["BackendData"] == {"VNI": 1, "VtepMAC": mac}
@@ -153,14 +153,14 @@ def test_the_mac_that_the_lease_tells_outlasts_the_device(host: Host, network: N
     assert route(host)(peers=[])["diff"][0].keys() == {"prepared"} and host.mac() == mac
 
 
-def test_a_host_that_was_set_up_once_knows_itself_by_its_subnet_file(host: Host, route: Module) -> None:
+def test_a_host_recognises_its_own_lease_by_the_subnet_file(host: Host, route: Module) -> None:
     assert "there is no default route" in route(host)(fails=True, iface="")["msg"]
     route(host)(iface="192.0.2.11")
     again = route(host)(iface="")
     assert not again["changed"] and (again["underlay"], again["subnet"]) == ("eth0", "10.50.1.0/24")
 
 
-def test_a_foreign_route_is_told_of_and_never_touched(host: Host, route: Module) -> None:
+def test_a_foreign_route_is_reported_and_never_touched(host: Host, route: Module) -> None:
     host.ip("route", "add", "10.50.12.0/24", "via", "192.0.2.77")
     done = route(host)()
     assert len(done["conflicts"]) == 1 and done["conflicts"][0] in str(done["warnings"])
@@ -184,7 +184,7 @@ def test_a_network_that_takes_the_hosts_own_destinations_is_refused(
     assert not route(host)()["changed"]
 
 
-def test_what_flannel_left_is_adopted_and_goes_with_the_rest(
+def test_routes_left_by_flannel_are_adopted_and_removed_with_the_others(
     host: Host, network: Network, route: Module, module_on: Callable[..., Run]
 ) -> None:
     network.configure("host-gw")
@@ -203,7 +203,7 @@ def test_what_flannel_left_is_adopted_and_goes_with_the_rest(
     assert host.routes() == {} and host.own_rules() == []
 
 
-def test_beside_an_agent_it_adds_nothing_and_removes_nothing(host: Host, route: Module) -> None:
+def test_beside_an_agent_the_module_changes_nothing(host: Host, route: Module) -> None:
     host.join()
     before = everything(host)
     beside = route(host)(ip_masq=True)
@@ -216,7 +216,7 @@ def test_beside_an_agent_it_adds_nothing_and_removes_nothing(host: Host, route: 
     assert route(host)(state="absent")["changed"] and not host.has("flannel.1")
 
 
-def test_a_lease_that_nobody_renews_is_warned_of(host: Host, network: Network, route: Module) -> None:
+def test_a_lease_that_nobody_renews_is_a_warning(host: Host, network: Network, route: Module) -> None:
     network.put(OWN, '{"PublicIP":"192.0.2.11"}', ttl=3600)
     assert "make it a reservation" in str(route(host)(peers=[])["warnings"])
     assert not network.lease_item("10.50.1.0/24").reservation

@@ -20,7 +20,7 @@ def live(address: str) -> str:
     return f'{{"PublicIP":"{address}","PublicIPv6":null,{DATA}'
 
 
-def test_a_reservation_is_made_once_and_released_once(overlay: ModuleNetwork) -> None:
+def test_a_reservation_is_created_once_and_released_once(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     run = overlay.runner("subnet_lease")
     wanted: dict[str, Any] = {"public_ip": "192.0.2.7", "subnet": "10.5.7.0/24"}
@@ -64,9 +64,7 @@ def test_without_a_subnet_it_is_the_first_free_one_and_then_the_same(overlay: Mo
 
 
 @pytest.mark.parametrize("named", [{}, {"subnet": "10.5.7.0/24"}])
-def test_the_live_lease_of_the_host_becomes_its_reservation_with_all_it_says(
-    overlay: ModuleNetwork, named: dict[str, Any]
-) -> None:
+def test_a_live_lease_becomes_a_reservation_with_the_same_value(overlay: ModuleNetwork, named: dict[str, Any]) -> None:
     overlay.put("config", CONFIG)
     overlay.put("subnets/10.5.7.0-24", live("192.0.2.7"), ttl=600)
     run = overlay.runner("subnet_lease")
@@ -83,7 +81,7 @@ def test_the_live_lease_of_the_host_becomes_its_reservation_with_all_it_says(
 
 @pytest.mark.parametrize("key", ["subnets/10.5.7.0-24", "subnets/10.5.7.128-25", "subnets/10.5.6.0-23"])
 @pytest.mark.parametrize("ttl", [600, None])
-def test_the_subnet_of_another_host_is_taken_only_by_force(overlay: ModuleNetwork, key: str, ttl: int | None) -> None:
+def test_the_subnet_of_another_host_is_taken_only_with_force(overlay: ModuleNetwork, key: str, ttl: int | None) -> None:
     overlay.put("config", CONFIG)
     theirs = overlay.put(key, live("192.0.2.8"), ttl=ttl)
     run = overlay.runner("subnet_lease")
@@ -100,7 +98,7 @@ def test_the_subnet_of_another_host_is_taken_only_by_force(overlay: ModuleNetwor
 
 
 @pytest.mark.parametrize("ttl", [600, None])
-def test_a_host_is_moved_to_another_subnet_only_by_force(overlay: ModuleNetwork, ttl: int | None) -> None:
+def test_a_host_is_moved_to_another_subnet_only_with_force(overlay: ModuleNetwork, ttl: int | None) -> None:
     overlay.put("config", CONFIG)
     overlay.put("subnets/10.5.9.0-24", live("192.0.2.7"), ttl=ttl)
     run = overlay.runner("subnet_lease")
@@ -178,7 +176,7 @@ def test_release_by_public_ip_takes_all_the_host_has_and_nothing_else(overlay: M
         ("garbage", None, {}, "10.5.7.0-24 with an unusable value"),
     ],
 )
-def test_what_may_be_another_hosts_is_released_only_by_force(
+def test_a_lease_that_may_be_another_hosts_is_released_only_with_force(
     overlay: ModuleNetwork, value: str, ttl: int | None, options: dict[str, Any], message: str
 ) -> None:
     overlay.put("subnets/10.5.7.0-24", value, ttl=ttl)
@@ -193,7 +191,7 @@ def test_what_may_be_another_hosts_is_released_only_by_force(
 @pytest.mark.parametrize(
     "value, ttl, options", [(BARE, None, {}), (live("192.0.2.7"), 600, {"public_ip": "192.0.2.7"})]
 )
-def test_a_reservation_is_released_by_subnet_and_a_live_lease_with_its_holders_name(
+def test_a_reservation_is_released_by_subnet_and_a_live_lease_by_subnet_and_holder(
     overlay: ModuleNetwork, value: str, ttl: int | None, options: dict[str, Any]
 ) -> None:
     overlay.put("subnets/10.5.7.0-24", value, ttl=ttl)
@@ -247,7 +245,7 @@ def test_leases_are_found_by_subnet_and_by_public_ip(
     assert [lease["subnet"] for lease in found] == subnets
 
 
-def test_every_unfit_entry_is_shown_with_its_problem_and_hides_no_other(overlay: ModuleNetwork) -> None:
+def test_each_invalid_entry_is_listed_with_its_problem(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     overlay.put("subnets/10.5.7.0-24", "{garbage")
     overlay.put("subnets/10.6.7.0-24", BARE)
@@ -291,7 +289,7 @@ def test_a_nested_key_is_a_problem_and_no_lease(overlay: ModuleNetwork) -> None:
     assert overlay.item("subnets/backup/10.5.9.0-24").value == BARE
 
 
-def test_a_key_that_is_no_usable_lease_does_not_fill_the_pool(overlay: ModuleNetwork) -> None:
+def test_an_invalid_lease_does_not_fill_the_pool(overlay: ModuleNetwork) -> None:
     overlay.put("config", SMALL)
     for name in ("0.0.0.0-0", "10.5.0.0-16", "10.0.0.0-8"):
         overlay.put(f"subnets/{name}", live("192.0.2.66"), ttl=600)

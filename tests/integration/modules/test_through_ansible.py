@@ -88,7 +88,7 @@ def play(overlay: ModuleNetwork, tmp_path: Path) -> Any:
     return run
 
 
-def test_a_playbook_changes_once_and_check_mode_foretells_it(overlay: ModuleNetwork, play: Any) -> None:
+def test_a_playbook_changes_once_as_check_mode_announced(overlay: ModuleNetwork, play: Any) -> None:
     results, printed = play("--check", "--diff")
     assert results["config"]["changed"] and not results["config_info"]["exists"]
     assert '+  "SubnetLen": 26' in printed
@@ -175,7 +175,7 @@ def test_on_a_host_of_the_overlay_the_agents_settings_suffice(secured: EtcdServe
     assert PASSWORD not in done.stdout + done.stderr
 
 
-def test_v2_is_spoken_without_python_etcd(overlay: ModuleNetwork, tmp_path: Path) -> None:
+def test_the_v2_api_needs_no_python_etcd(overlay: ModuleNetwork, tmp_path: Path) -> None:
     (tmp_path / "etcd.py").write_text("raise ImportError('not installed')\n")
     words = f"api=v2 endpoints={overlay.endpoint}"
     done = ad_hoc("-m", "clusternet.overlay.network_config_info", "-a", words, variables={"PYTHONPATH": str(tmp_path)})

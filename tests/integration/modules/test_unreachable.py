@@ -35,7 +35,7 @@ def namespace() -> Iterator[Namespace]:
     inside.close()
 
 
-def test_silent_endpoints_are_all_named_after_one_timeout(namespace: Namespace) -> None:
+def test_all_silent_endpoints_are_named_after_one_timeout(namespace: Namespace) -> None:
     module = Runner("network_config_info", {"endpoints": SILENT, "timeout": TIMEOUT}, namespace)
     start = time.monotonic()
     failed = module(fails=True)

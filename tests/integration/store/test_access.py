@@ -96,7 +96,7 @@ def test_closing_the_store_ends_a_watch_over_tls_in_another_thread(
     assert ended == ["the watch was closed"]
 
 
-def test_a_client_certificate_lets_in_where_one_is_demanded(
+def test_a_client_certificate_is_accepted_where_etcd_requires_one(
     mutual: EtcdServer, tls: EtcdTls, api: str, folder: str
 ) -> None:
     connection = EtcdConnection(
@@ -113,7 +113,7 @@ def test_a_missing_client_certificate_is_named_as_the_reason(
     assert mutual.endpoint in str(caught.value)
 
 
-def test_a_server_certificate_unfit_for_the_gateway_is_told(tmp_path: Path, folder: str) -> None:
+def test_a_server_certificate_that_the_gateway_cannot_use_is_named(tmp_path: Path, folder: str) -> None:
     tls = make_tls(tmp_path, server_is_client=False)
     with EtcdServer(tls=tls, client_cert_auth=True) as server:
         connection = EtcdConnection(
@@ -124,7 +124,7 @@ def test_a_server_certificate_unfit_for_the_gateway_is_told(tmp_path: Path, fold
 
 
 @pytest.mark.parametrize("given", ["other", "none"])
-def test_a_server_whose_ca_is_not_ours_is_not_trusted(
+def test_a_server_with_another_ca_is_refused(
     secured: EtcdServer, tls: EtcdTls, api: str, folder: str, given: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Neither variable may replace the CA that was given, nor be needed for one.
@@ -153,7 +153,7 @@ def test_proxies_of_the_environment_are_not_used(
     use(EtcdConnection(etcd.endpoints, api), folder)
 
 
-def test_https_to_a_plain_server_and_http_to_a_tls_server_say_so(
+def test_a_wrong_scheme_of_an_endpoint_is_named_in_the_error(
     etcd: EtcdServer, secured: EtcdServer, tls: EtcdTls, api: str, folder: str
 ) -> None:
     with pytest.raises(UnreachableError, match=r"TLS.*http instead"):
@@ -162,7 +162,7 @@ def test_https_to_a_plain_server_and_http_to_a_tls_server_say_so(
         use(EtcdConnection((secured.endpoint.replace("https:", "http:"),), api), folder)
 
 
-def test_files_that_are_unfit_are_named(tls: EtcdTls, tmp_path: Path, api: str) -> None:
+def test_unusable_certificate_files_are_named(tls: EtcdTls, tmp_path: Path, api: str) -> None:
     garbage = tmp_path / "garbage.pem"
     garbage.write_text("this is no certificate")
     here = ("https://127.0.0.1:1",)
@@ -175,11 +175,11 @@ def test_files_that_are_unfit_are_named(tls: EtcdTls, tmp_path: Path, api: str) 
             connect(connection)
 
 
-def test_user_and_password_let_in_where_they_are_demanded(guarded: EtcdServer, api: str, folder: str) -> None:
+def test_user_and_password_are_accepted_where_etcd_requires_them(guarded: EtcdServer, api: str, folder: str) -> None:
     use(EtcdConnection(guarded.endpoints, api, username="root", password=PASSWORD), folder)
 
 
-def test_a_certificate_that_the_gateway_would_take_for_a_user_is_told(tls: EtcdTls, folder: str) -> None:
+def test_a_certificate_that_the_gateway_takes_for_a_user_is_reported(tls: EtcdTls, folder: str) -> None:
     with EtcdServer(tls=tls, client_cert_auth=True) as server:
         server.enable_auth(PASSWORD)
         connection = EtcdConnection(
@@ -232,7 +232,7 @@ def void_tokens(etcd: EtcdServer) -> None:
     etcd.etcdctl(*etcdctl, user=f"root:{PASSWORD}", feed=f"{PASSWORD}\n")
 
 
-def test_a_user_without_permission_is_told_what_to_grant(guarded: EtcdServer, folder: str) -> None:
+def test_an_error_of_a_user_without_permission_says_what_to_grant(guarded: EtcdServer, folder: str) -> None:
     root = f"root:{PASSWORD}"
     guarded.etcdctl("user", "add", "reader:r3ader", user=root)
     guarded.etcdctl("role", "add", "reader", user=root)

@@ -78,7 +78,7 @@ def test_an_api_that_is_not_served_is_named_with_the_flag_that_serves_it(
         connect(EtcdConnection(v2_only.endpoints, "v3")).get("/a")
 
 
-def test_a_config_in_the_other_api_is_told(etcd: EtcdServer, store: Store, folder: str) -> None:
+def test_a_config_in_the_other_api_is_reported(etcd: EtcdServer, store: Store, folder: str) -> None:
     other = "v2" if store.api == "v3" else "v3"
     with pytest.raises(ConfigMissingError, match=f"no network config at {folder}/config"):
         read_config(store, Keys(folder))
@@ -97,7 +97,7 @@ def test_the_config_is_read_and_a_bad_one_names_its_key(store: Store, folder: st
         read_config(store, Keys(folder))
 
 
-def test_more_keys_than_one_page_holds_come_as_of_one_moment(v3_only: EtcdServer, folder: str) -> None:
+def test_more_keys_than_one_page_are_read_as_of_one_revision(v3_only: EtcdServer, folder: str) -> None:
     total = 10_050  # a page of the store holds ten thousand
     puts = "".join(f"put {folder}/{number:05} {'x' * 40}\n" for number in range(total))
     v3_only.etcdctl("txn", feed=f"\n{puts}\n\n")

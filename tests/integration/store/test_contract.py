@@ -22,7 +22,7 @@ def leases_of(etcd: EtcdServer) -> set[str]:
     return set(etcd.etcdctl("lease", "list").splitlines()[1:])
 
 
-def test_a_key_that_is_not_there_reads_as_none(store: Store, folder: str) -> None:
+def test_a_missing_key_reads_as_none(store: Store, folder: str) -> None:
     assert store.get(f"{folder}/nothing") is None
 
 
@@ -186,13 +186,13 @@ def test_a_lease_becomes_a_reservation_and_a_reservation_a_lease(store: Store, f
     assert store.ttl_left([again])[again.key] in range(290, 301)
 
 
-def test_replacing_begins_the_time_to_live_anew(store: Store, folder: str) -> None:
+def test_replacing_a_key_restarts_its_ttl(store: Store, folder: str) -> None:
     item = store.create(f"{folder}/a", "1", 60)
     longer = store.replace(item, "2", 600)
     assert store.ttl_left([longer])[longer.key] in range(590, 601)
 
 
-def test_a_key_expires_and_its_watchers_are_told(store: Store, folder: str) -> None:
+def test_an_expired_key_is_an_event(store: Store, folder: str) -> None:
     _unused, revision = store.snapshot(folder)
     store.create(f"{folder}/a", "1", 1)
     events = collect(store.watch(folder, revision, 1.0), 2)
@@ -201,7 +201,7 @@ def test_a_key_expires_and_its_watchers_are_told(store: Store, folder: str) -> N
     assert store.get(f"{folder}/a") is None
 
 
-def test_a_key_kept_alive_outlives_its_time_without_an_event(store: Store, folder: str) -> None:
+def test_keep_alive_extends_a_key_without_an_event(store: Store, folder: str) -> None:
     item = store.create(f"{folder}/a", "1", 2)
     _unused, revision = store.snapshot(folder)
     watch = store.watch(folder, revision, 0.5)
@@ -224,7 +224,7 @@ def test_what_is_returned_by_keep_alive_can_be_replaced(store: Store, folder: st
     assert store.replace(item, "2", 300).value == "2"
 
 
-def test_seconds_left_are_told_for_each_key(store: Store, folder: str) -> None:
+def test_the_remaining_seconds_are_known_for_each_key(store: Store, folder: str) -> None:
     items = [store.create(f"{folder}/{seconds}", "x", seconds) for seconds in (100, 200)]
     items.append(store.create(f"{folder}/for-ever", "x", None))
     left = store.ttl_left(items)

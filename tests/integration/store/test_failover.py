@@ -36,7 +36,7 @@ def store(api: str, healthy: EtcdServer) -> Iterator[Store]:
     opened.close()
 
 
-def test_an_endpoint_where_nobody_listens_is_passed_over(healthy: EtcdServer, api: str, folder: str) -> None:
+def test_an_endpoint_that_refuses_connections_is_skipped(healthy: EtcdServer, api: str, folder: str) -> None:
     dead = f"http://127.0.0.1:{free_ports(1)[0]}"
     store = connect(EtcdConnection((dead, *healthy.endpoints), api=api))
     store.create(f"{folder}/a", "1", 300)
@@ -44,7 +44,7 @@ def test_an_endpoint_where_nobody_listens_is_passed_over(healthy: EtcdServer, ap
     store.close()
 
 
-def test_operations_go_on_when_the_member_in_use_is_killed(healthy: EtcdServer, store: Store, folder: str) -> None:
+def test_operations_continue_when_the_member_in_use_is_killed(healthy: EtcdServer, store: Store, folder: str) -> None:
     item = store.create(f"{folder}/a", "1", 300)
     healthy.kill(0)
     healthy.wait_healthy(1)
@@ -52,14 +52,14 @@ def test_operations_go_on_when_the_member_in_use_is_killed(healthy: EtcdServer, 
     assert store.get(item.key) == item
 
 
-def test_reading_goes_on_when_the_member_in_use_is_frozen(healthy: EtcdServer, store: Store, folder: str) -> None:
+def test_reads_continue_when_the_member_in_use_is_frozen(healthy: EtcdServer, store: Store, folder: str) -> None:
     item = store.create(f"{folder}/a", "1", None)
     healthy.pause(0)
     healthy.wait_healthy(1)
     assert store.get(f"{folder}/a") == item
 
 
-def test_a_write_whose_answer_is_lost_says_that_it_may_have_been_made(
+def test_the_error_of_a_write_without_an_answer_says_that_it_may_have_happened(
     healthy: EtcdServer, store: Store, folder: str
 ) -> None:
     other = connect(EtcdConnection(healthy.endpoints[1:], api=store.api))
@@ -70,7 +70,7 @@ def test_a_write_whose_answer_is_lost_says_that_it_may_have_been_made(
         store.replace(item, "2", None)
 
 
-def test_a_watch_goes_on_at_another_member_and_misses_nothing(healthy: EtcdServer, store: Store, folder: str) -> None:
+def test_a_watch_continues_at_another_member_and_misses_nothing(healthy: EtcdServer, store: Store, folder: str) -> None:
     _unused, revision = store.snapshot(folder)
     watch = store.watch(folder, revision, 0.2)
     other = connect(EtcdConnection(healthy.endpoints[1:], api=store.api, timeout=TIMEOUT))
@@ -99,7 +99,7 @@ def test_a_watch_leaves_a_member_that_is_frozen_and_misses_nothing(
     other.close()
 
 
-def test_a_quiet_watch_makes_sure_of_its_server_and_goes_on(healthy: EtcdServer, api: str, folder: str) -> None:
+def test_a_watch_without_events_checks_its_server_and_continues(healthy: EtcdServer, api: str, folder: str) -> None:
     store = connect(EtcdConnection(healthy.endpoints, api=api, timeout=0.3))
     _unused, revision = store.snapshot(folder)
     watch = store.watch(folder, revision, 0.2)

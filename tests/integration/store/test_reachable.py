@@ -39,7 +39,7 @@ def test_the_endpoint_that_accepts_is_found_among_others_that_do_not() -> None:
         assert first_accepting([others[0], mute, wanted, others[1]], 5.0) == wanted
 
 
-def test_silence_lasts_until_the_timeout() -> None:
+def test_endpoints_that_do_not_answer_are_given_up_at_the_timeout() -> None:
     with silent() as mute:
         began = time.monotonic()
         assert first_accepting([mute], 0.3) is None
@@ -59,7 +59,7 @@ def test_refusals_are_noticed_without_waiting_for_the_timeout() -> None:
     assert time.monotonic() - began < 15
 
 
-def test_a_store_begins_at_the_endpoint_that_was_found(etcd: EtcdServer, api: str, folder: str) -> None:
+def test_a_store_starts_with_the_endpoint_that_accepted(etcd: EtcdServer, api: str, folder: str) -> None:
     dead = free_ports(1)[0]
     store = connect(EtcdConnection((f"http://127.0.0.1:{dead}", *etcd.endpoints), api=api))
     assert store.find_endpoint(5.0)

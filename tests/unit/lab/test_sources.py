@@ -68,7 +68,7 @@ def test_the_hosts_have_the_sources_of_their_release(
     ]
 
 
-def test_a_machine_without_sources_of_its_release_is_told_where_was_looked(tmp_path: Path) -> None:
+def test_a_machine_without_apt_sources_is_an_error_that_names_the_files(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=f"no enabled source for bookworm in {tmp_path}/sources.list"):
         sources.write_sources(tmp_path, tmp_path)
 

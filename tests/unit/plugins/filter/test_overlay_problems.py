@@ -37,7 +37,7 @@ def test_options_that_are_left_empty_mean_the_default() -> None:
     assert overlay_problems(config, [host(subnet="", ranges=None)]) == []
 
 
-def test_numbers_that_a_template_made_text_are_numbers_still() -> None:
+def test_numbers_given_as_text_are_numbers() -> None:
     config = {**CONFIG, "subnet_len": "26", "backend": {"Type": "vxlan", "VNI": "7"}}
     assert overlay_problems(config, [host(subnet="10.5.7.64/26")]) == []
 
@@ -125,7 +125,7 @@ def test_a_problem_names_the_variables_of_the_caller(
     assert overlay_problems(config, hosts, prefix="overlay_") == [problem]
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     hosts = [host(address="10.5.3.4", subnet="10.6.0.0/24"), host("h2", "10.5.3.4")]
     assert len(overlay_problems(CONFIG, hosts, {"office": "10.5.0.0/20"})) == 5
 

@@ -91,6 +91,6 @@ def test_a_host_that_keeps_etcd_stays_in_the_group_of_its_members() -> None:
     assert "stays in the group" not in report(plan(etcd="leave"), result())
 
 
-def test_hosts_that_hold_the_rest_back_are_the_next_step() -> None:
+def test_hosts_that_prevent_the_rest_of_the_reset_are_the_next_step() -> None:
     text = report(plan(missing=["h3", "192.0.2.9"]), result())
     assert text.endswith("or if they no longer exist, run the reset again with -e overlay_reset_gone=h3,192.0.2.9")

@@ -19,7 +19,7 @@ TYPED = {"bip": "10.50.7.1/24", "ip-masq": False, "mtu": 1450}
 
 
 @pytest.mark.parametrize("text", [None, "", " \n"])
-def test_a_missing_or_empty_file_says_nothing(text: str | None) -> None:
+def test_a_missing_or_empty_file_has_no_options(text: str | None) -> None:
     assert parse_daemon_json(text, "/etc/docker/daemon.json") == {}
 
 
@@ -34,14 +34,14 @@ def test_options_get_the_types_that_dockerd_wants_and_all_else_stays_in_its_plac
     assert list(content.items()) == [("mtu", 1450), ("debug", True), ("bip", "10.50.7.1/24"), ("ip-masq", False)]
 
 
-def test_taking_the_options_away_leaves_what_others_said() -> None:
+def test_removing_the_options_keeps_all_other_keys() -> None:
     assert without_options({"debug": True, **TYPED, "allow-direct-routing": True}) == {"debug": True}
 
 
-def test_a_file_that_would_say_nothing_goes() -> None:
+def test_a_file_without_keys_is_removed() -> None:
     assert render_daemon_json({}) is None
     assert render_daemon_json({"dns": ["é"]}) == '{\n  "dns": [\n    "é"\n  ]\n}\n'
 
 
-def test_what_may_be_shown_is_only_ours() -> None:
+def test_only_own_keys_are_shown() -> None:
     assert managed_part({"http-proxy": "http://user:secret@192.0.2.1", **TYPED}) == TYPED

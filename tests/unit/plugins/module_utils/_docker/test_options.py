@@ -41,7 +41,7 @@ def test_the_options_file_has_the_lines_of_mk_docker_opts_in_alphabetical_order(
     assert render_options(OPTIONS, mode, "DOCKER_OPTS") == text
 
 
-def test_inherited_options_stay_in_front_under_the_key_that_was_asked_for() -> None:
+def test_inherited_options_come_first_under_the_requested_key() -> None:
     text = render_options({"mtu": "1450"}, "combined", "DOCKER_NETWORK_OPTIONS", "--debug")
     assert text == 'DOCKER_NETWORK_OPTIONS="--debug --mtu=1450"\n'
 
@@ -76,7 +76,7 @@ def test_the_version_is_found_in_what_dockerd_says() -> None:
         docker_version("dockerd")
 
 
-def test_direct_routing_is_allowed_from_docker_28_2_on_unless_someone_else_decided() -> None:
+def test_direct_routing_is_allowed_from_docker_28_2_unless_it_is_set_already() -> None:
     assert wants_direct_routing("auto", (28, 2), [])
     assert wants_direct_routing("auto", (29, 0), [])
     assert not wants_direct_routing("auto", (28, 1), [])
@@ -86,7 +86,7 @@ def test_direct_routing_is_allowed_from_docker_28_2_on_unless_someone_else_decid
         wants_direct_routing("always", (28, 1), [])
 
 
-def test_each_flag_that_dockerd_lacks_or_has_otherwise_or_should_not_have_is_told() -> None:
+def test_each_missing_different_or_unwanted_flag_of_dockerd_is_reported() -> None:
     running = {"bip": "172.17.0.1/16", "ip-masq": "false"}
     assert flag_differences({"bip": "10.50.7.1/24", "mtu": "1450"}, running) == [
         "dockerd runs with --bip=172.17.0.1/16, not --bip=10.50.7.1/24",
@@ -96,7 +96,7 @@ def test_each_flag_that_dockerd_lacks_or_has_otherwise_or_should_not_have_is_tol
     assert flag_differences(OPTIONS, OPTIONS) == []
 
 
-def test_a_bridge_that_kept_its_old_address_is_told() -> None:
+def test_a_bridge_that_kept_its_old_address_is_reported() -> None:
     assert bridge_differences(OPTIONS, Bridge("172.17.0.1/16", 1450, False)) == [
         "docker0 has the address 172.17.0.1/16, not 10.50.7.1/24"
     ]
@@ -106,5 +106,5 @@ def test_a_bridge_that_kept_its_old_address_is_told() -> None:
     ]
 
 
-def test_what_is_not_known_of_the_bridge_asks_for_no_restart() -> None:
+def test_an_unknown_bridge_requires_no_restart() -> None:
     assert bridge_differences(OPTIONS, Bridge(None, None, None)) == []

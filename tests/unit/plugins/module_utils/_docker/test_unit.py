@@ -73,12 +73,12 @@ def test_another_drop_ins_command_is_respected_and_its_variable_kept() -> None:
     assert commands(render_dropin(DROPIN, start))[1] == ("ExecStart=-/opt/dockerd $DOCKER_NETWORK_OPTIONS $DOCKER_OPTS")
 
 
-def test_flags_that_no_file_carries_stand_before_the_variable() -> None:
+def test_flags_outside_of_the_options_file_come_before_the_variable() -> None:
     text = render_dropin(DROPIN._replace(more=("--allow-direct-routing",)), daemon_start(parse_unit(VENDOR), OWN))
     assert commands(text)[1].endswith(".sock --allow-direct-routing $DOCKER_OPTS")
 
 
-def test_a_drop_in_that_sorts_after_ours_and_sets_the_command_is_refused_by_its_path() -> None:
+def test_a_later_drop_in_that_sets_the_command_is_refused_by_its_path() -> None:
     later = "/etc/systemd/system/docker.service.d/zzz.conf"
     with pytest.raises(OverlayError, match=rf"{later} is read after .*zz-overlay\.conf"):
         daemon_start(parse_unit(with_file(later, "ExecStart=\nExecStart=/usr/bin/dockerd")), OWN)
@@ -123,6 +123,6 @@ def test_flags_given_by_command_or_variable_are_found_with_the_place_they_stand_
         (DROPIN._replace(mode="individual"), "mode"),
     ],
 )
-def test_what_cannot_stand_in_a_unit_file_is_refused_by_name(dropin: DropIn, named: str) -> None:
+def test_values_that_a_unit_file_cannot_hold_are_refused_by_name(dropin: DropIn, named: str) -> None:
     with pytest.raises(OverlayError, match=named):
         check_names(dropin)

@@ -86,7 +86,7 @@ def test_a_healthy_unit_has_no_problem(change: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_each_other_state_is_a_sentence_with_its_cure(change: dict[str, Any], problem: str) -> None:
+def test_each_other_state_is_a_sentence_with_its_remedy(change: dict[str, Any], problem: str) -> None:
     service = HEALTHY._replace(**change)
     assert service_problems(service, [service]) == [problem]
 
@@ -116,7 +116,7 @@ RESTARTING: dict[str, Any] = {"state": "activating", "sub_state": "auto-restart"
         (STOPPED, STOPPED, False),
     ],
 )
-def test_a_crash_loop_is_restarts_that_go_on_and_not_those_of_the_past(
+def test_restarts_are_a_crash_loop_only_while_they_continue(
     then: dict[str, Any], now: dict[str, Any], looping: bool | None
 ) -> None:
     assert loops(HEALTHY._replace(**then), HEALTHY._replace(**now)) is looping
@@ -149,6 +149,6 @@ def test_two_agents_at_once_are_a_problem_that_names_the_one_to_stop() -> None:
     ]
 
 
-def test_without_any_unit_the_sentence_names_all_that_were_looked_for() -> None:
+def test_without_any_unit_the_sentence_names_all_expected_units() -> None:
     services = [HEALTHY._replace(**MISSING), FLANNELD._replace(**MISSING)]
     assert "systemd has no unit overlayd.service or flanneld.service: " in service_problems(services[0], services)[0]

@@ -45,7 +45,7 @@ def settings_of(agent_file: Path, **options: Any) -> dict[str, Any]:
     return complete(checked.validated_parameters, agent_file)
 
 
-def test_without_anything_it_is_the_etcd_of_the_host_itself(tmp_path: Path) -> None:
+def test_without_options_the_etcd_is_that_of_the_host_itself(tmp_path: Path) -> None:
     assert settings_of(tmp_path / "none") == {
         "endpoints": ("http://127.0.0.1:2379",),
         "api": "auto",
@@ -73,24 +73,24 @@ def test_without_endpoints_the_agents_settings_are_used(agent_file: Path) -> Non
     }
 
 
-def test_with_endpoints_nothing_of_the_agents_is_sent_there(agent_file: Path) -> None:
+def test_with_endpoints_no_credentials_of_the_agent_are_sent(agent_file: Path) -> None:
     settings = settings_of(agent_file, endpoints=["http://198.51.100.1:2379"])
     assert settings["endpoints"] == ("http://198.51.100.1:2379",)
     assert settings["prefix"] == "/coreos.com/network"
     assert (settings["ca_file"], settings["username"], settings["password"]) == ("", "", "")
 
 
-def test_an_option_goes_before_the_agents_setting(agent_file: Path) -> None:
+def test_an_option_overrides_the_agents_setting(agent_file: Path) -> None:
     settings = settings_of(agent_file, prefix="/mine/", ca_file="/my/ca.pem", api="v3")
     assert (settings["prefix"], settings["ca_file"], settings["api"]) == ("/mine", "/my/ca.pem", "v3")
 
 
-def test_a_user_given_is_never_paired_with_the_agents_password(agent_file: Path) -> None:
+def test_a_given_user_is_never_combined_with_the_agents_password(agent_file: Path) -> None:
     settings = settings_of(agent_file, username="root")
     assert (settings["username"], settings["password"]) == ("root", "")
 
 
-def test_the_environment_of_etcdctl_goes_before_the_agents_settings(
+def test_the_environment_of_etcdctl_overrides_the_agents_settings(
     agent_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ETCDCTL_ENDPOINTS", "http://a:1, b:2")
@@ -104,7 +104,7 @@ def test_the_environment_of_etcdctl_goes_before_the_agents_settings(
     assert (settings["username"], settings["password"]) == ("root", "pw:x")
 
 
-def test_a_password_of_its_own_variable_goes_before_the_one_behind_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_in_its_own_variable_overrides_the_one_in_the_user_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ETCDCTL_USER", "root:old")
     monkeypatch.setenv("ETCDCTL_PASSWORD", "new")
     settings = settings_of(Path("/nonexistent"))
@@ -127,7 +127,7 @@ def test_empty_options_count_as_not_given(agent_file: Path) -> None:
     assert settings == settings_of(agent_file)
 
 
-def test_a_settings_file_that_cannot_be_read_says_how_to_go_on(tmp_path: Path) -> None:
+def test_an_unreadable_settings_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"cannot be read .* run this with become, or give endpoints"):
         settings_of(tmp_path)  # a directory: even root cannot read it as a file
 

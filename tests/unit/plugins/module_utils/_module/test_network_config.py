@@ -85,7 +85,7 @@ def test_options_that_make_no_usable_config_are_refused(options: dict[str, Any],
         (lease(), None, config(network="10.6.0.0/16"), "is not a part of Network 10.6.0.0/16"),
     ],
 )
-def test_a_change_that_cuts_off_a_host_is_told_once_by_its_lease(
+def test_a_change_that_disconnects_a_host_is_reported_once_by_its_lease(
     held: SubnetLease, old: NetworkConfig | None, new: NetworkConfig, sentence: str
 ) -> None:
     (told,) = broken_leases([held], old, new)
@@ -109,7 +109,7 @@ def test_a_change_that_cuts_off_a_host_is_told_once_by_its_lease(
         (lease(), None, config()),
     ],
 )
-def test_a_change_that_leaves_a_lease_as_good_or_bad_as_it_was_is_no_harm(
+def test_a_change_that_does_not_affect_a_lease_is_no_harm(
     held: SubnetLease, old: NetworkConfig | None, new: NetworkConfig
 ) -> None:
     assert broken_leases([held], old, new) == []

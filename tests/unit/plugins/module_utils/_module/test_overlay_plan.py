@@ -47,13 +47,13 @@ def test_a_peers_part_of_the_state_has_all_its_rows_and_strays_and_nothing_else(
     assert part.leftovers == ()
 
 
-def test_the_row_of_a_mac_that_another_peer_has_as_well_stays_out_of_it() -> None:
+def test_the_row_of_a_mac_that_another_peer_has_too_is_left_out() -> None:
     shared = observed(MACS[0], MACS[0], MACS[2])
     assert list(only(shared, [TWO]).fdb) == []
     assert list(only(shared, [ONE, TWO]).fdb) == [MACS[0]]
 
 
-def test_the_row_of_a_mac_that_the_peer_is_to_have_is_compared_too() -> None:
+def test_the_row_of_the_peers_future_mac_is_compared_too() -> None:
     assert set(only(observed(), [TWO], [MACS[2]]).fdb) == {MACS[1], MACS[2]}
 
 

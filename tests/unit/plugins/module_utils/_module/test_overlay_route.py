@@ -36,7 +36,7 @@ def test_peers_are_all_or_none_or_those_named_by_subnet_or_public_ip() -> None:
         ({"public_ip": "h1"}, "public_ip 'h1' is not an IPv4 address"),
     ],
 )
-def test_what_is_no_address_is_refused_by_the_options_name(options: dict[str, Any], message: str) -> None:
+def test_an_invalid_address_is_refused_by_the_options_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         request(**options)
     assert message in str(raised.value)

@@ -20,7 +20,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.lo
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 
-def test_a_trouble_is_logged_once_and_so_is_its_end(
+def test_a_problem_is_logged_once_and_so_is_its_end(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log, "level", INFO)
@@ -57,7 +57,7 @@ def test_the_first_problem_can_be_read_from_the_status_line(tmp_path: Path, monk
         assert [reported_trouble(manager.recv(4096).decode()) for _line in range(2)] == ["it is away", ""]
 
 
-def test_a_loop_that_does_not_turn_is_not_alive() -> None:
+def test_a_loop_without_iterations_is_not_alive() -> None:
     status = Status()
     assert status.alive
     status.last_turn = time.monotonic() - SILENCE - 1
@@ -82,7 +82,7 @@ def test_a_file_is_replaced_as_a_whole_with_its_mode(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_that_cannot_be_written_is_named_and_leaves_no_rest(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "taken"
     (path / "in the way").mkdir(parents=True)
     with pytest.raises(OverlayError, match=f"cannot write {path}: "):

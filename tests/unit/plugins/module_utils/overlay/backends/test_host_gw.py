@@ -32,7 +32,7 @@ def test_containers_have_the_whole_mtu_and_there_is_no_device_and_no_lease_data(
     assert (BACKEND.mtu, BACKEND.device, BACKEND.lease_data()) == (1500, None, None)
 
 
-def test_a_peer_of_another_backend_is_quietly_passed_over() -> None:
+def test_a_peer_of_another_backend_is_skipped_without_an_error() -> None:
     assert BACKEND.rows(lease("192.0.2.12", "vxlan")) is None
 
 

@@ -63,14 +63,14 @@ def test_with_direct_routing_a_peer_behind_a_gateway_is_tunnelled_to() -> None:
     assert backend(direct_routing=True).rows(lease(FAR)) == backend().rows(lease(FAR))
 
 
-def test_a_lease_of_flannel_before_0_14_has_no_vni_and_is_spoken_with() -> None:
+def test_a_lease_of_flannel_before_0_14_without_a_vni_is_accepted() -> None:
     assert backend(vni=9).rows(lease(VtepMAC="0e:00:00:00:00:07")) is not None
 
 
 @pytest.mark.parametrize(
     "other", [lease(kind="host-gw"), lease(kind=""), lease(VNI=2, VtepMAC="0e:00:00:00:00:07")], ids=str
 )
-def test_a_peer_of_another_backend_or_vni_is_quietly_passed_over(other: SubnetLease) -> None:
+def test_a_peer_of_another_backend_or_vni_is_skipped_without_an_error(other: SubnetLease) -> None:
     assert backend().rows(other) is None
 
 
@@ -88,7 +88,7 @@ def test_a_peer_of_another_backend_or_vni_is_quietly_passed_over(other: SubnetLe
         (lease(UNDERLAY.address), "PublicIP 192.0.2.11 is this host's own address"),
     ],
 )
-def test_a_lease_that_no_packet_could_follow_is_refused_by_name(unfit: SubnetLease, reason: str) -> None:
+def test_a_lease_that_cannot_be_routed_is_refused_by_name(unfit: SubnetLease, reason: str) -> None:
     with pytest.raises(LeaseError, match=r"^lease 10\.50\.7\.0-24: ") as caught:
         backend().rows(unfit)
     assert reason in str(caught.value)

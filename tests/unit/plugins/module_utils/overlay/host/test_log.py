@@ -33,7 +33,7 @@ def test_a_defect_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str
     assert shown.endswith("KeyError: 'lost 50%'\n")
 
 
-def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_written_does_not_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = io.StringIO()
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)

@@ -27,7 +27,7 @@ KNOWN = Memory(
 )
 
 
-def test_what_was_remembered_is_recalled_and_for_root_alone_to_read(tmp_path: Path) -> None:
+def test_a_written_memory_file_is_read_back_and_readable_by_root_only(tmp_path: Path) -> None:
     path = tmp_path / "state" / "network.json"
     remember(path, KNOWN)
     assert recall(path) == KNOWN
@@ -35,11 +35,11 @@ def test_what_was_remembered_is_recalled_and_for_root_alone_to_read(tmp_path: Pa
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_nothing_is_recalled_where_nothing_was_remembered(tmp_path: Path) -> None:
+def test_a_missing_memory_file_gives_nothing(tmp_path: Path) -> None:
     assert recall(tmp_path / "network.json") is None
 
 
-def test_the_memory_of_another_machine_is_not_recalled(tmp_path: Path) -> None:
+def test_the_memory_file_of_another_machine_is_ignored(tmp_path: Path) -> None:
     remember(tmp_path / "network.json", KNOWN._replace(machine_id="another"))
     assert recall(tmp_path / "network.json") is None
 
@@ -59,14 +59,14 @@ def test_the_memory_of_another_machine_is_not_recalled(tmp_path: Path) -> None:
         ("unknown", ""),
     ],
 )
-def test_a_memory_with_something_unusable_in_it_is_not_recalled(tmp_path: Path, name: str, value: object) -> None:
+def test_a_memory_file_with_an_invalid_value_is_ignored(tmp_path: Path, name: str, value: object) -> None:
     path = tmp_path / "network.json"
     path.write_text(json.dumps({**KNOWN._asdict(), name: value}))
     assert recall(path) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 100, b"\xff\xfe", b"null", b"[]", b"{}", b"[" * 100_000])
-def test_a_file_that_holds_something_else_is_not_recalled(tmp_path: Path, data: bytes) -> None:
+def test_a_file_with_other_content_is_ignored(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "network.json"
     path.write_bytes(data)
     assert recall(path) is None

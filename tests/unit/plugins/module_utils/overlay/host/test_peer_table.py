@@ -91,7 +91,7 @@ def changes(table: PeerTable, events: Iterable[Event]) -> list[tuple[str, str]]:
     return [(shown(change.before), shown(change.after)) for change in table.change(events)]
 
 
-def test_a_lease_that_comes_changes_and_goes_is_one_change_each_time(table: PeerTable) -> None:
+def test_a_lease_that_is_added_changed_and_removed_is_one_change_each(table: PeerTable) -> None:
     reset(table)
     one, two = "192.0.2.7 0e:00:00:00:00:07", "192.0.2.9 0e:00:00:00:00:09"
     assert changes(table, [put(A, 7)]) == [("", one)]
@@ -113,7 +113,7 @@ def test_several_changes_of_a_peer_in_one_batch_are_one_from_the_first_to_the_la
     assert changes(table, [gone(A), put(A, 8)]) == [(one, three)]
 
 
-def test_a_mac_that_moves_to_another_subnet_in_one_batch_is_told_of_as_both(table: PeerTable) -> None:
+def test_a_mac_that_moves_to_another_subnet_in_one_batch_is_two_changes(table: PeerTable) -> None:
     reset(table, put(A, 7))
     assert changes(table, [gone(A), put(B, 7)]) == [
         ("192.0.2.7 0e:00:00:00:00:07", ""),
@@ -154,13 +154,13 @@ def test_of_two_leases_with_one_mac_the_one_written_last_has_it(table: PeerTable
     assert table.problems == []
 
 
-def test_a_host_that_goes_back_to_its_former_lease_is_followed(table: PeerTable) -> None:
+def test_a_host_that_returns_to_its_former_lease_is_followed(table: PeerTable) -> None:
     reset(table, put(A, 7, 5, revision=10), put(B, 9, 5, revision=20))
     table.change([put(A, 7, 5, revision=30)])
     assert list(peers(table)) == ["10.50.7.0/24"]
 
 
-def test_two_hosts_with_one_mac_that_renew_their_leases_do_not_take_it_from_each_other_for_ever(
+def test_two_hosts_with_one_mac_do_not_take_it_from_each_other_at_each_renewal(
     table: PeerTable,
 ) -> None:
     reset(table, put(A, 7, 5, revision=10), put(B, 9, 5, revision=20))
@@ -178,14 +178,14 @@ def test_two_hosts_with_one_mac_that_renew_their_leases_do_not_take_it_from_each
     assert list(peers(table)) == ["10.50.7.0/24"]
 
 
-def test_what_was_known_from_a_former_run_is_older_than_all_in_etcd(table: PeerTable) -> None:
+def test_leases_known_from_a_former_run_are_older_than_all_in_etcd(table: PeerTable) -> None:
     reset(table, put(A, 7, 5, revision=-2), put(B, 9, 5, revision=-1))
     assert list(peers(table)) == ["10.50.8.0/24"]
     reset(table, put(A, 7, 5, revision=2), put(B, 9, 5, revision=1))
     assert list(peers(table)) == ["10.50.7.0/24"]
 
 
-def test_a_peer_that_goes_leaves_the_mac_to_the_other_subnet_of_its_host(table: PeerTable) -> None:
+def test_the_mac_of_a_removed_peer_passes_to_the_other_subnet_of_its_host(table: PeerTable) -> None:
     reset(table, put(A, 7), put(B, 7))
     both = "192.0.2.7 0e:00:00:00:00:07"
     assert changes(table, [gone(A)]) == [(both, ""), (both, both)]
@@ -210,7 +210,7 @@ def test_a_second_key_for_a_subnet_yields_to_the_plain_one(table: PeerTable) -> 
     assert table.problems == []
 
 
-def test_a_wider_lease_never_covers_one_that_fits_and_comes_in_when_that_goes(table: PeerTable) -> None:
+def test_a_wider_lease_is_routed_only_while_no_fitting_lease_overlaps_it(table: PeerTable) -> None:
     wide = "10.50.6.0-23"
     reset(table, put(A, 7))
     table.change([put(wide, 9)])
@@ -219,7 +219,7 @@ def test_a_wider_lease_never_covers_one_that_fits_and_comes_in_when_that_goes(ta
     assert list(peers(table)) == ["10.50.6.0/23"]
 
 
-def test_every_value_is_kept_as_etcd_told_it(table: PeerTable) -> None:
+def test_every_value_is_kept_as_it_is_in_etcd(table: PeerTable) -> None:
     garbage = Put(Item("x", "garbage", 2))
     reset(table, put(A, 7), garbage)
     assert dict(table.values) == {A: put(A, 7).item.value, "x": "garbage"}
@@ -227,7 +227,7 @@ def test_every_value_is_kept_as_etcd_told_it(table: PeerTable) -> None:
     assert list(table.values) == [A]
 
 
-def test_a_change_names_what_was_there_and_what_should_be(table: PeerTable) -> None:
+def test_a_change_has_the_rows_before_and_after_it(table: PeerTable) -> None:
     reset(table)
     (change,) = table.change([put(A, 7)])
     assert change == PeerChange(None, table.rows[Subnet.parse("10.50.7.0/24")])
@@ -319,7 +319,7 @@ class Kernel:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_sequence_of_events_gives_the_same_as_one_look_at_all_leases(seed: int) -> None:
+def test_any_sequence_of_events_gives_the_same_as_a_full_read(seed: int) -> None:
     draw = random.Random(seed)
     backend = backend_for(CONFIG, UNDERLAY, OWN, bytes.fromhex("0e0000000001"))
     table, kernel, items = PeerTable(CONFIG, OWN, backend), Kernel(), dict[str, Item]()

@@ -94,21 +94,21 @@ def observed(*peers: PeerRows, **found: Any) -> ObservedState:
     return known._replace(device=known.device._replace(device=DEVICE._replace(**found)))
 
 
-def test_from_nothing_the_device_comes_first_and_a_route_last() -> None:
+def test_on_a_bare_host_the_device_is_added_first_and_routes_last() -> None:
     assert steps(state(peer(2)), ObservedState()) == CREATION + ADDITION
 
 
-def test_what_is_as_it_should_be_needs_nothing() -> None:
+def test_a_state_as_desired_needs_no_step() -> None:
     reached = plan(state(peer(2), direct(3)), ObservedState.of(state(peer(2), direct(3))))
     assert reached == Plan()
     assert not reached
 
 
-def test_a_peer_that_left_goes_in_reverse_order() -> None:
+def test_the_rows_of_a_removed_peer_are_removed_in_reverse_order() -> None:
     assert steps(state(), ObservedState.of(state(peer(2)))) == REMOVAL
 
 
-def test_a_new_mac_is_set_before_the_old_forwarding_row_goes() -> None:
+def test_a_new_mac_is_set_before_the_old_forwarding_row_is_removed() -> None:
     assert steps(state(peer(2, mac=0x22)), ObservedState.of(state(peer(2)))) == [
         "ip neighbour replace 10.50.2.0 lladdr 0e:00:00:00:00:22 dev flannel.1 nud permanent",
         "bridge fdb replace 0e:00:00:00:00:22 dev flannel.1 dst 192.0.2.12 self permanent",
@@ -116,7 +116,7 @@ def test_a_new_mac_is_set_before_the_old_forwarding_row_goes() -> None:
     ]
 
 
-def test_a_peer_that_is_now_reached_directly_has_its_route_changed_and_then_loses_its_other_rows() -> None:
+def test_a_peer_now_reached_directly_gets_its_route_before_its_other_rows_are_removed() -> None:
     assert steps(state(direct(2)), ObservedState.of(state(peer(2)))) == [
         "ip route change 10.50.2.0/24 via 192.0.2.12 dev eth0 proto 158",
         *REMOVAL[1:],
@@ -136,11 +136,11 @@ def test_a_peer_that_is_now_reached_directly_has_its_route_changed_and_then_lose
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_a_device_can_change_is_mended_in_place(found: dict[str, Any], step: str) -> None:
+def test_settings_that_a_device_can_change_are_changed_in_place(found: dict[str, Any], step: str) -> None:
     assert steps(state(peer(2)), observed(peer(2), **found)) == [step]
 
 
-def test_with_another_mac_the_neighbours_are_set_again_as_the_kernel_forgets_them() -> None:
+def test_after_a_change_of_the_mac_the_neighbours_are_set_again() -> None:
     assert steps(state(peer(2)), observed(peer(2), mac=bytes(6))) == [
         "ip link set flannel.1 address 0e:00:00:00:00:01",
         ADDITION[0],
@@ -148,7 +148,7 @@ def test_with_another_mac_the_neighbours_are_set_again_as_the_kernel_forgets_the
 
 
 @pytest.mark.parametrize("found", [{"vni": 2}, {"port": 4789}, {"gbp": True}], ids=str)
-def test_what_a_device_cannot_change_has_it_made_again_with_all_its_rows_but_not_those_elsewhere(
+def test_settings_that_a_device_cannot_change_recreate_it_with_its_rows(
     found: dict[str, Any],
 ) -> None:
     assert steps(state(peer(2), direct(3)), observed(peer(2), direct(3), **found)) == [
@@ -158,7 +158,7 @@ def test_what_a_device_cannot_change_has_it_made_again_with_all_its_rows_but_not
     ]
 
 
-def test_a_wrong_address_goes_after_the_right_one_and_the_routes_are_in_place() -> None:
+def test_a_wrong_address_is_removed_after_the_right_one_and_the_routes_are_set() -> None:
     wrong = observed()._replace(device=FoundDevice(DEVICE, False, ((parse_ipv4("10.50.9.0"), 16),)))
     assert steps(state(peer(2)), wrong) == [
         "ip address add 10.50.1.0/32 dev flannel.1",
@@ -168,7 +168,7 @@ def test_a_wrong_address_goes_after_the_right_one_and_the_routes_are_in_place() 
     ]
 
 
-def test_strays_go_before_anything_is_added() -> None:
+def test_stray_rows_are_removed_before_anything_is_added() -> None:
     stray = StrayRoute(Subnet.parse("10.50.2.0/24"), "flannel.1", 0, 7, 0, 3, 1, 0)
     untidy = observed()._replace(
         stray_routes=(stray,),
@@ -183,7 +183,7 @@ def test_strays_go_before_anything_is_added() -> None:
     ]
 
 
-def test_a_device_no_longer_wanted_goes_last_and_takes_its_rows_along() -> None:
+def test_an_unwanted_device_is_removed_last_together_with_its_rows() -> None:
     old = ObservedState.of(state(peer(2), peer(3), device=None))._replace(
         neighbours={}, fdb={}, leftovers=("flannel.1",)
     )
@@ -193,7 +193,7 @@ def test_a_device_no_longer_wanted_goes_last_and_takes_its_rows_along() -> None:
     ]
 
 
-def test_a_foreign_route_that_does_the_job_is_enough() -> None:
+def test_an_equivalent_foreign_route_is_sufficient() -> None:
     foreign = ForeignRoute(direct(2).route, 4)
     assert plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign})) == Plan()
 
@@ -213,7 +213,7 @@ def test_a_route_of_flannel_that_leads_elsewhere_is_a_conflict() -> None:
     assert "ip route delete 10.50.2.0/24 via 192.0.2.13 dev eth0" in found.conflicts[0]
 
 
-def test_any_other_foreign_route_is_a_conflict_told_with_the_way_out() -> None:
+def test_any_other_foreign_route_is_a_conflict_with_a_remedy() -> None:
     foreign = ForeignRoute(Route(Subnet.parse("10.50.2.0/24"), 0, "br-7", onlink=False), 2)
     found = plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign}))
     assert found.steps == ()
@@ -240,7 +240,7 @@ def test_the_unreachable_route_is_added_after_the_routes_to_peers() -> None:
     assert plan(wanted, ObservedState.of(wanted)._replace(unreachable=UNREACHABLE)) == Plan()
 
 
-def test_an_unreachable_route_is_removed_only_by_who_knows_that_there_should_be_none() -> None:
+def test_an_unreachable_route_is_removed_only_on_request() -> None:
     observed = ObservedState.of(state())._replace(unreachable=UNREACHABLE)
     assert plan(state(), observed) == Plan()
     steps = plan(state()._replace(leave_unreachable=False), observed).steps

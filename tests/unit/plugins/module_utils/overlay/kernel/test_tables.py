@@ -52,7 +52,7 @@ def body(message: bytes) -> tuple[bytes, int, int]:
     return message, HEADER.size, length
 
 
-def test_every_message_tells_its_length_type_flags_and_number() -> None:
+def test_every_message_has_its_length_type_flags_and_number() -> None:
     message = NeighbourWriter(RTM_NEWNEIGH, 0x500, 3).write(7, ADDRESS, MAC)
     assert HEADER.unpack_from(message) == (len(message), RTM_NEWNEIGH, 0x501, 7, 0)
     assert len(message) % 4 == 0
@@ -67,13 +67,13 @@ def test_a_forwarding_row_written_is_read_back() -> None:
 
 
 @pytest.mark.parametrize("kind", [6, 7, 8], ids=["port", "VNI", "interface"])
-def test_a_forwarding_row_with_a_detour_has_no_destination_of_ours(kind: int) -> None:
+def test_a_forwarding_row_with_other_attributes_has_no_known_destination(kind: int) -> None:
     message, start, end = body(FdbWriter(RTM_NEWNEIGH, 0, 3).write(0, MAC, HOST))
     detour = attribute(kind, struct.pack(">I", 99))
     assert read_fdb(message + detour, start, end + len(detour)) == (3, 0, MAC)
 
 
-def test_rows_that_are_not_permanent_are_passed_over() -> None:
+def test_rows_that_are_not_permanent_are_ignored() -> None:
     message, start, end = body(NeighbourWriter(RTM_NEWNEIGH, 0, 3).write(0, ADDRESS, MAC))
     reachable = bytearray(message)
     struct.pack_into("=H", reachable, start + 8, 0x02)
@@ -81,7 +81,7 @@ def test_rows_that_are_not_permanent_are_passed_over() -> None:
     assert read_fdb(bytes(reachable), start, end) is None
 
 
-def test_attributes_in_another_order_are_read_all_the_same() -> None:
+def test_attributes_are_read_in_any_order() -> None:
     message, start, end = body(FdbWriter(RTM_NEWNEIGH, 0, 3).write(0, MAC, HOST))
     assert read_neighbour(message, start, end) == (3, HOST, MAC)
 
@@ -90,7 +90,7 @@ def test_a_next_hop_written_is_read_back() -> None:
     assert read_hop(*body(HopWriter(0, 3).write(0, 77, HOST, True))) == HopRow(77, PROTOCOL, 3, HOST)
 
 
-def test_a_black_hole_next_hop_has_no_way() -> None:
+def test_a_black_hole_next_hop_has_no_gateway() -> None:
     message, start, end = body(remove_hop(0, 77))
     hole = attribute(4, b"")
     assert read_hop(message + hole, start, end + len(hole)) == HopRow(77, 0, 0, 0)
@@ -121,12 +121,12 @@ def test_a_route_of_any_shape_is_read(more: bytes, row: RouteRow) -> None:
     assert read_route(told, 0, len(told)) == row
 
 
-def test_a_route_of_another_table_is_passed_over() -> None:
+def test_a_route_of_another_table_is_ignored() -> None:
     told = RTMSG.pack(2, 24, 0, 0, 252, 158, 0, 1, 0) + attribute(15, struct.pack("=I", 1000))
     assert read_route(told, 0, len(told)) is None
 
 
-def test_a_route_is_written_with_all_that_makes_it() -> None:
+def test_a_route_is_written_with_all_its_attributes() -> None:
     message, start, end = body(RouteWriter(RTM_NEWROUTE, 0, PROTOCOL).plain(0, ADDRESS, 24, HOST, 3, True))
     assert RTMSG.unpack_from(message, start) == (2, 24, 0, 0, 254, PROTOCOL, 0, 1, 4)
     assert attributes(message, start + RTMSG.size, end) == {

@@ -50,7 +50,7 @@ def test_of_two_odd_subnets_that_overlap_the_wider_is_admitted() -> None:
     assert rivals("10.5.9.0/25", "10.5.8.0/22") == {"10.5.9.0/25": "10.5.8.0/22"}
 
 
-def test_an_odd_subnet_comes_in_when_the_wider_one_around_it_drops_out() -> None:
+def test_an_odd_subnet_is_admitted_when_the_wider_one_around_it_is_removed() -> None:
     admission = Admission(CONFIG)
     wide, inner, fitting = subnets("10.5.8.0/22", "10.5.9.0/25", "10.5.10.0/24")
     admission.update([], [wide, inner])
@@ -71,7 +71,7 @@ def test_a_change_far_away_concerns_no_other_subnet() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_any_sequence_of_changes_gives_the_same_as_one_look_at_all(seed: int) -> None:
+def test_any_sequence_of_changes_gives_the_same_as_a_full_comparison(seed: int) -> None:
     draw = random.Random(seed)
     admission, present = Admission(CONFIG), set[Subnet]()
     before: dict[Subnet, Subnet] = {}

@@ -110,7 +110,7 @@ def test_a_full_pool_is_an_error_that_says_what_to_do() -> None:
         ("nonsense", LEASE, ""),
     ],
 )
-def test_only_what_may_be_a_live_lease_takes_more_than_one_place(name: str, value: str, taken: str) -> None:
+def test_only_a_possible_live_lease_takes_more_than_one_subnet(name: str, value: str, taken: str) -> None:
     assert taken_subnets(config_of(), [(name, value)]) == (subnets(taken) if taken else [])
 
 

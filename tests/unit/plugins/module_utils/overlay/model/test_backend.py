@@ -70,7 +70,7 @@ def test_a_bad_backend_is_refused_by_key_and_value(raw: Any, message: str) -> No
 
 
 @pytest.mark.parametrize("kind", FLANNEL_ONLY)
-def test_a_backend_that_only_flannel_has_is_called_so(kind: str) -> None:
+def test_a_backend_that_only_flannel_has_is_named_as_such(kind: str) -> None:
     with pytest.raises(ConfigError, match=f"{kind}.* is a backend of flannel that is not supported"):
         parse_backend({"Type": kind})
 
@@ -87,7 +87,7 @@ def test_a_backend_that_only_flannel_has_is_called_so(kind: str) -> None:
         (HostGwOptions(), 576, 576),
     ],
 )
-def test_the_overlay_mtu_is_the_paths_less_what_the_backend_wraps(
+def test_the_overlay_mtu_is_the_underlays_less_the_overhead_of_the_backend(
     options: VxlanOptions | HostGwOptions, underlay: int, overlay: int
 ) -> None:
     assert options.overlay_mtu(underlay) == overlay

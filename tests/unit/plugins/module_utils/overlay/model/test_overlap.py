@@ -110,7 +110,7 @@ def test_an_overlap_that_takes_nothing_over_is_accepted(host: HostNetworks, keys
     assert problems(host, config(**keys)) == []
 
 
-def test_what_lies_in_the_own_subnet_is_accepted() -> None:
+def test_networks_inside_the_own_subnet_are_accepted() -> None:
     bridge = HostNetworks((HostAddress(OWN.first + 1, "br0"),), (HostRoute(OWN, "br0", connected=True),))
     assert problems(bridge) and problems(bridge, own=OWN) == []
     assert refusal(str(OWN), bridge) == ""
@@ -141,7 +141,7 @@ def test_a_lease_that_takes_what_the_host_needs_is_refused_and_its_neighbours_ar
         assert refusal(f"10.50.{third}.0/24", host) == "", third
 
 
-def test_a_lan_around_the_whole_pool_is_reported_and_cuts_no_peer_off() -> None:
+def test_a_lan_around_the_whole_pool_is_reported_and_disconnects_no_peer() -> None:
     lan = connected("10.50.0.0/15")
     assert len(problems(lan)) == 1
     assert refusal("10.50.3.0/24", lan) == ""

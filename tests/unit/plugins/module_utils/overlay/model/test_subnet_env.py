@@ -25,7 +25,7 @@ def test_the_bridge_has_the_first_address_of_the_subnet() -> None:
     assert FACTS.bip == "10.50.7.1/24"
 
 
-def test_quotes_comments_blank_lines_and_foreign_keys_are_borne() -> None:
+def test_quotes_comments_blank_lines_and_foreign_keys_are_accepted() -> None:
     text = "# FLANNEL_MTU=9\n\nFLANNEL_IPV6_NETWORK=fd00::/48\n" + TEXT.replace("1450", '"1450"').replace(
         "true", "'false'"
     )

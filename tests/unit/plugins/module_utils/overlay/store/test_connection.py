@@ -60,7 +60,7 @@ def test_a_password_in_an_endpoint_is_refused_and_not_repeated() -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_password_never_shows() -> None:
+def test_a_password_is_never_shown() -> None:
     connection = EtcdConnection(GOOD, username="root", password="s3cret")
     assert "s3cret" not in f"{connection} {connection!r}"
 

@@ -25,27 +25,27 @@ def asked(failover: Failover, dead: set[Endpoint], sent: bool = False, repeatabl
     return hosts
 
 
-def test_the_endpoint_that_worked_is_asked_first_the_next_time() -> None:
+def test_the_endpoint_that_worked_is_used_first_the_next_time() -> None:
     failover = Failover((A, B, C))
     assert asked(failover, {A, B}) == ["a", "b", "c"]
     assert asked(failover, set()) == ["c"]
     assert asked(failover, {C}) == ["c", "a"]
 
 
-def test_an_endpoint_to_avoid_is_asked_last() -> None:
+def test_an_endpoint_to_avoid_is_used_last() -> None:
     failover = Failover((A, B, C))
     failover.avoid(B)
     assert asked(failover, {C, A}) == ["c", "a", "b"]
 
 
-def test_every_endpoint_and_its_reason_is_named_in_the_order_they_were_asked() -> None:
+def test_every_endpoint_is_named_with_its_reason_in_the_order_of_use() -> None:
     with pytest.raises(UnreachableError) as caught:
         asked(Failover((A, B)), {A, B})
     assert list(caught.value.reasons.items()) == [("http://a:2379", "a is dead"), ("http://b:2379", "b is dead")]
     assert "http://a:2379: a is dead; http://b:2379: b is dead" in str(caught.value)
 
 
-def test_a_change_that_may_have_been_made_is_not_made_again_elsewhere() -> None:
+def test_a_write_that_may_have_happened_is_not_repeated_at_another_endpoint() -> None:
     failover = Failover((A, B))
     with pytest.raises(UnreachableError, match="may have made the change") as caught:
         asked(failover, {A}, sent=True, repeatable=False)
@@ -53,5 +53,5 @@ def test_a_change_that_may_have_been_made_is_not_made_again_elsewhere() -> None:
     assert asked(failover, set(), repeatable=False) == ["b"]
 
 
-def test_a_change_that_was_not_sent_is_made_at_the_next_endpoint() -> None:
+def test_a_write_that_was_not_sent_is_made_at_the_next_endpoint() -> None:
     assert asked(Failover((A, B)), {A}, sent=False, repeatable=False) == ["a", "b"]

@@ -52,7 +52,7 @@ def test_an_answer_without_a_length_ends_with_the_connection() -> None:
     assert response.body.startswith(b"Client sent")
 
 
-def test_lines_are_handed_over_once_and_only_when_whole() -> None:
+def test_lines_are_returned_once_and_only_when_complete() -> None:
     response, seen = Response(), []
     for index in range(len(CHUNKED)):
         response.feed(CHUNKED[index : index + 1])
@@ -60,7 +60,7 @@ def test_lines_are_handed_over_once_and_only_when_whole() -> None:
     assert seen == [b'{"a":1}', b'{"b":22}']
 
 
-def test_several_lines_in_one_piece_are_handed_over_together() -> None:
+def test_several_lines_in_one_piece_are_returned_together() -> None:
     assert fed(CHUNKED, 10_000).take_lines() == [b'{"a":1}', b'{"b":22}']
 
 

@@ -16,7 +16,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.v
 )
 
 
-def test_a_folder_holds_what_stands_behind_its_slash_only() -> None:
+def test_a_folder_holds_only_the_keys_after_its_slash() -> None:
     first, end = (decode(text) for text in folder_range("/n/subnets"))
     assert first <= "/n/subnets/a" < end
     assert first <= "/n/subnets/~" < end
@@ -37,7 +37,7 @@ def test_an_item_with_an_etcd_lease_is_no_reservation() -> None:
     assert items({"kvs": [pair]}) == [Item("/a", "é", 3, 7587863351481533976, None, False)]
 
 
-def test_a_value_that_is_not_text_harms_nobody() -> None:
+def test_a_value_that_is_not_text_is_escaped() -> None:
     value = b2a_base64(b"\xff\xfe{", newline=False).decode("ascii")
     [item] = items({"kvs": [{"key": encode("/a"), "value": value, "mod_revision": "3"}]})
     assert item.value == "\\xff\\xfe{"
