@@ -7,7 +7,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 
 from . import disk, host, image, network
 from .process import LabError, only_one
@@ -15,6 +16,8 @@ from .settings import MAX_HOSTS, PREFIX, Host, Lab
 
 _BOOT_SECONDS = 60.0
 _DEFAULT_HOSTS = 3
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+_INOTIFY_INSTANCES = 1024  # a host needs about six, and with the kernel's 128 the systemd of some hosts fails to start
 
 
 def up(lab: Lab, wanted: int) -> None:
@@ -26,6 +29,7 @@ def up(lab: Lab, wanted: int) -> None:
     if count < len(present):
         raise LabError(f"lab {lab.name} has {len(present)} hosts, more than {count}; `lab/lab down` removes them")
     base = lab.image if lab.image.is_symlink() else image.build(lab.cache)
+    _raise_inotify_limit()
     began = time.monotonic()
     with _alone(lab):
         if not base.is_dir():
@@ -115,6 +119,13 @@ def _ssh_options(lab: Lab) -> list[str]:
         *("ControlMaster=auto", "ControlPersist=60s", f"ControlPath={lab.sockets}/%h"),
         *("ServerAliveInterval=2", "ServerAliveCountMax=3"),
     ]
+
+
+def _raise_inotify_limit() -> None:
+    """Allow as many inotify instances as several labs need; the machine's own programs count against the same limit."""
+    with suppress(OSError):  # a machine that forbids the change may still have enough
+        if int(_INOTIFY.read_text()) < _INOTIFY_INSTANCES:
+            _INOTIFY.write_text(str(_INOTIFY_INSTANCES))
 
 
 def _alone(lab: Lab) -> AbstractContextManager[None]:
