@@ -73,9 +73,11 @@ def is_gone(pid: int) -> bool:
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Runner]:
     runner = Runner(f"test{os.getpid()}")
-    runner("up", "-n", "2")
-    yield runner
-    runner("down")
+    try:
+        runner("up", "-n", "2")
+        yield runner
+    finally:
+        runner("down")
 
 
 @pytest.fixture
