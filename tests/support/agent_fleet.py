@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hosts on one switch that share an etcd, each with an overlayd of its own and a container if wanted."""
+"""Hosts on one switch that share an etcd: each runs its own overlayd, and a container on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SWITCH = "192.0.2.1"
 
 
 class Fleet:
-    """Hosts on one switch; the etcd is reached through the switch's address."""
+    """Hosts on one switch; they reach etcd at the address of the switch."""
 
     def __init__(self, etcd: EtcdServer, network: Network, folder: Path) -> None:
         self.network = network
@@ -28,7 +28,7 @@ class Fleet:
         self.hosts: list[Host] = []
 
     def __call__(self, count: int) -> list[Host]:
-        """Make so many hosts; no overlayd runs yet."""
+        """Add ``count`` hosts on which overlayd does not run; return all hosts."""
         lan = Lan(count)
         self._lans.append(lan)
         lan.switch.command("ip", "address", "add", f"{SWITCH}/24", "dev", "br0")
@@ -39,7 +39,7 @@ class Fleet:
         return self.hosts
 
     def joined(self, count: int, *flags: str) -> list[Host]:
-        """Make so many hosts and let them join, together."""
+        """Add ``count`` hosts and start overlayd on all of them; return all hosts once they are ready."""
         hosts = self(count)
         for host in hosts:
             host.start(*flags)
@@ -48,7 +48,7 @@ class Fleet:
         return hosts
 
     def replace_interface(self, host: Host) -> None:
-        """Take a host's eth0 away and give it another with the same address."""
+        """Replace a host's eth0 by another interface with the same name and address."""
         switch = self._lans[0].switch
         host.ip("link", "delete", "eth0")
         host.ip("link", "add", "eth0", "type", "veth", "peer", "name", "again", "netns", str(switch.tid))
@@ -57,20 +57,20 @@ class Fleet:
         host.ip("link", "set", "eth0", "up")
 
     def know_each_other(self) -> bool:
-        """Whether every host has a route to each other one's subnet, and to no other."""
+        """Whether each host has routes to the subnets of all other hosts, and no further route."""
         subnets = {host.subnet for host in self.hosts if host.subnet_file.exists()}
         return len(subnets) == len(self.hosts) and all(
             subnets - {host.subnet} == host.routes().keys() - {host.subnet} for host in self.hosts
         )
 
     def containers(self) -> list[Container]:
-        """Return a container on each host, once the hosts know each other's subnets."""
+        """Return a container on each host, once each host has routes to all others."""
         until(self.know_each_other, "routes to all on all")
         self._containers += [host.container() for host in self.hosts]
         return self._containers
 
     def close(self) -> None:
-        """End everything."""
+        """Stop overlayd everywhere and remove the hosts."""
         for host in self.hosts:
             host.close()
         for relay in self._relays:

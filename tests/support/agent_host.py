@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host that runs overlayd: a real process in a network namespace, and what a person on that host could see and do."""
+"""A host that runs overlayd: a process in a network namespace, and what an operator of the host can see and do."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEALTH = ("--healthz-ip=127.0.0.1", f"--healthz-port={HEALTH_PORT}")
 
 
 def until(condition: Callable[[], object], what: str | Callable[[], str], seconds: float = PATIENCE) -> float:
-    """Return the seconds it took for the condition to come true; fail, saying what did not come, when it does not."""
+    """Wait until the condition is true and return the seconds; fail with ``what`` after the limit."""
     start = time.monotonic()
     while not condition():
         late = time.monotonic() - start > seconds
@@ -38,7 +38,7 @@ def until(condition: Callable[[], object], what: str | Callable[[], str], second
 
 
 class Host:
-    """overlayd's surroundings on one host, and the process itself while it runs."""
+    """One host: its namespace, the files of overlayd, and the process while it runs."""
 
     def __init__(self, namespace: Namespace, address: str, folder: Path, endpoint: str, prefix: str) -> None:
         self.namespace = namespace
@@ -57,24 +57,24 @@ class Host:
         namespace.setting("net/ipv4/ip_forward", "1")
 
     def ip(self, *words: str) -> str:
-        """Return what an ip command prints on this host."""
+        """Return the output of an ip command on this host."""
         return self.namespace.command("ip", *words)
 
     # the process
 
     def flags(self, *more: str) -> list[str]:
-        """Return overlayd's arguments on this host, with more of them behind."""
+        """Return overlayd's arguments on this host, followed by further ones."""
         files = [f"--subnet-file={self.subnet_file}", f"--state-dir={self.state}"]
         return [
             f"--etcd-endpoints={self.endpoint}", f"--etcd-prefix={self.prefix}", "--iface=eth0", *files, *more
         ]  # fmt: skip
 
     def run(self, *more: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run overlayd to its end, which must come by itself."""
+        """Run overlayd until it ends by itself."""
         return self.run_raw(*self.flags(*more), environment=environment)
 
     def run_raw(self, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run overlayd with exactly these arguments to its end."""
+        """Run overlayd with exactly these arguments until it ends by itself."""
         command = [sys.executable, "-m", "overlay.agent", *words]
         settings = self._environment(environment)
         return self.namespace.run(
@@ -105,12 +105,12 @@ class Host:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Return once overlayd said so."""
+        """Wait until overlayd has sent READY=1."""
         until(lambda: self.notified.count("READY=1") or self.is_dead(), lambda: f"READY=1; log:\n{self.log}")
         assert "READY=1" in self.notified, self.log
 
     def wait_started_again(self, times: int = 1) -> None:
-        """Return once overlayd has become ready so many more times in the same process."""
+        """Wait until overlayd has become ready ``times`` more times in the same process."""
         until(lambda: self.notified.count("READY=1") > times, lambda: f"READY=1 again; log:\n{self.log}")
 
     def is_dead(self) -> bool:
@@ -119,7 +119,7 @@ class Host:
 
     @property
     def pid(self) -> int:
-        """The running process's id."""
+        """The ID of the running process."""
         assert self.process is not None
         return self.process.pid
 
@@ -128,7 +128,7 @@ class Host:
         os.kill(self.pid, number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End overlayd by a signal; return the exit status."""
+        """Stop overlayd by a signal; return its exit status."""
         process, self.process = self.process, None
         assert process is not None
         process.send_signal(signal.SIGCONT)
@@ -140,7 +140,7 @@ class Host:
         return status
 
     def close(self) -> None:
-        """End what still runs."""
+        """Kill overlayd if it runs."""
         if self.process is not None:
             self.stop(signal.SIGKILL)
 
@@ -163,26 +163,26 @@ class Host:
 
     @property
     def log(self) -> str:
-        """All that overlayd wrote so far, over all its starts."""
+        """The log of overlayd since its first start."""
         return self._log.read_text() if self._log.exists() else ""
 
     def said(self, pattern: str) -> int:
-        """Return how often the log has the pattern."""
+        """Return how often the pattern occurs in the log."""
         return len(re.findall(pattern, self.log))
 
     def wait_said(self, pattern: str, times: int = 1) -> float:
-        """Return the seconds until the log has the pattern so many times."""
+        """Wait until the pattern occurs ``times`` times in the log; return the seconds."""
         return until(lambda: self.said(pattern) >= times, lambda: f"{pattern!r} in the log:\n{self.log}")
 
     @property
     def subnet_env(self) -> dict[str, str]:
-        """The subnet file by key, empty where there is none."""
+        """The values of the subnet file by key, empty if there is no file."""
         text = self.subnet_file.read_text() if self.subnet_file.exists() else ""
         return dict(line.split("=", 1) for line in text.splitlines())
 
     @property
     def subnet(self) -> str:
-        """The own subnet, such as 10.50.7.0/24."""
+        """The subnet of this host, such as 10.50.7.0/24."""
         first, _unused, length = self.subnet_env["FLANNEL_SUBNET"].partition("/")
         return f"{first.rpartition('.')[0]}.{int(first.rpartition('.')[2]) - 1}/{length}"
 
@@ -192,7 +192,7 @@ class Host:
         return {first: rest for first, rest in found if first.startswith("10.")}
 
     def dataplane(self, device: str = "flannel.1") -> str:
-        """Return all that the kernel holds of the overlay, in a form that can be compared."""
+        """Return the routes, the device and its rows as text that can be compared."""
         tables = [self.ip("-4", "route")]
         if self.has(device):
             shows = ["-d", "-o", "link", "show"], ["-o", "-4", "address", "show"], ["neighbour", "show"]
@@ -214,15 +214,15 @@ class Host:
         return self.namespace.command("iptables-save")
 
     def own_rules(self) -> list[str]:
-        """Return the iptables rules and chains that somebody made, less the kernel's own chains."""
+        """Return all iptables rules and chains except the built-in chains."""
         return [line for line in self.rules().splitlines() if line.startswith("-A") or re.match(r":\S+ - ", line)]
 
     def process_list(self) -> str:
-        """Return what the process list shows of overlayd, its threads included."""
+        """Return the command lines of overlayd and its threads, as in the process list."""
         return "".join(path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/cmdline"))
 
     def http(self, path: str) -> tuple[int, str]:
-        """Return status and text of what overlayd answers on its health port; (0, "") when it does not listen."""
+        """Return status and body of a page of the health port; (0, "") if overlayd does not listen."""
 
         def ask() -> tuple[int, str]:
             try:
@@ -238,12 +238,12 @@ class Host:
     # what is around it
 
     def container(self) -> Container:
-        """Return a container on this host's bridge, which is made as Docker would make it."""
+        """Return a container on this host, on a bridge as Docker creates it."""
         return Container(self)
 
 
 class Container:
-    """A network stack behind the host's bridge, with an address of the host's subnet; it moves along with it."""
+    """A network namespace on the bridge of a host, with an address of the host's subnet."""
 
     def __init__(self, host: Host) -> None:
         self.namespace = Namespace()
@@ -260,27 +260,27 @@ class Container:
         self.namespace.command("ip", "route", "add", "default", "via", gateway)
 
     def reaches(self, other: Container, size: int = 56) -> bool:
-        """Whether a ping with so many bytes of payload, unfragmented, comes back, the first one."""
+        """Whether the first ping with ``size`` bytes of payload, unfragmented, is answered."""
         command = ["ping", "-c1", "-W5", "-M", "do", "-s", str(size), other.address]
         return self.namespace.run(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
 
     def ping(self, address: str) -> bool:
-        """Whether an address answers."""
+        """Whether an address answers a ping."""
         command = ["ping", "-c1", "-W1", address]
         return self.namespace.run(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
 
     def stream(self, other: Container) -> subprocess.Popen[str]:
-        """Start a ping every 10 ms that runs until it is interrupted."""
+        """Start a ping every 10 ms; see ``lost``."""
         command = ["ping", "-i", "0.01", other.address]
         return self.namespace.run(lambda: subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
 
     def close(self) -> None:
-        """End it."""
+        """Remove the container."""
         self.namespace.close()
 
 
 def lost(stream: subprocess.Popen[str]) -> tuple[int, int]:
-    """Interrupt a stream; return how many packets it sent up to its last answer, and how many of those were lost."""
+    """Stop a stream of pings; return the number of packets up to the last answer, and how many of them were lost."""
     stream.send_signal(signal.SIGINT)
     output, _unused = stream.communicate(timeout=PATIENCE)
     answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", output)}

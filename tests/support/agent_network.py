@@ -29,7 +29,7 @@ class Network:
         self.store.close()
 
     def configure(self, backend: str = "vxlan", network: str = RANGE, **keys: Any) -> None:
-        """Write the network config; keys of the Backend object are those that begin with a capital of its own list."""
+        """Write the network config; the keys VNI, Port, MTU and DirectRouting belong to its Backend."""
         inner = {name: keys.pop(name) for name in ("VNI", "Port", "MTU", "DirectRouting") if name in keys}
         self.put("config", json.dumps({"Network": network, **keys, "Backend": {"Type": backend, **inner}}))
 
@@ -65,12 +65,17 @@ class Network:
         """Delete a key that exists."""
         self.store.delete(self.item(name))
 
+    @staticmethod
+    def lease_name(subnet: str) -> str:
+        """Return the name of a subnet's key, such as subnets/10.50.7.0-24."""
+        return f"subnets/{subnet.replace('/', '-')}"
+
     def lease(
         self, subnet: str, public_ip: str, mac: str = "", ttl: int | None = 3600, folder: str = "", **fields: Any
     ) -> str:
-        """Write a peer's lease, of the vxlan backend where it has a MAC, else of host-gw; return its key's name.
+        """Write a peer's lease and return the name of its key.
 
-        With a ``folder``, such as backup/, it is a nested key.
+        It is a lease of vxlan if it has a MAC, else of host-gw. With a ``folder``, such as backup/, it is a nested key.
         """
         value: dict[str, Any] = {"PublicIP": public_ip, "PublicIPv6": None}
         value |= (
@@ -81,12 +86,12 @@ class Network:
         return name
 
     def leases(self) -> dict[str, dict[str, Any]]:
-        """Return every lease's value by its subnet."""
+        """Return the value of each lease by its subnet."""
         items, _unused = self.store.snapshot(self.key("subnets"))
         return {key.rpartition("/")[2].replace("-", "/"): json.loads(item.value) for key, item in items.items()}
 
     def lease_item(self, subnet: str) -> Item:
-        """Return a subnet's key as it is."""
-        item = self.get(f"subnets/{subnet.replace('/', '-')}")
+        """Return the key of a subnet's lease, which exists."""
+        item = self.get(self.lease_name(subnet))
         assert item is not None, f"no lease of {subnet} among {sorted(self.leases())}"
         return item

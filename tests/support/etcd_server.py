@@ -22,7 +22,7 @@ NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 
 @dataclass(frozen=True)
 class EtcdTls:
-    """Files of a throw-away certificate authority; see make_tls."""
+    """Files of a certificate authority for a test; see make_tls."""
 
     ca_file: str
     cert_file: str
@@ -33,7 +33,7 @@ class EtcdTls:
 
 
 def make_tls(folder: Path, server_is_client: bool = True) -> EtcdTls:
-    """Return a CA, a server certificate for localhost, 127.0.0.1 and ::1, a client's, and a CA that signed nothing.
+    """Create a CA, a server certificate for localhost, 127.0.0.1 and ::1, a client certificate, and an unrelated CA.
 
     etcd's JSON gateway is a client of its own server: where client certificates are demanded, it only works with a
     server certificate that is fit for a client as well.
@@ -154,11 +154,11 @@ class EtcdServer:
             member.process = None
 
     def pause(self, number: int = 0) -> None:
-        """Freeze a member: its connections stay open, and it answers nothing."""
+        """Stop a member by SIGSTOP: its connections stay open without answers."""
         self._running(number).send_signal(signal.SIGSTOP)
 
     def heal(self) -> None:
-        """Let every member run that was killed or frozen, and return once the cluster is healthy."""
+        """Start all killed and continue all paused members; return once the cluster is healthy."""
         for member in self._members:
             if member.process is None:
                 self._launch(member)
@@ -176,7 +176,7 @@ class EtcdServer:
         self.wait_healthy(number)
 
     def etcdctl(self, *arguments: str, api: str = "3", user: str = "", feed: str = "") -> str:
-        """Return what etcdctl prints when given ``feed`` to read; raise RuntimeError with its complaint.
+        """Run etcdctl with ``feed`` as standard input; return its output, or raise RuntimeError with its error.
 
         It speaks to the first member that runs.
         """

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host whose firewall is tested: which iptables it has, the rules it should hold and those that it holds."""
+"""The firewall of a host in a test: its variant of iptables, the desired rules and the present ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def firewall(own: str = "10.50.1.0/24", ip_masq: bool = True, forward: bool = Tr
 
 
 def use(monkeypatch: pytest.MonkeyPatch, folder: Path, variant: str) -> None:
-    """Have the commands named iptables be those of one variant."""
+    """Let the iptables programs on PATH be those of one variant."""
     for program in PROGRAMS:
         found = shutil.which(program.replace("iptables", f"iptables-{variant}"), path="/usr/sbin:/sbin")
         assert found is not None, f"iptables-{variant} is not installed; make setup installs it"

@@ -24,27 +24,27 @@ DOCKER_STATE = "if [ -e /run/docker.pid ]; then echo active; fi"  # starts no pr
 
 
 class Run(NamedTuple):
-    """How a playbook ended: its exit status and all that it printed, in one line."""
+    """The exit status of a playbook, and its output as one line."""
 
     status: int
     output: str
 
 
 class Sample(NamedTuple):
-    """What a script printed, and when (seconds since the boot of the machine that has the lab)."""
+    """The output of a script, and its time in seconds since the machine's boot."""
 
     time: float
     text: str
 
     @classmethod
     def of(cls, line: str) -> Sample:
-        """Read a line of a watcher."""
+        """Parse a line of a watcher."""
         time, _unused, text = line.partition(" ")
         return cls(float(time), text)
 
 
 def down_at_a_time(samples: dict[str, list[Sample]]) -> tuple[int, set[str]]:
-    """Return how many hosts had Docker down at the same time at most, and which hosts had it down at any time."""
+    """Return on how many hosts at most Docker was down at the same time, and on which hosts it was down at all."""
     edges = []
     for host, known in samples.items():
         for before, after in pairwise(known):

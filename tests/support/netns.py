@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hosts for tests: network namespaces of their own, joined by a switch; nothing of them is in the machine's own."""
+"""Hosts for tests: network namespaces connected by a switch; the machine's own namespace is not changed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Namespace:
-    """A network namespace that lives as long as the one thread in it; its sockets may be used from any thread."""
+    """A network namespace, kept by one thread; sockets opened in it can be used from any thread."""
 
     def __init__(self) -> None:
-        """Make an empty namespace, its loopback up."""
+        """Create an empty namespace with its loopback interface up."""
         assert os.geteuid() == 0, "a network namespace needs root; run the integration tests as root"
         self._thread = ThreadPoolExecutor(max_workers=1, initializer=_leave_for_a_new_one)
         self.tid = self.run(threading.get_native_id)
         self.command("ip", "link", "set", "lo", "up")
 
     def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Return what the function returns when it is called inside."""
+        """Call a function inside; return its result."""
         return self._thread.submit(function, *arguments).result()
 
     def command(self, *words: str) -> str:
-        """Return what a command prints inside; raise AssertionError with its words when it fails."""
+        """Run a command inside and return its output; raise AssertionError with the command if it fails."""
         done = self.run(lambda: subprocess.run(words, capture_output=True, text=True, check=False))
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr or done.stdout}"
         return done.stdout
@@ -43,7 +43,7 @@ class Namespace:
         self.run(Path("/proc/sys", name).write_text, value)
 
     def close(self) -> None:
-        """End it, and with it everything inside."""
+        """Remove the namespace with all its interfaces."""
         self._thread.shutdown()
 
 
@@ -51,7 +51,7 @@ class Lan:
     """Hosts on one switch: ``hosts[n]`` has interface eth0 with address ``addresses[n]`` in 192.0.2.0/24."""
 
     def __init__(self, count: int) -> None:
-        """Make the switch and so many hosts."""
+        """Create the switch and ``count`` hosts."""
         self.switch = Namespace()
         self.hosts = [Namespace() for _attempt in range(count)]
         self.addresses = [f"192.0.2.{11 + number}" for number in range(count)]
@@ -66,7 +66,7 @@ class Lan:
             host.command("ip", "link", "set", "eth0", "up")
 
     def close(self) -> None:
-        """End all of it."""
+        """Remove all namespaces."""
         for namespace in (*self.hosts, self.switch):
             namespace.close()
 

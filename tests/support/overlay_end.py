@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One host's end of an overlay, without etcd: what it should hold for given peers, and whether packets get through."""
+"""The data plane of one host without etcd: the desired state for given peers, and traffic between hosts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNDERLAY_NETWORK = Subnet.parse("192.0.2.0/24")
 
 
 class End:
-    """One host's end of the overlay: number n holds 10.50.n.0/24, its containers' bridge has 10.50.n.1."""
+    """The data plane of host number n: it has subnet 10.50.n.0/24, and its bridge has 10.50.n.1."""
 
     def __init__(self, host: Namespace, number: int, address: str, next_hops: bool | None, **backend: Any) -> None:
         self.host = host
@@ -40,7 +40,7 @@ class End:
         self.use(**backend)
 
     def use(self, **backend: Any) -> None:
-        """Take part by this backend from here on."""
+        """Use this backend from now on."""
         config = NetworkConfig.parse(json.dumps({"Network": str(NETWORK), "Backend": backend or {"Type": "vxlan"}}))
         index = self.dataplane.ifindex("eth0")
         assert index is not None
@@ -49,7 +49,7 @@ class End:
 
     @property
     def lease(self) -> SubnetLease:
-        """What this host writes into etcd."""
+        """The lease of this host."""
         return SubnetLease(self.subnet, self.public_ip, self.backend.type, self.backend.lease_data())
 
     def rows(self, peers: Iterable[End]) -> list[PeerRows]:
@@ -57,15 +57,15 @@ class End:
         return [rows for rows in (self.backend.rows(peer.lease) for peer in peers) if rows is not None]
 
     def desired(self, *peers: End) -> DesiredState:
-        """Return what the kernel should hold for these peers and no others."""
+        """Return the desired state for exactly these peers."""
         return DesiredState.of(self.backend.device, self.rows(peers))
 
     def plan(self, desired: DesiredState, leftovers: Iterable[str] = ()) -> Plan:
-        """Return the steps from what is there to what is desired."""
+        """Return the plan from the observed to the desired state."""
         return plan(desired, self.dataplane.observe(desired, NETWORK, tuple(leftovers)))
 
     def reach(self, desired: DesiredState, leftovers: Iterable[str] = ()) -> list[Failure]:
-        """Make it so; return what the kernel refused."""
+        """Apply the plan for a desired state; return the failures."""
         failures = self.dataplane.apply(self.plan(desired, leftovers))
         device = self.dataplane.ifindex("flannel.1")
         underlay = self.dataplane.ifindex("eth0")
@@ -74,7 +74,7 @@ class End:
         return failures
 
     def converge(self, *peers: End) -> None:
-        """Make it so for these peers, and see that a second look finds nothing to do."""
+        """Apply the plan for these peers, and check that a second plan is empty."""
         assert self.reach(self.desired(*peers)) == []
         assert self.plan(self.desired(*peers)) == Plan()
 
@@ -89,7 +89,7 @@ class End:
 
 
 def reaches(one: End, other: End, size: int = 100) -> bool:
-    """Whether a datagram of ``size`` bytes, headers included, gets from one's bridge to the other's whole and back."""
+    """Whether a datagram of ``size`` bytes with headers passes unfragmented from bridge to bridge and back."""
     payload = bytes(size - 28)
     receiver = one.host.run(_bound, str(one.subnet.host(1)))
     answerer = other.host.run(_bound, str(other.subnet.host(1)))
@@ -116,14 +116,14 @@ def _bound(address: str) -> socket.socket:
 
 
 def joined(ends: list[End]) -> list[End]:
-    """Return the ends, each knowing all others."""
+    """Converge each host to all others; return the hosts."""
     for end in ends:
         end.converge(*(peer for peer in ends if peer is not end))
     return ends
 
 
 def settle(one: End, *peers: End) -> None:
-    """Look again as often as something is heard, as the agent does; two or three rounds must be enough."""
+    """Reconcile on each notification, as the agent does; three rounds must be enough."""
     for _attempt in range(3):
         if not one.monitor.drain():
             return

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Brings the machine's loopback, where the tests' etcd listens, to hosts in namespaces: TCP passed on byte by byte."""
+"""A TCP relay: hosts in namespaces reach the etcd of the tests, which listens on the machine's loopback."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What tests need to look at a watch: wait for events with a bound, and describe them briefly."""
+"""Helpers for tests of watches: wait for events with a limit, and show them as short text."""
 
 from __future__ import annotations
 

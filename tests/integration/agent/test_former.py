@@ -25,7 +25,7 @@ def write_as_flanneld(host: Host, subnet: str, age: float = 0.0) -> None:
 
 
 def replace_device(host: Host) -> None:
-    """Make the tunnel device anew with another MAC."""
+    """Replace the tunnel device by another with another MAC."""
     host.ip("link", "delete", "flannel.1")
     options = ["local", host.address, "dev", "eth0", "dstport", "8472", "nolearning"]
     host.ip("link", "add", "flannel.1", "address", NEW_MAC, "type", "vxlan", "id", "1", *options)
@@ -37,7 +37,7 @@ def test_a_subnet_file_newer_than_the_memory_file_decides_the_subnet(host: Host,
     host.join()
     remembered = host.subnet
     host.stop()
-    network.delete(f"subnets/{remembered.replace('/', '-')}")
+    network.delete(network.lease_name(remembered))
     write_as_flanneld(host, "10.50.222.0/24")
     host.join()
     assert host.subnet == "10.50.222.0/24"
@@ -60,7 +60,7 @@ def test_a_subnet_file_older_than_the_memory_file_changes_nothing(host: Host, ne
     host.join()
     subnet = host.subnet
     host.stop()
-    network.delete(f"subnets/{subnet.replace('/', '-')}")
+    network.delete(network.lease_name(subnet))
     write_as_flanneld(host, "10.50.222.0/24", age=3600)
     host.join()
     assert host.subnet == subnet
@@ -71,7 +71,7 @@ def test_a_newer_subnet_file_of_another_network_does_not_change_the_subnet(host:
     host.join()
     subnet = host.subnet
     host.stop()
-    network.delete(f"subnets/{subnet.replace('/', '-')}")
+    network.delete(network.lease_name(subnet))
     write_as_flanneld(host, "10.77.3.0/24")
     host.join()
     assert host.subnet == subnet
@@ -82,7 +82,7 @@ def test_after_a_reboot_the_memory_file_decides_the_subnet(host: Host, network: 
     host.join()
     subnet, mac = host.subnet, host.mac()
     host.stop()
-    network.delete(f"subnets/{subnet.replace('/', '-')}")
+    network.delete(network.lease_name(subnet))
     host.subnet_file.unlink()
     host.ip("link", "delete", "flannel.1")
     host.join()
@@ -121,7 +121,7 @@ def test_without_etcd_the_newer_subnet_file_decides_the_subnet_too(
     network.configure()
     host.join()
     host.stop()
-    network.delete(f"subnets/{host.subnet.replace('/', '-')}")
+    network.delete(network.lease_name(host.subnet))
     network.lease("10.50.222.0/24", host.address, host.mac())
     write_as_flanneld(host, "10.50.222.0/24")
     own_etcd.kill()

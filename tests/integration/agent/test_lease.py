@@ -131,7 +131,7 @@ def test_a_lease_that_was_deleted_is_written_again_with_its_subnet(host: Host, n
     network.configure()
     host.join()
     subnet = host.subnet
-    network.delete(f"subnets/{subnet.replace('/', '-')}")
+    network.delete(network.lease_name(subnet))
     until(lambda: subnet in network.leases(), "the lease to be back")
     assert host.said("was deleted or expired; claiming it again") == 1
     assert host.notified.count("READY=1") == 1

@@ -46,7 +46,7 @@ def test_a_host_that_returns_with_another_address_is_reached_at_once(fleet: Flee
     one.namespace.command("ping", "-c1", "-W5", address)
     one.wait_said(f"ERROR lease {former.replace('/', '-')} of {two.address}: not routed: VtepMAC {mac} is also that of")
     one.wait_said(f"another host, {MOVED}, whose lease {two.subnet.replace('/', '-')} is newer")
-    network.delete(f"subnets/{former.replace('/', '-')}")
+    network.delete(network.lease_name(former))
     one.wait_said("leases: resolved")
     assert destination(one, mac) == MOVED
     assert one.http("/readyz")[0] == 200

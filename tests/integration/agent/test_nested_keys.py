@@ -78,7 +78,7 @@ def test_a_copy_of_the_own_lease_without_ttl_is_no_reservation(host: Host, netwo
     assert not network.lease_item(subnet).reservation
     host.stop()
     assert host.run("--remove", "--release").returncode == 0
-    assert network.get(f"subnets/{subnet.replace('/', '-')}") is None
+    assert network.get(network.lease_name(subnet)) is None
     assert network.get(f"subnets/backup/{subnet.replace('/', '-')}") is not None
 
 

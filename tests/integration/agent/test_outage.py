@@ -221,7 +221,7 @@ def test_the_memory_file_of_another_machine_is_not_used(fleet: Fleet, network: N
     copy.state.mkdir()
     known = json.loads(memory(original).read_text())
     (copy.state / memory(original).name).write_text(json.dumps({**known, "machine_id": "0" * 32}))
-    network.delete(f"subnets/{original.subnet.replace('/', '-')}")  # so that only the memory speaks for the old subnet
+    network.delete(network.lease_name(original.subnet))  # so that only the memory speaks for the old subnet
     network.lease(original.subnet, original.address, original.mac())
     copy.join()
     assert copy.said("belongs to another machine and is not used") == 1

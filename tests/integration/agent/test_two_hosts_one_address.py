@@ -30,7 +30,7 @@ def network(request: pytest.FixtureRequest, etcd: EtcdServer) -> Iterator[Networ
 
 
 def writes(network: Network, seconds: float) -> list[str]:
-    """Return what is written below the prefix for so long."""
+    """Return what is written below the prefix within these seconds."""
     revision = network.store.snapshot(network.prefix)[1]
     time.sleep(seconds)
     return writes_since(network, revision)
@@ -85,7 +85,7 @@ def test_the_holder_keeps_its_lease_and_traffic_and_both_hosts_report_the_confli
     assert any(CONFLICT in line for line in other.notified if line.startswith("STATUS="))
     assert other.said("ERROR") == 1 and one.said("ERROR") == 1
     one.stop()
-    network.delete(f"subnets/{one.subnet.replace('/', '-')}")
+    network.delete(network.lease_name(one.subnet))
     other.wait_ready()
     other.wait_said("conflict: resolved")
 

@@ -80,7 +80,7 @@ def test_a_lease_that_another_host_has_taken_is_a_problem(host: Host, network: N
 
 def test_a_lease_that_is_gone_is_a_problem(host: Host, network: Network, info: Run) -> None:
     host.stop()
-    network.delete(f"subnets/{host.subnet.replace('/', '-')}")
+    network.delete(network.lease_name(host.subnet))
     (problem,) = info()["problems"]
     assert f"etcd does not have a lease for this host's subnet {host.subnet}" in problem
 
