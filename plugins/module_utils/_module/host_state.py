@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the roles need to know about a host before they change it: a service and its packages."""
+"""What the roles need to know about a host before they change it: its services, packages and firewalls."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ def not_installed(packages: Sequence[str]) -> list[str]:
     return [name for name in packages if f"{name} installed" not in lines]
 
 
+def active_firewalls() -> list[str]:
+    """Return the firewall managers that are active on the host: ufw, firewalld, both or none."""
+    active = {
+        "ufw": "Status: active" in output("ufw", "status").splitlines(),
+        "firewalld": output("firewall-cmd", "--state").strip() == "running",
+    }
+    return [name for name, is_active in active.items() if is_active]
+
+
 def output(*words: str) -> str:
     """Return the standard output of a command in the locale C, whatever its exit status; nothing if it is missing."""
     try:
@@ -35,7 +44,7 @@ def output(*words: str) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '/usr/bin')}:/usr/sbin:/sbin"},
             check=False,
         )
     except OSError:
