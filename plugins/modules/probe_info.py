@@ -69,7 +69,7 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.probe_container import PORT
-from ansible_collections.clusternet.overlay.plugins.module_utils._verify.probe import enter_network, probe_peer
+from ansible_collections.clusternet.overlay.plugins.module_utils._verify.packets import enter_network, probe_peer
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 

@@ -169,7 +169,7 @@ def test_other_options_of_dockerd_are_kept(host: Host) -> None:
         (
             f"{DROPINS}/override.conf",
             "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --mtu 1400",
-            f"dockerd already gets --mtu=1400 from {DROPINS}/override.conf",
+            f"dockerd already has --mtu=1400 from {DROPINS}/override.conf",
         ),
         ("/etc/default/docker", "DOCKER_OPTS=--bridge=none", "--bridge=none from DOCKER_OPTS in /etc/default/docker"),
     ],

@@ -100,7 +100,7 @@ def test_dead_agents_fail_verify_and_each_line_names_cause_and_remedy(fleet: Fle
         fleet.sh("h2", f"rm -r {Path(BAD_FLAG).parent}; systemctl daemon-reload; systemctl restart overlayd")
     assert status != 0
     assert "h1: overlayd.service is stopped; systemctl start overlayd.service" in output
-    assert "h1: overlayd.service is disabled and will not start at boot; systemctl enable overlayd.service" in output
+    assert "h1: overlayd.service is disabled and does not start at boot; systemctl enable overlayd.service" in output
     assert "h2: overlayd.service is crash-looping: " in output
     assert "unknown argument: --no-such-flag" in output
     assert output.count("failed=1") == 2

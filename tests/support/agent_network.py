@@ -8,7 +8,7 @@ import json
 import uuid
 from typing import Any
 
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item
 
 RANGE = "10.50.0.0/16"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The systemd unit of the overlay agent: its state, and what is wrong with it."""
+"""The systemd unit of the overlay agent: its state and its problems."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import NamedTuple
 from ..overlay.agent.status import reported_trouble
 from ..overlay.model.errors import OverlayError
 
-AGENT_UNITS = ("overlayd.service", "flanneld.service")  # hosts of a mixed fleet run one or the other
-SUSPICIOUS_RESTARTS = 3  # a unit restarted as often is watched, unless it has been active for a while
+AGENT_UNITS = ("overlayd.service", "flanneld.service")  # hosts of a mixed fleet run one of them
+SUSPICIOUS_RESTARTS = 3  # number of restarts from which a unit is watched, unless it is active for SETTLED seconds
 SETTLED = 5.0  # seconds that a unit must be active to count as running
-WATCH, PAUSE = 10.0, 0.5  # seconds to watch a unit that may be crash-looping, and between two looks
+WATCH, PAUSE = 10.0, 0.5  # seconds to watch a unit that may be crash-looping; seconds between two checks
 _UP = ("active", "reloading", "activating", "deactivating")
 _NOT_AT_BOOT = ("disabled", "enabled-runtime")
 _TIMEOUT = 20.0  # seconds
@@ -26,7 +26,7 @@ _PROPERTIES = (
 
 
 class Service(NamedTuple):
-    """A unit as systemd shows it; ``active_seconds`` is how long it has been active, 0 where it is not."""
+    """The state of a unit in systemd; ``active_seconds`` is the time since it became active, 0 if it is not active."""
 
     unit: str
     load: str
@@ -39,7 +39,7 @@ class Service(NamedTuple):
     status: str
     active_seconds: float
     last_line: str = ""
-    crash_looping: bool = False  # the process ends again and again, and systemd restarts it
+    crash_looping: bool = False  # the process ends repeatedly, and systemd restarts it each time
 
     @property
     def is_installed(self) -> bool:
@@ -48,12 +48,12 @@ class Service(NamedTuple):
 
     @property
     def runs(self) -> bool:
-        """Whether the unit is up and, if it tells systemd, ready."""
+        """Whether the unit is active, and ready if it notifies systemd."""
         return self.state in ("active", "reloading")
 
 
 def read_services(units: Sequence[str]) -> list[Service]:
-    """Return the units' states; raise OverlayError where systemd cannot be queried."""
+    """Return the states of the units; raise OverlayError if systemd cannot be queried."""
     shown = _output(["systemctl", "show", "--no-pager", f"--property={','.join(_PROPERTIES)}", *units])
     now = time.monotonic()
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
@@ -61,9 +61,9 @@ def read_services(units: Sequence[str]) -> list[Service]:
 
 
 def watch_service(service: Service) -> Service:
-    """Return the unit's state once it is known whether it is crash-looping, and then what its process wrote last.
+    """Watch a unit until it is known whether it is crash-looping; return its state, with its last log line if it fails.
 
-    systemd's count of restarts outlives the repair of a crash loop, so a unit that may loop is watched for a while.
+    systemd does not reset its restart counter when a crash loop ends, so a unit with restarts is watched for a while.
     """
     now, end = service, time.monotonic() + WATCH
     verdict = loops(service, now)
@@ -77,7 +77,7 @@ def watch_service(service: Service) -> Service:
 
 
 def loops(first: Service, now: Service) -> bool | None:
-    """Return whether a unit is crash-looping, by its state then and now; None if that takes another look."""
+    """Return whether a unit is crash-looping, by its first and its present state; None if it is not known yet."""
     if now.restarts > first.restarts + 1 or (now.restarts > first.restarts and now.sub_state == "auto-restart"):
         return True
     may_loop = first.sub_state == "auto-restart" or (first.state in _UP and first.restarts >= SUSPICIOUS_RESTARTS)
@@ -86,7 +86,7 @@ def loops(first: Service, now: Service) -> bool | None:
 
 
 def choose_agent(services: Sequence[Service]) -> Service:
-    """Return the unit that this host's agent runs as: one that is up, else one that is enabled, else installed."""
+    """Return the agent's unit on this host: the one that is active, else enabled, else installed, else the first."""
     ranks = (
         lambda one: one.state in _UP,
         lambda one: one.enabled == "enabled",
@@ -97,7 +97,7 @@ def choose_agent(services: Sequence[Service]) -> Service:
 
 
 def service_problems(chosen: Service, services: Sequence[Service]) -> list[str]:
-    """Return a sentence for each thing that is wrong with the agent's unit, ``services`` being all that it may be."""
+    """Return a sentence for each problem of the agent's unit ``chosen``; ``services`` are all possible units."""
     if not chosen.is_installed:
         units = " or ".join(one.unit for one in services)
         return [
@@ -106,7 +106,7 @@ def service_problems(chosen: Service, services: Sequence[Service]) -> list[str]:
         ]
     rivals = [one.unit for one in services if one.state in _UP and one.unit != chosen.unit]
     conflicts = [
-        f"{chosen.unit} and {rival} both run, and would change one another's device; systemctl disable --now {rival}"
+        f"{chosen.unit} and {rival} both run and change the same device; systemctl disable --now {rival}"
         for rival in rivals
     ]
     return [*_run_problems(chosen), *_boot_problems(chosen), *conflicts]
@@ -123,9 +123,9 @@ def _run_problems(service: Service) -> list[str]:
         trouble = reported_trouble(service.status)
         return [trouble] if trouble else []
     if service.state == "activating":
-        return [f"{unit} is starting and not ready yet{_cause(service)}; see journalctl -u {unit}"]
+        return [f"{unit} is starting and is not ready yet{_cause(service)}; see journalctl -u {unit}"]
     if service.state == "failed":
-        return [f"{unit} has failed ({service.result}){_cause(service)}; see journalctl -u {unit}"]
+        return [f"{unit} failed ({service.result}){_cause(service)}; see journalctl -u {unit}"]
     if service.load == "masked":
         return [f"{unit} is stopped and masked; systemctl unmask {unit}, then systemctl enable --now {unit}"]
     return [f"{unit} is stopped; systemctl start {unit}"]
@@ -134,14 +134,14 @@ def _run_problems(service: Service) -> list[str]:
 def _boot_problems(service: Service) -> list[str]:
     if service.enabled not in _NOT_AT_BOOT:
         return []
-    return [f"{service.unit} is {service.enabled} and will not start at boot; systemctl enable {service.unit}"]
+    return [f"{service.unit} is {service.enabled} and does not start at boot; systemctl enable {service.unit}"]
 
 
 def _cause(service: Service) -> str:
-    """Return the last thing that the process wrote, or else its status line or its exit status."""
-    said = service.last_line or service.status
+    """Return the exit status and the last log line of the process, or its status line."""
+    text = service.last_line or service.status
     ended = f", exit status {service.exit_status}" if service.exit_status else ""
-    return f"{ended}: {said}" if said else ended
+    return f"{ended}: {text}" if text else ended
 
 
 def _service(unit: str, shown: Mapping[str, str], now: float) -> Service:
@@ -161,7 +161,7 @@ def _service(unit: str, shown: Mapping[str, str], now: float) -> Service:
 
 
 def _with_last_line(service: Service) -> Service:
-    """Add what the process wrote last, which may say why it does not run."""
+    """Return the service with its last log line, which may have the cause of a failure."""
     command = ["journalctl", "--no-pager", "--output=cat", "--lines=1", f"_SYSTEMD_UNIT={service.unit}"]
     try:
         return service._replace(last_line=_output(command).strip())
@@ -176,8 +176,8 @@ def _output(command: list[str]) -> str:
         raise OverlayError(f"{command[0]} cannot be run: {error}") from error
     if done.returncode:
         raise OverlayError(
-            f"{command[0]} failed: {' '.join(done.stderr.split())}; set agent_unit (verify_agent_unit) to none on a "
-            f"host whose agent is not run by systemd"
+            f"{command[0]} failed: {' '.join(done.stderr.split())}; set agent_unit (verify_agent_unit) to none if "
+            f"systemd does not run the agent on this host"
         )
     return done.stdout
 

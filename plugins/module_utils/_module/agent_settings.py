@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The settings of the agent on the target, as its environment file has them."""
+"""The settings in the agent's environment file on the target."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ AGENT_FILE = Path("/etc/overlayd/overlayd.env")
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """Return the variables of the agent's environment file, none where there is no such file."""
+    """Return the variables of the agent's environment file, {} if it does not exist; raise StoreError."""
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise StoreError(
-            f"no etcd endpoint is given, and the agent's settings in {path} cannot be read ({error.strerror}); "
-            f"run this with become, or give endpoints"
+            f"no etcd endpoint is set, and the agent's settings in {path} cannot be read: {error.strerror}; "
+            f"run the task with become, or set endpoints"
         ) from None
     variables: dict[str, str] = {}
     for line in text.splitlines():
@@ -31,12 +31,12 @@ def read_settings(path: Path) -> dict[str, str]:
         try:
             variables[name] = _unquoted(value.strip())
         except ValueError:
-            raise StoreError(f"{path}: the quotes around the value of {name} do not match; mend them") from None
+            raise StoreError(f"{path}: the quotes around the value of {name} do not match; correct them") from None
     return variables
 
 
 def _unquoted(text: str) -> str:
-    """Return a value of an environment file as systemd reads it (systemd.exec(5), EnvironmentFile=)."""
+    """Return a value of an environment file without its quotes (systemd.exec(5), EnvironmentFile=)."""
     quote = text[:1]
     if quote not in ("'", '"'):
         return re.sub(r"\\(.)", r"\1", text)

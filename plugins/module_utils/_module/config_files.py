@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files and folders of a configuration, brought to what is stated in one go: all are checked before any is touched."""
+"""Work of the module config_files: validates all files and folders, then changes those that differ."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _OTHERS_READ = 0o004
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Bring every entry to what is stated, in their order, and return the module's result.
+    """Change the files and folders that differ from the entries, in their order; return the module's result.
 
-    OverlayError names the first entry that cannot be, before anything was changed.
+    Raise OverlayError naming the first invalid entry, before anything is changed.
     """
     secrets = module.params["secrets"]
     entries = [_with_content(entry, secrets) for entry in module.params["files"]]
     _check(entries, secrets, module.check_mode)
-    os.umask(0o077)  # no content is readable by others before its mode is set
+    os.umask(0o077)  # no file is readable by other users before its mode is set
     try:
         diffs = {entry["path"]: _bring(module, entry, entry["path"] in secrets) for entry in entries}
     except OSError as error:
@@ -45,9 +45,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
 
 def replace(module: AnsibleModule, path: Path, content: bytes) -> None:
-    """Write a file as a whole, by way of a draft beside it: a reader finds the old content or the new.
+    """Replace a file atomically: a reader sees the old content or the new content.
 
-    One that is there keeps owner and mode; a new one gets those of the umask.
+    An existing file keeps its owner and mode; a new file gets its mode from the umask.
     """
     handle, draft = tempfile.mkstemp(prefix=".", suffix=".draft", dir=path.parent)
     try:
@@ -64,14 +64,14 @@ def _with_content(entry: Entry, secrets: Mapping[str, Any]) -> Entry:
 
 
 def _check(entries: Iterable[Entry], secrets: Mapping[str, Any], check_mode: bool) -> None:
-    folders: set[str] = set()  # those that are there once this is done
+    folders: set[str] = set()  # folders that the module creates
     seen: set[str] = set()
     for entry in entries:
         path = Path(entry["path"])
         if not path.is_absolute():
-            raise OverlayError(f"{path}: name the whole path, from / on")
+            raise OverlayError(f"{path} is not an absolute path; begin it with /")
         if str(path) in seen:
-            raise OverlayError(f"{path} is given twice; state it once")
+            raise OverlayError(f"{path} is listed twice in files; list it once")
         seen.add(str(path))
         if not _MODE.fullmatch(entry["mode"]):
             raise OverlayError(f'{path}: mode {entry["mode"]} is not four octal digits in quotes, such as "0644"')
@@ -81,41 +81,39 @@ def _check(entries: Iterable[Entry], secrets: Mapping[str, Any], check_mode: boo
         if entry["state"] == "directory":
             folders |= {str(path), *map(str, path.parents)}
         elif not check_mode and not path.parent.is_dir() and str(path.parent) not in folders:
-            raise OverlayError(f"{path}: there is no folder {path.parent}; state it before the file")
-        if not check_mode:  # where a package that makes the user would be installed
+            raise OverlayError(f"{path}: folder {path.parent} does not exist; list it before the file")
+        if not check_mode:  # in check mode the package that creates the user may not be installed yet
             _check_names(path, entry)
     for name in secrets.keys() - {entry["path"] for entry in entries}:
-        raise OverlayError(f"{name} is in secrets and not in files; state its mode there")
+        raise OverlayError(f"{name} is in secrets, but not in files; add it to files with its mode")
 
 
 def _check_kind(path: Path, state: str) -> None:
     if state == "file" and path.is_dir():
-        raise OverlayError(f"{path} is a folder, where a file is to be; move it away")
+        raise OverlayError(f"{path} is a folder, but must be a file; move it away")
     if state == "file" and path.exists() and not path.is_file():
-        raise OverlayError(f"{path} is a device, socket or pipe, where a file is to be; move it away")
+        raise OverlayError(f"{path} is a device, socket or pipe, but must be a file; move it away")
     folders = [path, *path.parents] if state == "directory" else path.parents
-    there = next(folder for folder in folders if os.path.lexists(folder))
-    if not there.is_dir():
-        raise OverlayError(f"{there} is a file, where a folder is to be; move it away")
+    found = next(folder for folder in folders if os.path.lexists(folder))
+    if not found.is_dir():
+        raise OverlayError(f"{found} is a file, but must be a folder; move it away")
 
 
 def _check_content(path: Path, content: object) -> None:
     if content is None:
-        raise OverlayError(f"{path}: content is missing; give what the file is to hold, or state directory")
+        raise OverlayError(f"{path}: content is missing; set content, or state=directory for a folder")
     if not isinstance(content, str):
-        raise OverlayError(
-            f"{path}: content is no text but a {type(content).__name__}; pass it through to_json | string"
-        )
+        raise OverlayError(f"{path}: content is a {type(content).__name__}, not text; convert it with to_json | string")
 
 
 def _check_names(path: Path, entry: Entry) -> None:
     for option, known in (("owner", pwd.getpwnam), ("group", grp.getgrnam)):
         if entry[option] is not None and _number(entry[option], known) is None:
-            raise OverlayError(f"{path}: {option} {entry[option]} is not known on this host; create it first")
+            raise OverlayError(f"{path}: {option} {entry[option]} does not exist on this host; create it first")
 
 
 def _number(name: str | None, known: Callable[[str], Sequence[Any]]) -> int | None:
-    """Return the number of a user or group given by name or number; None where there is none of that name."""
+    """Return the id of a user or group, given as name or number; None if the name does not exist."""
     if name is None:
         return None
     if name.isdigit():
@@ -127,7 +125,7 @@ def _number(name: str | None, known: Callable[[str], Sequence[Any]]) -> int | No
 
 
 def _bring(module: AnsibleModule, entry: Entry, secret: bool) -> list[dict[str, Any]]:
-    """Bring one entry to what is stated, unless in check mode; return what differed, as Ansible shows it."""
+    """Change one file or folder to match its entry, except in check mode; return the differences as Ansible's diff."""
     path = Path(entry["path"])
     there = _is_there(path, entry["state"])
     diffs = _attributes(entry, path.stat()) if there else []
@@ -140,10 +138,10 @@ def _bring(module: AnsibleModule, entry: Entry, secret: bool) -> list[dict[str, 
         before, after = path.read_bytes() if there else b"", entry["content"].encode()
         if not there or before != after:
             hidden = secret or (there and not path.stat().st_mode & _OTHERS_READ)
-            shown = ("hidden\n", "hidden, and other than before\n")
+            shown = ("hidden\n", "hidden, different content\n")
             diffs.append(_diff(entry, *(shown if hidden else (before.decode(errors="replace"), entry["content"]))))
             if not module.check_mode:
-                if there:  # neither the old content nor the new is readable for a moment by whom it is not meant for
+                if there:  # remove permissions first: at no time may others read the old or the new content
                     path.chmod(path.stat().st_mode & int(entry["mode"], 8))
                 replace(module, path, after)
     if diffs and not module.check_mode:
@@ -153,12 +151,12 @@ def _bring(module: AnsibleModule, entry: Entry, secret: bool) -> list[dict[str, 
 
 
 def _is_there(path: Path, state: str) -> bool:
-    """Whether the path is what it is to be; a file takes the place of a link, a link to a folder serves as one."""
+    """Return whether the path exists with this state; a link to a folder counts as one, a link to a file does not."""
     return path.is_dir() if state == "directory" else path.is_file() and not path.is_symlink()
 
 
 def _attributes(entry: Entry, found: os.stat_result) -> list[dict[str, Any]]:
-    """Return which of mode, owner and group are to be others, as Ansible shows it; nothing where none is."""
+    """Return the differences in mode, owner and group as Ansible's diff, [] without differences."""
     before: dict[str, Any] = {"mode": f"{stat.S_IMODE(found.st_mode):04o}"}
     after: dict[str, Any] = {"mode": entry["mode"]}
     for option, now, wanted in (

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From the subnet file to what Docker reads: the files that have to change, and whether dockerd must be restarted."""
+"""Work of the module docker_opts: writes the subnet into Docker's files, and finds out whether Docker must restart."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from .config_files import replace
 
 Params = Mapping[str, Any]
-Content = Mapping[str, Any]  # what a daemon.json says
+Content = Mapping[str, Any]  # the JSON object of a daemon.json
 
 
-class Change(NamedTuple):
-    """One file: its text as it is and as it shall be (None: no file), and the same as it may be shown."""
+class FileChange(NamedTuple):
+    """One file: its present and its wanted text (None: no file), and both as they may be shown in a diff."""
 
     path: str
     before: str | None
@@ -60,23 +60,23 @@ class Change(NamedTuple):
     shown: tuple[str, str]
 
     def diff(self) -> dict[str, str]:
-        """Return the change as Ansible shows it."""
+        """Return the change as Ansible's diff."""
         headers = {"before_header": self.path, "after_header": self.path}
         return {**headers, "before": self.shown[0], "after": self.shown[1]}
 
 
-class Plan(NamedTuple):
-    """The files to change, the options of the bridge, the flags dockerd then starts with, its unit's own command."""
+class DockerPlan(NamedTuple):
+    """The files to change, the options of the bridge, dockerd's flags after the change, and its unit's own command."""
 
-    changes: list[Change]
+    changes: list[FileChange]
     options: dict[str, str]
-    flags: dict[str, str] | None  # None: whatever it runs with is right
+    flags: dict[str, str] | None  # None: the running flags are not checked
     command: str = ""
-    former: frozenset[str] = frozenset()  # addresses of the bridge that stand for the overlay
+    former: frozenset[str] = frozenset()  # addresses of the bridge that belong to the overlay
 
 
 class Unit(NamedTuple):
-    """What the unit says without the overlay's drop-in: how dockerd starts, and the flags and options it gives."""
+    """The unit without the overlay's drop-in: how it starts dockerd, its flags and its inherited options."""
 
     start: DaemonStart
     flags: dict[str, tuple[str, str]]
@@ -84,7 +84,7 @@ class Unit(NamedTuple):
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Bring Docker's options to what the module's parameters state, and return the module's result."""
+    """Set Docker's options as the module's parameters require; return the module's result."""
     engine = Engine(module, module.params["unit"])
     plan = _plan(module, engine)
     changes = [change for change in plan.changes if change.before != change.after]
@@ -107,7 +107,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def _plan(module: AnsibleModule, engine: Engine) -> Plan:
+def _plan(module: AnsibleModule, engine: Engine) -> DockerPlan:
     params = module.params
     target, present = params["target"], params["state"] == "present"
     if not present:
@@ -116,14 +116,14 @@ def _plan(module: AnsibleModule, engine: Engine) -> Plan:
     if target == "options_file":
         options = options_of(env, params["ip_masq"]) if env else {}
         inherited = check_inherited(os.environ.get(params["key"], ""), params["key"])
-        return Plan([_options_file(params, options, inherited)], options, None)
+        return DockerPlan([_options_file(params, options, inherited)], options, None)
     if env is None:
         waited = (
             f" after {params['subnet_timeout']} seconds" if params["subnet_timeout"] and not module.check_mode else ""
         )
         raise OverlayError(
-            f"{params['subnet_file']} is missing{waited}; {params['agent_unit']} writes it, and"
-            f" `journalctl -u {params['agent_unit']}` tells why it has not"
+            f"{params['subnet_file']} is missing{waited}: {params['agent_unit']} has not written it;"
+            f" see journalctl -u {params['agent_unit']}"
         )
     options = options_of(env, params["ip_masq"])
     unit = _unit(params, engine)
@@ -133,13 +133,13 @@ def _plan(module: AnsibleModule, engine: Engine) -> Plan:
     return _daemon_json_plan(params, engine, unit, options, content)
 
 
-def _dropin_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, str], content: Content) -> Plan:
+def _dropin_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, str], content: Content) -> DockerPlan:
     _refuse_flags(unit, options)
     for key in (*options, "bridge"):
         if key in content:
             raise OverlayError(
-                f"{params['daemon_file']} has the key {key} ({content[key]!r}), and dockerd refuses to start when it is"
-                f" given --{key} too; remove the key, or use target daemon_json"
+                f"{params['daemon_file']} has the key {key} ({content[key]!r}), and dockerd does not start if --{key}"
+                f" is set, too; remove the key, or use target=daemon_json"
             )
     more = _direct_routing(params, engine, unit, content)
     dropin = _dropin(params, tuple(f"--{flag}" for flag in more))
@@ -148,28 +148,30 @@ def _dropin_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, 
     after = render_dropin(dropin, unit.start)
     changes = [
         _options_file(params, options, unit.inherited),
-        Change(_dropin_path(params), before, after, (before or "", after)),
+        FileChange(_dropin_path(params), before, after, (before or "", after)),
     ]
-    return Plan(changes, options, {**_values(unit.flags), **options, **more}, unit.start.command)
+    return DockerPlan(changes, options, {**_values(unit.flags), **options, **more}, unit.start.command)
 
 
-def _daemon_json_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, str], content: Content) -> Plan:
+def _daemon_json_plan(
+    params: Params, engine: Engine, unit: Unit, options: dict[str, str], content: Content
+) -> DockerPlan:
     _refuse_flags(unit, options)
     if "bridge" in content:
         raise OverlayError(
-            f"{params['daemon_file']} has the key bridge ({content['bridge']!r}), so Docker has no {BRIDGE} to give an"
-            " address to; remove the key"
+            f"{params['daemon_file']} has the key bridge ({content['bridge']!r}), so Docker does not create {BRIDGE};"
+            " remove the key"
         )
     wanted = {**options, **_direct_routing(params, engine, unit, content)}
     change = _daemon_file(params["daemon_file"], content, with_options(content, wanted))
     program = unit.start.program
     if change.before != change.after and engine.version(program) >= VALIDATE_SINCE:
         engine.validate(program, change.path, change.after or "")
-    return Plan([change, *_own_files_gone(params)], options, _values(unit.flags), unit.start.command)
+    return DockerPlan([change, *_own_files_gone(params)], options, _values(unit.flags), unit.start.command)
 
 
-def _removal(params: Params, engine: Engine) -> Plan:
-    """Return the plan that takes away what a target wrote, whether Docker is still there or not."""
+def _removal(params: Params, engine: Engine) -> DockerPlan:
+    """Return the plan that removes what the target wrote; Docker may already be uninstalled."""
     changes = [_gone(params["path"])] if params["target"] == "options_file" else _own_files_gone(params)
     former = {read_flags((value or "").split()).get("bip", "") for value in _former_options(params)}
     with suppress(OverlayError):
@@ -181,12 +183,12 @@ def _removal(params: Params, engine: Engine) -> Plan:
         changes = [_daemon_file(params["daemon_file"], content, without_options(content)), *changes]
     with suppress(OverlayError):
         unit = _unit(params, engine)
-        return Plan(changes, {}, _values(unit.flags), unit.start.command, frozenset(former - {""}))
-    return Plan(changes, {}, {}, former=frozenset(former - {""}))
+        return DockerPlan(changes, {}, _values(unit.flags), unit.start.command, frozenset(former - {""}))
+    return DockerPlan(changes, {}, {}, former=frozenset(former - {""}))
 
 
-def _reasons(plan: Plan, running: dict[str, str] | None, bridge: Bridge) -> list[str]:
-    """Return why dockerd must be restarted for the plan to be in effect; nothing if it need not be."""
+def _reasons(plan: DockerPlan, running: dict[str, str] | None, bridge: Bridge) -> list[str]:
+    """Return the reasons why dockerd must be restarted for the plan to take effect, [] if it must not."""
     reasons = []
     if running is not None:
         wanted = {**running, **plan.options} if plan.flags is None else plan.flags
@@ -212,8 +214,8 @@ def _refuse_flags(unit: Unit, options: Iterable[str]) -> None:
         if flag in unit.flags:
             value, source = unit.flags[flag]
             raise OverlayError(
-                f"dockerd already gets --{flag}={value} from {source}, and would refuse a second one or ignore"
-                " the subnet; remove it there"
+                f"dockerd already has --{flag}={value} from {source}, which conflicts with the subnet; remove the flag"
+                f" from {source}"
             )
 
 
@@ -231,7 +233,7 @@ def _subnet_env(params: Params) -> SubnetEnv | None:
 
 
 def _await_subnet_env(params: Params) -> SubnetEnv | None:
-    """Return what the subnet file says, as soon as it is there; None where it is not after the time to wait."""
+    """Return the values of the subnet file as soon as it exists, None if it does not within subnet_timeout."""
     end = time.monotonic() + params["subnet_timeout"]
     while not Path(params["subnet_file"]).exists() and time.monotonic() < end:
         time.sleep(0.1)
@@ -251,27 +253,27 @@ def _dropin_path(params: Params) -> str:
     return f"{params['unit_dir']}/{params['unit']}.d/{params['dropin_name']}"
 
 
-def _options_file(params: Params, options: Mapping[str, str], inherited: str) -> Change:
+def _options_file(params: Params, options: Mapping[str, str], inherited: str) -> FileChange:
     before = _read(params["path"])
     after = render_options(options, params["mode"], params["key"], inherited)
-    return Change(params["path"], before, after, (before or "", after))
+    return FileChange(params["path"], before, after, (before or "", after))
 
 
-def _own_files_gone(params: Params) -> list[Change]:
+def _own_files_gone(params: Params) -> list[FileChange]:
     return [_gone(_dropin_path(params)), _gone(params["path"])]
 
 
-def _gone(path: str) -> Change:
+def _gone(path: str) -> FileChange:
     before = _read(path)
-    return Change(path, before, None, (before or "", ""))
+    return FileChange(path, before, None, (before or "", ""))
 
 
-def _daemon_file(path: str, content: Content, wanted: Content) -> Change:
-    """Return the change of daemon.json; its text stays to the letter where it says what is wanted."""
+def _daemon_file(path: str, content: Content, wanted: Content) -> FileChange:
+    """Return the change of daemon.json; the file keeps its formatting if its content is already right."""
     before = _read(path)
     after = before if wanted == content else render_daemon_json(wanted)
     shown = [render_daemon_json(managed_part(part)) or "" for part in (content, wanted)]
-    return Change(path, before, after, (shown[0], shown[1]))
+    return FileChange(path, before, after, (shown[0], shown[1]))
 
 
 def _values(flags: Mapping[str, tuple[str, str]]) -> dict[str, str]:
@@ -287,7 +289,7 @@ def _read(path: str) -> str | None:
         raise OverlayError(f"{path} cannot be read: {error}") from None
 
 
-def _apply(module: AnsibleModule, engine: Engine, changes: Iterable[Change]) -> None:
+def _apply(module: AnsibleModule, engine: Engine, changes: Iterable[FileChange]) -> None:
     for change in changes:
         file = Path(change.path)
         if change.after is None:
@@ -297,6 +299,6 @@ def _apply(module: AnsibleModule, engine: Engine, changes: Iterable[Change]) -> 
             replace(module, file, change.after.encode())
         if file.parent.name.endswith(".d"):
             if change.after is None:
-                with suppress(OSError):  # others' drop-ins keep the folder
+                with suppress(OSError):  # the folder has other drop-ins
                     file.parent.rmdir()
             engine.reload_units()

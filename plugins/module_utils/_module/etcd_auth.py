@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Module etcd_auth: authentication in etcd, with a user that is limited to the keys of one network."""
+"""Work of the module etcd_auth: enables authentication in etcd, with a user limited to the keys of one network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..overlay.store.gateway import Gateway
 
 
 def set_up(connection: EtcdConnection, prefix: str, params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Return the module's result after making users, roles and permissions as wanted; raise StoreError."""
+    """Create or change users, roles and permissions; return the module's result. Raise StoreError."""
     account = _account(connection, prefix, params)
     done = _set_up_v3(connection, account, check_mode)
     if params["v2"]:
@@ -26,11 +26,11 @@ def set_up(connection: EtcdConnection, prefix: str, params: Mapping[str, Any], c
 
 
 def _account(connection: EtcdConnection, prefix: str, params: Mapping[str, Any]) -> Account:
-    """Return the overlay's user; raise StoreError where the names or passwords cannot work."""
+    """Return the overlay's user; raise StoreError for invalid names or passwords."""
     if connection.username != ROOT or not connection.password:
         raise StoreError(
-            f"username {connection.username!r} cannot set up authentication: etcd demands a user root first; "
-            f"set username to root, and password to the password that root has or shall have"
+            f"username {connection.username!r} cannot set up authentication: etcd requires the user root; "
+            f"set username to root, and password to root's present or new password"
         )
     if params["user"] in ("", ROOT):
         raise StoreError(

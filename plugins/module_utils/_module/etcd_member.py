@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Modules etcd_member and etcd_member_info: the cluster's list of members, read and changed."""
+"""Work of the modules etcd_member and etcd_member_info: lists, adds and removes members of an etcd cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..overlay.store.reachable import reachable_first
 
 
 def show(connection: EtcdConnection) -> dict[str, Any]:
-    """Return the result of etcd_member_info; a cluster that does not answer is a fact, not an error."""
+    """Return the result of etcd_member_info; a cluster that cannot be reached is a result, not an error."""
     try:
         gateway = Gateway(reachable_first(connection))
         try:
@@ -31,7 +31,7 @@ def show(connection: EtcdConnection) -> dict[str, Any]:
 def change(connection: EtcdConnection, params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Return the result of etcd_member after adding or removing the member; raise StoreError."""
     if params["state"] == "present" and not params["name"]:
-        raise StoreError("state is present, but name is missing; set name to the name of the new member")
+        raise StoreError("name is missing with state=present; set name to the name of the new member")
     gateway = Gateway(connection)
     try:
         before = list_members(gateway.call)
@@ -45,7 +45,7 @@ def change(connection: EtcdConnection, params: Mapping[str, Any], check_mode: bo
 
 
 def _changed(gateway: Gateway, before: list[Member], params: Mapping[str, Any], check_mode: bool) -> list[Member]:
-    """Return the members after the change, or as they would be in check mode."""
+    """Make the change, except in check mode; return the members after it."""
     peer_url = params["peer_url"]
     found = holder(before, peer_url)
     if (found is not None) == (params["state"] == "present"):

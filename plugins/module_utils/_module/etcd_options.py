@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The etcd options of a module: how they are declared, and where a value that is not given comes from."""
+"""The etcd options of the modules: their argument spec and their defaults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..overlay.store.schema import normal_prefix
 from .agent_settings import read_settings
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:2379"
-# What belongs together is taken from the agent together: a user of one place and a password of another never meet.
+# Groups that are taken from the agent together: user and password always come from the same place.
 AGENT_VARIABLES = (
     {"prefix": "FLANNELD_ETCD_PREFIX"},
     {"ca_file": "FLANNELD_ETCD_CAFILE"},
@@ -28,7 +28,7 @@ AGENT_VARIABLES = (
 
 
 def argument_spec(**own: Any) -> dict[str, Any]:
-    """Return the argument spec of a module: its own options and those of etcd."""
+    """Return the argument spec of a module: its own options and the etcd options."""
     return {
         "endpoints": {"type": "list", "elements": "str", "fallback": (env_fallback, ["ETCDCTL_ENDPOINTS"])},
         "api": {"type": "str", "choices": list(APIS), "default": "auto"},
@@ -44,7 +44,7 @@ def argument_spec(**own: Any) -> dict[str, Any]:
 
 
 def complete(params: dict[str, Any], agent_file: Path) -> dict[str, Any]:
-    """Return the etcd options with all values filled in: as given, else the agent's where no endpoint is given."""
+    """Return the etcd options with defaults; without endpoints, missing values are the agent's settings."""
     settings = {name: params[name] or "" for group in AGENT_VARIABLES for name in group}
     endpoints, api = _filled(params["endpoints"] or []), params["api"]
     if not endpoints:

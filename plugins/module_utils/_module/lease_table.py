@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What stands under <prefix>/subnets, row by row: sound leases, reservations, and entries nobody can understand."""
+"""The keys below <prefix>/subnets as rows: valid leases, reservations and invalid entries."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..overlay.store.schema import StoredNetwork
 
 
 class Row(NamedTuple):
-    """A key below subnets, by its lease name.
+    """A key below subnets, with its lease name.
 
-    ``subnet`` is None where the name is none, ``lease`` where name or value is none: ``problem`` says why.
+    ``subnet`` is None if the name is invalid, ``lease`` is None if name or value is invalid; ``problem`` is the reason.
     """
 
     name: str
@@ -33,17 +33,17 @@ class Row(NamedTuple):
         return f"{kind} {self.name} {holder}"
 
     def is_of(self, public_ip: int | None) -> bool:
-        """Whether the host with this address holds the lease."""
+        """Whether the host with this public IP holds the lease."""
         return self.lease is not None and self.lease.public_ip == public_ip
 
     def takes(self, subnet: Subnet, config: NetworkConfig) -> bool:
-        """Whether the key keeps others from leasing a subnet."""
+        """Whether the key takes a subnet from the pool."""
         taken = taken_by(config, self.name, self.item.value)
         return taken is not None and taken.overlaps(subnet)
 
 
 def row_of(name: str, item: Item) -> Row:
-    """Return a lease name and the item of its key, parsed."""
+    """Return the row of a lease name and the item of its key."""
     subnet: Subnet | None = None
     try:
         subnet = parse_lease_key(name)
@@ -53,13 +53,13 @@ def row_of(name: str, item: Item) -> Row:
 
 
 def rows_of(network: StoredNetwork) -> list[Row]:
-    """Return the leases of a network in order of address; what is no subnet comes last."""
+    """Return the rows of a network sorted by subnet; invalid names come last."""
     rows = [row_of(name, item) for name, item in network.leases.items()]
     return sorted(rows, key=lambda row: (row.subnet is None, row.subnet or Subnet(0, 0), row.item.key))
 
 
 def lease_facts(row: Row, ttl: int | None, config: NetworkConfig | None) -> dict[str, Any]:
-    """Return a row as a module returns it; ``ttl`` in seconds, None for a reservation."""
+    """Return a row for a module's result; ``ttl`` is in seconds, None for a reservation."""
     lease = row.lease
     return {
         "key": row.item.key,
@@ -75,12 +75,12 @@ def lease_facts(row: Row, ttl: int | None, config: NetworkConfig | None) -> dict
 
 
 def row_problem(row: Row, config: NetworkConfig | None) -> str | None:
-    """Return what is wrong with a row by itself, as a sentence; without a config only that it cannot be understood."""
+    """Return the problem of a single row as a sentence, None without one; without a config, check only its format."""
     return row.problem or (lease_problem(row.lease, config) if row.lease and config else None)
 
 
 def table_problems(rows: list[Row], config: NetworkConfig | None) -> list[str]:
-    """Return a sentence for leases that are in each other's way, though each alone is sound."""
+    """Return a sentence for each conflict between valid leases."""
     leases = [row.lease for row in rows if row.lease]
     sound = [row.lease for row in rows if row.lease and not row_problem(row, config)]
     problems = [

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network config as a playbook states it: what it should say, whether that is a change, and whom it hurts."""
+"""Work of the modules network_config and network_config_info: writes, removes and reads the network config."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..overlay.model.errors import ConfigError
 from ..overlay.model.lease import SubnetLease, lease_problem
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.setting_names import SettingNames, option_names
-from ..overlay.store.connect import other_api_hint
+from ..overlay.store.api_choice import other_api_hint
 from ..overlay.store.protocol import Item, Store
 from ..overlay.store.retry import persist
 from ..overlay.store.schema import Keys, read_network
@@ -34,13 +34,13 @@ BACKEND_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "learning": ("Learning", check_type_bool),
     "directrouting": ("DirectRouting", check_type_bool),
 }
-NAMED = 5  # leases an error names before it only counts
+NAMED = 5  # maximum of leases that an error lists
 
 
 def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None) -> dict[str, Any]:
-    """Return the config that the options state, in flannel's names and order.
+    """Return the config of the options, with flannel's keys in flannel's order.
 
-    Raise ConfigError if it is unusable; the message speaks of the settings by these names, else as options.
+    Raise ConfigError if it is invalid; ``names`` are the names of the settings in the message, by default the options.
     """
     names = names or option_names()
     wanted = {name: options[option] for option, name in OPTIONS.items() if options[option]}
@@ -56,7 +56,7 @@ def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None)
 
 
 def put_config(store: Store, prefix: str, options: Mapping[str, Any], check: bool) -> dict[str, Any]:
-    """Bring the config to what the options state; return the module's result."""
+    """Write the config of the options if it differs; return the module's result."""
     wanted = wanted_config(options)
     return persist(lambda _unused: _put_once(store, prefix, wanted, options["force"], check))
 
@@ -67,7 +67,7 @@ def remove_config(store: Store, prefix: str, force: bool, check: bool) -> dict[s
 
 
 def show_config(store: Store, prefix: str) -> dict[str, Any]:
-    """Return the result of the reading module."""
+    """Return the result of network_config_info."""
     item = store.get(Keys(prefix).config)
     problems = []
     if item is None:
@@ -81,7 +81,7 @@ def show_config(store: Store, prefix: str) -> dict[str, Any]:
 
 
 def parsed(item: Item | None) -> NetworkConfig | None:
-    """Return the config that a key holds, None where there is none or none that can be used."""
+    """Return the config in a key, None if the key does not exist or its config is invalid."""
     try:
         return NetworkConfig.parse(item.value) if item else None
     except ConfigError:
@@ -89,7 +89,7 @@ def parsed(item: Item | None) -> NetworkConfig | None:
 
 
 def broken_leases(leases: Iterable[SubnetLease], old: NetworkConfig | None, new: NetworkConfig) -> list[str]:
-    """Return a sentence for each lease that the new config hurts in a way the old one did not."""
+    """Return a sentence for each lease that the new config breaks and the old config did not."""
     sentences = []
     for lease in leases:
         before = _harms(lease, old) if old else {}
@@ -108,7 +108,7 @@ def _put_once(store: Store, prefix: str, wanted: dict[str, Any], force: bool, ch
         config = NetworkConfig.from_mapping(stated)
     except ConfigError as error:
         raise ConfigError(
-            f"{keys.config} in etcd holds {', '.join(kept)} too: {error}; state=absent removes it"
+            f"{keys.config} in etcd also has {', '.join(kept)}: {error}; remove the config with state=absent first"
         ) from None
     changed = old is None or _meaning(_object(old)) != _meaning(stated)
     effects: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def _remove_once(store: Store, prefix: str, force: bool, check: bool) -> dict[st
     if old is None:
         return _result(store, prefix, None, None, _hints(store, prefix))
     if not force:
-        _refuse("removing the network config would strand", [str(row) for row in rows_of(network)])
+        _refuse("the removal of the network config would break", [str(row) for row in rows_of(network)])
     if not check:
         store.delete(old)
     return _result(store, prefix, old, None, [])
@@ -142,13 +142,13 @@ def _refuse(what: str, hurt: list[str]) -> None:
     if hurt:
         more = f"; and {len(hurt) - NAMED} more" if len(hurt) > NAMED else ""
         raise ConfigError(
-            f"{what} leases in use ({len(hurt)}): {'; '.join(hurt[:NAMED])}{more}. Release them first, "
-            f"or give force=true"
+            f"{what} leases in use ({len(hurt)}): {'; '.join(hurt[:NAMED])}{more}; release them first, "
+            f"or set force=true"
         )
 
 
 def _harms(lease: SubnetLease, config: NetworkConfig) -> dict[str, str]:
-    """Return what is wrong with a lease under a config, a sentence by kind."""
+    """Return the problems of a lease under a config, one sentence for each kind."""
     harms: dict[str, str] = {}
     name = f"lease {lease.key} of {format_ipv4(lease.public_ip)}"
     unsound = lease_problem(lease, config)
@@ -157,39 +157,39 @@ def _harms(lease: SubnetLease, config: NetworkConfig) -> dict[str, str]:
     elif not config.fits(lease.subnet):
         harms["fit"] = (
             f"{name}: it is not a /{config.subnet_len} from subnet_min {config.subnet_min} to subnet_max "
-            f"{config.subnet_max}, so its host would change its subnet"
+            f"{config.subnet_max}, so its host would lease another subnet"
         )
     kind = config.backend.type
     if lease.backend_type and lease.backend_type != kind:
-        harms["type"] = f"{name}: its backend is {lease.backend_type}, which cannot talk to {kind}"
+        harms["type"] = f"{name}: its backend is {lease.backend_type}, which cannot communicate with {kind}"
     return harms
 
 
 def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -> list[str]:
-    """Return a sentence if the host of a lease is in the tunnel of the old config and so not in that of the new."""
+    """Return a sentence if the lease's host uses the VNI and port of the old config, and the new ones differ."""
     if lease.backend_type != "vxlan" or not isinstance(old, VxlanOptions) or not isinstance(new, VxlanOptions):
         return []
-    vni = (lease.backend_data or {}).get("VNI", old.vni)  # flannel before 0.14 wrote none
+    vni = (lease.backend_data or {}).get("VNI", old.vni)  # flannel before 0.14 did not write it
     was_out = old is not new and vni != old.vni
     if was_out or (vni, old.port) == (new.vni, new.port):
         return []
     return [
-        f"lease {lease.key} of {format_ipv4(lease.public_ip)}: its host keeps to VNI {vni} and Port {old.port} "
-        f"until its agent is restarted, and cannot talk to VNI {new.vni} and Port {new.port}"
+        f"lease {lease.key} of {format_ipv4(lease.public_ip)}: its host uses VNI {vni} and Port {old.port} "
+        f"until its agent restarts, and cannot communicate with VNI {new.vni} and Port {new.port}"
     ]
 
 
 def _backend_item(key: str, value: Any, names: SettingNames) -> tuple[str, Any]:
-    """Return a Backend key as flannel spells it, and its value in JSON's type."""
+    """Return a key of Backend in flannel's spelling, and its value with its JSON type."""
     if str(key).lower() not in BACKEND_KEYS:
         known = ", ".join(spelling for spelling, convert in BACKEND_KEYS.values())
-        raise ConfigError(f"{names.backend_key(key)} is not a known key; the known ones are {known}")
+        raise ConfigError(f"{names.backend_key(key)} is not a known key; use {known}")
     name, convert = BACKEND_KEYS[str(key).lower()]
     return name, _converted(value, convert)
 
 
 def _converted(value: Any, convert: Callable[[str], Any]) -> Any:
-    """Return a value that a template made text in its own type; what is none is left for the model to complain of."""
+    """Return a value with its own type if a template made it text; the model rejects text of another type."""
     try:
         return convert(value) if isinstance(value, str) else value
     except TypeError:
@@ -197,7 +197,7 @@ def _converted(value: Any, convert: Callable[[str], Any]) -> Any:
 
 
 def _object(item: Item | None) -> dict[str, Any]:
-    """Return the JSON object of a key, an empty one where there is none."""
+    """Return the JSON object in a key, {} if the key does not exist or has no object."""
     try:
         value = json.loads(item.value) if item else {}
     except (ValueError, RecursionError):
@@ -206,7 +206,7 @@ def _object(item: Item | None) -> dict[str, Any]:
 
 
 def _meaning(raw: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return what a config says, however it is written; None if it is unusable."""
+    """Return the content of a config independent of its notation, None if it is invalid."""
     given = {key.lower(): value for key, value in raw.items()}
     try:
         config = NetworkConfig.from_mapping(raw)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Module network_overlap_info: the rule of model/overlap.py for a host whose agent may not be installed yet."""
+"""Work of the module network_overlap_info: the rules of model/overlap.py, for a host with or without the agent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .network_config import wanted_config
 from .overlay_host import former_setup
 from .runner import open_store
 
-_VARIABLES = option_names("overlay_")  # of the roles: what users write
+_VARIABLES = option_names("overlay_")  # the roles' variables
 
 
 def show(module: AnsibleModule) -> dict[str, Any]:
@@ -31,20 +31,20 @@ def show(module: AnsibleModule) -> dict[str, Any]:
     options = module.params
     config, prefix = _stated(options) if options["network"] else _stored(module)
     memory = recall(memory_file(options["state_dir"], prefix))
-    networks = _former_networks(memory, options["subnet_file"])
+    networks = _own_subnets(memory, options["subnet_file"])
     host = read_host_networks(_addresses(options["etcd_addresses"]))
     problems = network_problems(config, host, _underlay(options), networks.get(config.network), _VARIABLES)
     return {"changed": False, "problems": problems, "member": config.network in networks}
 
 
 def _stated(options: Mapping[str, Any]) -> tuple[NetworkConfig, str]:
-    """Return the network of the options, and the etcd prefix; how packets travel has no part in the rule."""
+    """Return the network of the options, and the etcd prefix; the rules do not depend on the backend."""
     config = NetworkConfig.from_mapping(wanted_config({**options, "backend": {"Type": "vxlan"}}))
     return config, options["prefix"] or DEFAULT_PREFIX
 
 
 def _stored(module: AnsibleModule) -> tuple[NetworkConfig, str]:
-    """Return the network config in etcd, and its prefix; an error names the option that makes etcd unnecessary."""
+    """Return the network config in etcd, and its prefix; the error names the option to use without etcd."""
     try:
         store, prefix = open_store(module)
         with closing(store):
@@ -53,11 +53,11 @@ def _stored(module: AnsibleModule) -> tuple[NetworkConfig, str]:
             raise ConfigError(f"etcd has no network config {Keys(prefix).config}")
         return NetworkConfig.parse(item.value), prefix
     except OverlayError as error:
-        raise ConfigError(f"{error}; or give the option network, such as network=10.50.0.0/16") from error
+        raise ConfigError(f"{error}; or set the option network, such as network=10.50.0.0/16") from error
 
 
-def _former_networks(memory: Memory | None, subnet_file: str) -> dict[Subnet, Subnet]:
-    """Return the host's subnet in each network that it takes part in; what the agent remembers comes first."""
+def _own_subnets(memory: Memory | None, subnet_file: str) -> dict[Subnet, Subnet]:
+    """Return the host's subnet in each network that it takes part in; the memory file overrides the subnet file."""
     networks = {}
     former = former_setup(subnet_file)
     if former is not None:
@@ -68,7 +68,7 @@ def _former_networks(memory: Memory | None, subnet_file: str) -> dict[Subnet, Su
 
 
 def _underlay(options: Mapping[str, Any]) -> str:
-    """Return the name of the interface that is to carry the overlay, "" where there is none: the agent reports that."""
+    """Return the name of the underlay interface, "" if none can be chosen, which the agent reports."""
     try:
         return choose_underlay(options["iface"], options["iface_regex"], options["iface_can_reach"], "")[0].name
     except KernelError:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which host of the overlay a module runs on: its address, its lease in etcd, its backend, what it was set up as."""
+"""The host that a module runs on: its address, its lease in etcd, its backend and its former settings."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from ..overlay.store.schema import Keys
 
 
 class Host(NamedTuple):
-    """This host under the network config; ``lease`` is what its key in etcd should say, ``found`` what it says.
+    """This host under the network config; ``found`` is its lease in etcd, ``lease`` the lease it should have.
 
-    ``reserved`` are the addresses that no lease of another host may take.
+    ``reserved`` are the addresses that leases of other hosts must not contain.
     """
 
     config: NetworkConfig
@@ -51,10 +51,10 @@ def this_host(
     iface: str,
     subnet_file: str,
 ) -> Host:
-    """Return who this host is among the leases, by lease name.
+    """Return this host with its own lease; ``leases`` are by lease name.
 
-    Raise LeaseError where none is its own, ConfigError where it cannot take part in the network, KernelError where no
-    interface can carry the overlay.
+    Raise LeaseError if it has no lease, ConfigError if it cannot take part in the network, KernelError if no interface
+    can be the underlay.
     """
     former = former_setup(subnet_file)
     if not public_ip and not iface:
@@ -62,7 +62,7 @@ def this_host(
     identity = Identity(_settings(public_ip, iface, subnet_file), None)
     own = own_leases(identity.claim(config), leases)
     found, item = _chosen(own, config, subnet, identity.public_ip_text, keys.subnets)
-    mac = _told_mac(found)
+    mac = _lease_mac(found)
     if mac is not None:
         identity.adopt_mac(config, mac)
     lease = identity.claim(config).lease(found.subnet)
@@ -72,12 +72,12 @@ def this_host(
 
 
 def _settings(public_ip: str, iface: str, subnet_file: str) -> HostSettings:
-    """Return the settings of a host whose memory file and etcd endpoints do not matter."""
+    """Return the host settings of the module's options; memory file and etcd endpoints are not used."""
     return HostSettings([iface] if iface else [], [], "", public_ip, Path(subnet_file), Path(), ())
 
 
 def former_setup(subnet_file: str) -> SubnetEnv | None:
-    """Return what the subnet file says, None where there is no such file, or nothing in it that can be understood."""
+    """Return the values of the subnet file, None if it does not exist or is invalid."""
     text = read_text(Path(subnet_file))
     try:
         return None if text is None else parse_subnet_env(text, subnet_file)
@@ -86,7 +86,7 @@ def former_setup(subnet_file: str) -> SubnetEnv | None:
 
 
 def tunnel_devices(subnet: Subnet) -> list[str]:
-    """Return the tunnel devices this host has, whatever their VNI: they hold the subnet's own address."""
+    """Return the names of this host's tunnel devices with the subnet's first address, for any VNI."""
     netlink = Netlink()
     try:
         own = {one.ifindex for one in addresses(netlink) if (one.address, one.length) == (subnet.first, 32)}
@@ -100,7 +100,7 @@ def _is_tunnel(link: Link) -> bool:
 
 
 def _held_address(subnet: Subnet | None, leases: Mapping[str, Item]) -> str:
-    """Return the address in a subnet's lease where an interface of this host has it, else an empty text."""
+    """Return the public IP in a subnet's lease if an interface of this host has it, else ""."""
     name = lease_key(subnet) if subnet else ""
     if name not in leases:
         return ""
@@ -118,13 +118,13 @@ def _held_address(subnet: Subnet | None, leases: Mapping[str, Item]) -> str:
 def _chosen(
     own: list[tuple[SubnetLease, Item]], config: NetworkConfig, subnet: Subnet | None, public_ip: str, folder: str
 ) -> tuple[SubnetLease, Item]:
-    """Return the lease to act by, the best of the host's or the one asked for."""
+    """Return the host's best lease that fits the config, or its lease of ``subnet`` if that is not None."""
     asked = [one for one in own if subnet in (None, one[0].subnet)]
     if not asked:
         which = f"of {subnet} " if subnet else ""
         raise LeaseError(
             f"there is no lease {which}below {folder} for this host, {public_ip}; reserve a subnet for it first "
-            f"(module subnet_lease), or give its public_ip, if other hosts reach it by another address"
+            f"(module subnet_lease), or set public_ip if other hosts reach it by another address"
         )
     fitting = [one for one in asked if config.fits(one[0].subnet)]
     if not fitting:
@@ -135,8 +135,8 @@ def _chosen(
     return fitting[0]
 
 
-def _told_mac(lease: SubnetLease) -> bytes | None:
-    """Return the MAC of the tunnel device in the lease, None where there is none that one interface can have."""
+def _lease_mac(lease: SubnetLease) -> bytes | None:
+    """Return the VtepMAC in the lease, None if it has none or an invalid one (zero or a group address)."""
     try:
         mac = parse_mac((lease.backend_data or {}).get("VtepMAC", ""))
     except ValueError:

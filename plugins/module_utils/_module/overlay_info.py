@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The whole report on one host: the agent's unit, the subnet and the kernel, and whether Docker follows them."""
+"""Work of the module overlay_info: the state of one host's agent, subnet, kernel and Docker."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ..overlay.model.errors import OverlayError
 from .agent_service import AGENT_UNITS, Service, choose_agent, read_services, service_problems, watch_service
 from .runner import open_store
 
-LOOK_SECONDS = 0.5  # between two looks while it waits
+LOOK_SECONDS = 0.5  # between two checks while it waits
 
 
 class DockerReport(NamedTuple):
-    """systemd's state of dockerd, empty where it has no such unit, and why the bridge does not follow the subnet."""
+    """The state of Docker's unit ("" without one), and the reasons for a restart: the bridge's wrong settings."""
 
     state: str
     restart_reasons: list[str]
 
     @property
     def restart_problems(self) -> list[str]:
-        """What only a restart of Docker ends."""
+        """The problems that only a restart of Docker solves."""
         if not self.restart_reasons:
             return []
         return [
@@ -39,7 +39,7 @@ class DockerReport(NamedTuple):
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
-    """Return the state of the host; wait for problems to end that need no restart of Docker."""
+    """Return the state of the host; wait up to ``wait`` seconds for problems to end, except for pending restarts."""
     end = time.monotonic() + module.params["wait"]
     while True:
         found = _look_once(module)
@@ -49,14 +49,14 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _look_once(module: AnsibleModule) -> dict[str, Any]:
-    """Return the state of the host; a part that cannot be read is one of its problems."""
+    """Return the state of the host; if a part cannot be read, this is a problem in the result."""
     params = module.params
     service, agent_problems = _agent(params["agent_unit"])
     report = inspect_host(
         lambda: open_store(module), params["subnet_file"], params["bridge"], params["renew_margin"] * 60.0
     )
     docker = _docker(module, report.bridge_address)
-    # Without an agent there is no subnet file either: one cause, one problem.
+    # A host without an agent has no subnet file: report only the cause.
     is_cause = service is not None and not service.runs and not Path(params["subnet_file"]).exists()
     stopped = [f"{params['docker_unit']} is {docker.state}; systemctl start {params['docker_unit']}"]
     problems = [
@@ -77,7 +77,7 @@ def _look_once(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _agent(unit: str) -> tuple[Service | None, list[str]]:
-    """Return the agent's unit and what is wrong with it; no unit where none is judged or systemd cannot be queried."""
+    """Return the agent's unit and its problems; the unit is None for ``none`` and if systemd cannot be queried."""
     if unit == "none":
         return None, []
     try:
@@ -89,7 +89,7 @@ def _agent(unit: str) -> tuple[Service | None, list[str]]:
 
 
 def _docker(module: AnsibleModule, bridge_address: str) -> DockerReport:
-    """Return how Docker follows the subnet file; no reasons where the file or the bridge is missing."""
+    """Return how Docker's bridge differs from the subnet file; no reasons if the file or the bridge is missing."""
     params = module.params
     try:
         service = read_services([params["docker_unit"]])[0]

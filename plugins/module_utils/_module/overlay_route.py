@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Routing to other hosts without the agent: what this host lacks for the leases in etcd, and how all of it goes."""
+"""Work of the module overlay_route: adds or removes this host's routes to the leases in etcd, without the agent."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..overlay.model.errors import ConfigError, KernelError, LeaseError, Overlay
 from ..overlay.model.lease import LEASE_TTL, lease_key
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.subnet_env import SubnetEnv
-from ..overlay.store.config import parse_config
 from ..overlay.store.errors import ConfigMissingError
 from ..overlay.store.protocol import Store
 from ..overlay.store.retry import persist
 from ..overlay.store.schema import Keys, NestedKeys, read_network
+from ..overlay.store.stored_config import parse_config
 from .lease_table import Row, rows_of
 from .overlay_host import Host, former_setup, this_host
 from .overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_of, whole_plan
@@ -35,8 +35,8 @@ from .overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_o
 T = TypeVar("T")
 
 
-class Request(NamedTuple):
-    """What a playbook asks for; ``peers`` None means all of them."""
+class RouteRequest(NamedTuple):
+    """The module's options, parsed; ``peers`` is None for all peers."""
 
     peers: list[Peer] | None
     subnet: Subnet | None
@@ -50,7 +50,7 @@ class Request(NamedTuple):
 
 
 class Work(NamedTuple):
-    """All that is to be done on this host: kernel steps, then firewall rules, then the subnet file's text (or None)."""
+    """The changes on this host: kernel steps, then firewall rules, then the subnet file's text (None: no file)."""
 
     steps: Plan
     firewall: Firewall | None
@@ -59,14 +59,14 @@ class Work(NamedTuple):
     after: str | None
 
     def operations(self) -> list[str]:
-        """Return the commands that a person would type for it."""
+        """Return the changes as shell commands."""
         return [*map(str, self.steps.steps), *(self.firewall.plan() if self.firewall else [])]
 
     def carry_out(self, dataplane: Dataplane) -> None:
-        """Do it all; raise KernelError naming what the kernel refused."""
+        """Make the changes; raise KernelError naming the steps that the kernel refused."""
         failures = dataplane.apply(self.steps)
         if failures:
-            raise KernelError("the kernel refused: " + "; ".join(map(str, failures)))
+            raise KernelError("the kernel refused changes: " + "; ".join(map(str, failures)))
         if self.firewall:
             self.firewall.apply()
         if self.after is None:
@@ -75,11 +75,11 @@ class Work(NamedTuple):
             write_atomically(self.subnet_file, self.after)
 
 
-def request_of(options: Mapping[str, Any], check: bool) -> Request:
-    """Return the request of a module's options; raise ConfigError for an address or subnet that is none."""
+def request_of(options: Mapping[str, Any], check: bool) -> RouteRequest:
+    """Return the parsed options; raise ConfigError for an invalid address or subnet."""
     _parsed("public_ip", options["public_ip"], parse_ipv4)
     named: list[str] | None = options["peers"]
-    return Request(
+    return RouteRequest(
         None if named is None else [_peer(text) for text in named],
         _parsed("subnet", options["subnet"], Subnet.parse),
         options["public_ip"] or "",
@@ -92,17 +92,17 @@ def request_of(options: Mapping[str, Any], check: bool) -> Request:
     )
 
 
-def program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
-    """Make the host route to the peers; return the module's result."""
+def program(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]:
+    """Add the host's routes to the peers; return the module's result."""
     return persist(lambda _unused: _program(store, prefix, request))
 
 
-def clear(store: Store, prefix: str, request: Request) -> dict[str, Any]:
-    """Take the peers' rows away, or all that was ever set up here; return the module's result."""
+def clear(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]:
+    """Remove the peers' rows, or everything of the overlay on this host; return the module's result."""
     if _agent_runs(prefix, request):
         raise OverlayError(
-            f"overlayd runs on this host for {prefix} and would bring back what is removed; stop it first "
-            f"(systemctl disable --now overlayd), or remove all it made with overlayd --remove"
+            f"overlayd runs on this host and would add the removed routes of {prefix} again; stop it first "
+            f"(systemctl disable --now overlayd), or remove everything that it created with overlayd --remove"
         )
     keys = Keys(prefix)
     network = read_network(store, keys)
@@ -110,7 +110,7 @@ def clear(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     former = former_setup(request.subnet_file)
     try:
         config: NetworkConfig | None = parse_config(store, keys, network.config)
-    except ConfigMissingError:  # the network was removed before; the subnet file tells what it was
+    except ConfigMissingError:  # the config was deleted before; the subnet file has the network
         config = None
     file, peers = Path(request.subnet_file), list[Subnet]()
     with closing(Dataplane()) as dataplane:
@@ -128,7 +128,7 @@ def clear(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     return {**_result(store, work, operations, []), **facts}
 
 
-def _program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
+def _program(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]:
     keys = Keys(prefix)
     network = read_network(store, keys)
     config, rows = parse_config(store, keys, network.config), rows_of(network)
@@ -144,8 +144,8 @@ def _program(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     has_agent = _agent_runs(prefix, request)
     if has_agent and host.lease != host.found:
         raise LeaseError(
-            f"overlayd runs on this host for {prefix}, and its lease {host.found.key} says {host.found.value()} "
-            f"where it would have to say {host.lease.value()}; leave the host to overlayd, or stop that first"
+            f"overlayd runs on this host for {prefix}: its lease {host.found.key} is {host.found.value()}, but this "
+            f"module would write {host.lease.value()}; do not use this module on this host, or stop overlayd first"
         )
     table = PeerTable(config, host.lease.subnet, Guarded(host.backend, host.reserved))
     table.reset(network.leases)
@@ -169,10 +169,10 @@ def _work(
     host: Host,
     table: PeerTable,
     peers: list[Subnet] | None,
-    request: Request,
+    request: RouteRequest,
     has_agent: bool,
 ) -> Work:
-    """Return what makes this host route to the peers, or to all; rules and file are left to an agent that runs."""
+    """Return the changes for the peers (None: all); a running agent keeps firewall rules and subnet file itself."""
     file = Path(request.subnet_file)
     if peers is not None:
         return Work(peer_plan(dataplane, host, table, peers), None, file, "", "")
@@ -191,7 +191,7 @@ def _resolved(peers: Iterable[Peer], rows: list[Row], host: Host, table: PeerTab
     for peer in peers:
         found = [peer] if isinstance(peer, Subnet) else subnets_of(peer, rows)
         if not found and isinstance(peer, int):
-            raise LeaseError(f"peer {format_ipv4(peer)} has no lease below {folder}; is its public IP another one?")
+            raise LeaseError(f"peer {format_ipv4(peer)} has no lease below {folder}; check its public IP")
         for subnet in found:
             problem = _peer_problem(subnet, rows, host, table, folder)
             if problem:
@@ -208,15 +208,15 @@ def _peer_problem(subnet: Subnet, rows: list[Row], host: Host, table: PeerTable,
     problem = table.problem_of(subnet)
     lease = next((row.lease for row in rows if row.subnet == subnet), None)
     if problem or lease is None:
-        return problem or f"peer {subnet} has no lease below {folder}"
-    names = f"names {lease.backend_type} {dict(lease.backend_data or {})}" if lease.backend_type else "names none yet"
+        return problem or f"peer {subnet} has no lease below {folder}; check the subnet"
+    data = f"has {lease.backend_type} {dict(lease.backend_data or {})}" if lease.backend_type else "has no backend yet"
     return (
-        f"peer {subnet} cannot be routed to by {host.backend.type}: its lease {names}; "
+        f"peer {subnet} cannot be reached with backend {host.backend.type}: its lease {data}; "
         f"run this module, or the overlay agent, on that host first"
     )
 
 
-def _agent_runs(prefix: str, request: Request) -> bool:
+def _agent_runs(prefix: str, request: RouteRequest) -> bool:
     return is_held(memory_file(request.state_dir, prefix))
 
 
@@ -229,17 +229,17 @@ def _facts(
     has_agent: bool,
     nested: Iterable[str],
 ) -> dict[str, Any]:
-    """Return what a module's result says of this host and its peers."""
+    """Return the part of the module's result about this host and its peers."""
     own, device = host.lease.subnet, host.backend.device
     others = [row.lease.subnet for row in rows if row.lease and row.subnet != own]
     silent = [str(subnet) for subnet in others if subnet not in table.rows and table.problem_of(subnet) is None]
     problems = [*table.problems, *nested, *filter(None, [forwarding_problem()])]
     warnings = [*steps.conflicts, *(problems if peers is None else [])]
     if has_agent:
-        warnings.append("overlayd runs on this host for this network: it makes the same rows, and undoes any others")
+        warnings.append("overlayd runs on this host for this network: it adds the same routes and removes all others")
     elif not host.item.reservation:
         warnings.append(
-            f"lease {lease_key(own)} of this host ends within {LEASE_TTL // 3600} hours, as no agent renews it; "
+            f"lease {lease_key(own)} of this host expires within {LEASE_TTL // 3600} hours: no agent renews it; "
             f"make it a reservation with subnet_lease and public_ip={format_ipv4(host.lease.public_ip)}"
         )
     return {
@@ -257,7 +257,7 @@ def _facts(
 
 
 def _result(store: Store, work: Work, operations: list[str], differences: list[dict[str, str]]) -> dict[str, Any]:
-    """Return what is common to all results: whether, and what, was or would be changed."""
+    """Return the part that all results of the module have: the changes, made or (in check mode) to be made."""
     if work.before != work.after:
         header = str(work.subnet_file)
         difference = {"before": work.before or "", "after": work.after or ""}
@@ -285,7 +285,7 @@ def _peer(text: str) -> Peer:
     try:
         return Subnet.parse(text) if "/" in text else parse_ipv4(text)
     except ValueError as error:
-        raise ConfigError(f"peers: {error}; name a subnet such as 10.5.7.0/24 or a public IP") from None
+        raise ConfigError(f"peers: {error}; write a subnet such as 10.5.7.0/24, or a public IP") from None
 
 
 def _parsed(name: str, text: str | None, parse: Callable[[str], T]) -> T | None:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The container that answers probes, by way of the docker command.
+"""Work of the module probe_container: starts and removes the container that answers probes, with the docker CLI.
 
-Without an image of the user's it needs no registry: an image with no file in it is imported, and the container sees the
-host's programs and libraries, read-only. The server is then the Python that runs this module.
+By default it needs no registry: it imports an empty image, and mounts the host's programs and libraries read-only into
+the container. The server is then the Python that runs this module.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 PORT = 8080
 START_TIMEOUT = 15.0  # seconds
-ARCHIVED_IMAGE = "busybox:stable"  # what an archive holds, unless an image is named
+ARCHIVED_IMAGE = "busybox:stable"  # the image in an archive, unless the option image is set
 OWN_IMAGE = "overlay-probe-without-files:latest"
 EMPTY_ARCHIVE = bytes(10240)  # a tar archive of no files
 SERVER = ["httpd", "-f", "-p", str(PORT), "-h", "/bin"]  # /bin holds a file of a megabyte: busybox itself
@@ -32,15 +32,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(bytes(1048576))
 ThreadingHTTPServer(("", {PORT}), Handler).serve_forever()
 """
-# The container may read the host's files and answer packets, and nothing else. SELinux would forbid it to read them.
+# The container can only read the host's files and answer packets. SELinux labels would prevent the reads.
 CONFINED = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--security-opt=label=disable"]
 
 
 class ProbeContainer:
-    """One container, known by its name; ends the module with an error where docker refuses."""
+    """One container, identified by its name; ends the module with an error if docker fails."""
 
     def __init__(self, module: AnsibleModule) -> None:
-        """Find the docker command; nothing is started yet."""
+        """Find the docker CLI; start nothing."""
         self._module = module
         self._docker = module.get_bin_path("docker", required=True)
         self._name: str = module.params["name"]
@@ -48,7 +48,7 @@ class ProbeContainer:
         self._image: str = module.params["image"] or (ARCHIVED_IMAGE if self._archive else "")
 
     def ensure(self) -> bool:
-        """Start the container if it does not run; return whether that is a change."""
+        """Start the container if it does not run; return whether that was a change."""
         found = self._inspect()
         if found and found["State"]["Running"]:
             return False
@@ -62,7 +62,7 @@ class ProbeContainer:
         return True
 
     def remove(self) -> bool:
-        """Remove the container, and the image that this module imported; return whether there was one."""
+        """Remove the container and the image that this module imported; return whether one of them existed."""
         found = self._inspect()
         if found and not self._module.check_mode:
             self._run("rm", "--force", self._name)
@@ -74,7 +74,7 @@ class ProbeContainer:
         return found is not None or has_image
 
     def facts(self) -> dict[str, Any]:
-        """Return the container's address and process."""
+        """Return the container's address and process id, "" and 0 if it does not run."""
         found = self._inspect()
         if not found or not found["State"]["Running"]:
             return {"address": "", "process": 0}
@@ -102,7 +102,7 @@ class ProbeContainer:
         return [*CONFINED, *mounts, f"--entrypoint={program}", OWN_IMAGE, "-I", "-c", OWN_SERVER]
 
     def _await_server(self) -> None:
-        """Return once the container listens; end the module with what it printed where it does not."""
+        """Wait until the container listens; end the module with the container's output if it does not."""
         end = time.monotonic() + START_TIMEOUT
         while time.monotonic() < end:
             process = self.facts()["process"]
@@ -112,10 +112,10 @@ class ProbeContainer:
                 return
             time.sleep(0.05)
         _unused, output, errors = self._module.run_command([self._docker, "logs", "--tail=5", self._name])
-        said = " ".join((output + errors).split()) or "it printed nothing"
+        printed = " ".join((output + errors).split()) or "it printed nothing"
         self._module.fail_json(
-            msg=f"the probe container {self._name} does not listen on port {PORT}: {said}; set image (verify_image) to "
-            f"an image with busybox's httpd, and archive (verify_image_archive) where no registry can be reached"
+            msg=f"the probe container {self._name} does not listen on port {PORT}: {printed}; set image (verify_image) "
+            f"to an image with busybox's httpd, and archive (verify_image_archive) if no registry can be reached"
         )
 
     def _run(self, *words: str, given: bytes | None = None) -> None:
@@ -125,7 +125,7 @@ class ProbeContainer:
 
 
 def listens(folder: Path, port: int) -> bool:
-    """Whether a TCP server listens on the port, by /proc/PID/net (proc(5): addresses in hexadecimal, state 0A)."""
+    """Return whether a TCP server listens on the port, by /proc/PID/net (proc(5): hexadecimal, state 0A)."""
     lines = [line.split() for name in ("tcp", "tcp6") for line in _lines(folder / name)[1:]]
     return any(words[1].endswith(f":{port:04X}") and words[3] == "0A" for words in lines)
 
@@ -134,10 +134,10 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="ascii").splitlines()
     except OSError:
-        return []  # the process has ended, or the kernel has no IPv6
+        return []  # the process ended, or the kernel has no IPv6
 
 
 def host_folders(prefix: str, root: Path = Path("/")) -> list[str]:
-    """Return the host's folders of programs and libraries, with that of a Python that lives elsewhere (``prefix``)."""
+    """Return the host's folders of programs and libraries, and ``prefix`` of a Python that is installed elsewhere."""
     usual = [f"/{name}" for name in ("usr", "lib", "lib32", "lib64") if (root / name).is_dir()]
     return usual if prefix == "/usr" or prefix.startswith("/usr/") else [*usual, prefix]

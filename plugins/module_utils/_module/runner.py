@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ends a module that uses etcd: options to a connection, the work, and its result or its error to Ansible."""
+"""Runner of modules that use etcd: connects by the options, does the work, and returns its result or its error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..overlay.model.errors import OverlayError
-from ..overlay.store.connect import connect
+from ..overlay.store.api_choice import connect
 from ..overlay.store.connection import EtcdConnection
 from ..overlay.store.protocol import Store
 from ..overlay.store.reachable import reachable_first
@@ -19,9 +19,9 @@ from .etcd_options import complete
 
 
 def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) -> None:
-    """End the module with what the work on the store and prefix of its options returns, or with the error it raises.
+    """End the module with the result of ``work``, called with store and prefix, or with the OverlayError it raises.
 
-    What the work returns as ``warnings`` is shown as such.
+    The list ``warnings`` of the result is shown as warnings of the module.
     """
 
     def use_store(connection: EtcdConnection, prefix: str) -> dict[str, Any]:
@@ -37,9 +37,9 @@ def finish(module: AnsibleModule, work: Callable[[Store, str], dict[str, Any]]) 
 def finish_connection(
     module: AnsibleModule, work: Callable[[EtcdConnection, str], dict[str, Any]], needs_etcd: bool = True
 ) -> None:
-    """End the module as ``finish`` does, with work that is given the connection settings instead of a store.
+    """End the module like ``finish``, with work that is called with connection settings and prefix.
 
-    With ``needs_etcd`` false the work starts even where no endpoint accepts connections.
+    With ``needs_etcd`` false the work is also called if no endpoint accepts connections.
     """
     try:
         connection, prefix = connection_of(module)
@@ -52,13 +52,13 @@ def finish_connection(
 
 
 def open_store(module: AnsibleModule) -> tuple[Store, str]:
-    """Return the store and the prefix of the module's options; raise StoreError where etcd cannot be used."""
+    """Return the store and the prefix of the module's options; raise StoreError if etcd cannot be used."""
     connection, prefix = connection_of(module)
     return connect(reachable_first(connection), prefix), prefix
 
 
 def connection_of(module: AnsibleModule) -> tuple[EtcdConnection, str]:
-    """Return how to reach etcd, and the prefix, by the module's options; raise StoreError where they cannot work."""
+    """Return the connection settings and the prefix of the module's options; raise StoreError for invalid ones."""
     settings = complete(module.params, AGENT_FILE)
     module.no_log_values.update({settings["password"]} - {""})
     prefix = settings.pop("prefix")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reserving and releasing subnets: which key a request means, whose it is, and what may be done to it."""
+"""Work of the modules subnet_lease and subnet_lease_info: reserves, releases and lists subnets."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..overlay.model.allocation import candidates, taken_subnets
 from ..overlay.model.errors import ConfigError, LeaseError
 from ..overlay.model.lease import SubnetLease, lease_key, lease_problem
 from ..overlay.model.network import NetworkConfig
-from ..overlay.store.config import parse_config
 from ..overlay.store.errors import GoneError
 from ..overlay.store.protocol import Item, Store
 from ..overlay.store.retry import persist
 from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
+from ..overlay.store.stored_config import parse_config
 from .lease_table import Row, lease_facts, row_of, row_problem, rows_of, table_problems
 
 T = TypeVar("T")
 
 
-class Request(NamedTuple):
-    """What a playbook asks for; ``public_ip`` is an integer."""
+class LeaseRequest(NamedTuple):
+    """The module's options, parsed; ``public_ip`` is an integer."""
 
     public_ip: int | None
     subnet: Subnet | None
@@ -33,8 +33,8 @@ class Request(NamedTuple):
     check: bool
 
 
-class Plan(NamedTuple):
-    """The reservation to write in place of ``old`` (no key where that is None), the rows to delete, what then holds."""
+class LeasePlan(NamedTuple):
+    """The reservation to write, the row that it replaces (None: a new key), the rows to delete, and the final row."""
 
     write: Item | None
     old: Row | None
@@ -42,9 +42,9 @@ class Plan(NamedTuple):
     final: Row | None
 
 
-def request_of(options: Mapping[str, Any], check: bool) -> Request:
-    """Return the request of a module's options; raise ConfigError for an address or subnet that is none."""
-    return Request(
+def request_of(options: Mapping[str, Any], check: bool) -> LeaseRequest:
+    """Return the parsed options; raise ConfigError for an invalid address or subnet."""
+    return LeaseRequest(
         _parsed("public_ip", options["public_ip"], parse_ipv4),
         _parsed("subnet", options["subnet"], Subnet.parse),
         options.get("force", False),
@@ -52,26 +52,26 @@ def request_of(options: Mapping[str, Any], check: bool) -> Request:
     )
 
 
-def reserve(store: Store, prefix: str, request: Request) -> dict[str, Any]:
-    """Give the host its reservation; return the module's result."""
+def reserve(store: Store, prefix: str, request: LeaseRequest) -> dict[str, Any]:
+    """Reserve a subnet for the host; return the module's result."""
     if request.public_ip is None:
-        raise ConfigError("public_ip is empty; name the address of the host that the reservation is for")
+        raise ConfigError("public_ip is empty; set it to the public IP of the host")
     public_ip, keys = request.public_ip, Keys(prefix)
     return persist(
         lambda lost: _carry_out(store, keys, request, _plan_reservation(store, keys, request, public_ip, lost))
     )
 
 
-def release(store: Store, prefix: str, request: Request) -> dict[str, Any]:
-    """Delete what the request names, if it is there; return the module's result."""
+def release(store: Store, prefix: str, request: LeaseRequest) -> dict[str, Any]:
+    """Delete the matching leases and reservations; return the module's result."""
     if request.public_ip is None and request.subnet is None:
-        raise ConfigError("public_ip and subnet are empty; name what is to be released")
+        raise ConfigError("public_ip and subnet are empty; set at least one of them")
     keys = Keys(prefix)
     return persist(lambda _unused: _carry_out(store, keys, request, _plan_release(store, keys, request)))
 
 
-def show(store: Store, prefix: str, request: Request) -> dict[str, Any]:
-    """Return the result of the reading module: the leases asked for, and the problems of the whole table."""
+def show(store: Store, prefix: str, request: LeaseRequest) -> dict[str, Any]:
+    """Return the result of subnet_lease_info: the matching leases, and the problems of all leases."""
     config: NetworkConfig | None = None
     problems: list[str] = []
     keys = Keys(prefix)
@@ -83,15 +83,15 @@ def show(store: Store, prefix: str, request: Request) -> dict[str, Any]:
     problems += NestedKeys(keys, network.nested).sentences()
     rows = rows_of(network)
     left = store.ttl_left([row.item for row in rows if _is_asked_for(row, request)])
-    # A key that expired between the two questions is in neither answer.
+    # A key that expired after the first read is left out.
     leases = [lease_facts(row, left[row.item.key], config) for row in rows if row.item.key in left]
     problems += [problem for problem in (row_problem(row, config) for row in rows) if problem]
     problems += table_problems(rows, config)
     return {"changed": False, "api": store.api, "path": keys.subnets, "leases": leases, "problems": problems}
 
 
-def _plan_reservation(store: Store, keys: Keys, request: Request, public_ip: int, lost: int) -> Plan:
-    """Return what makes the subnet the host's; ``lost`` is how many races for it were lost so far."""
+def _plan_reservation(store: Store, keys: Keys, request: LeaseRequest, public_ip: int, lost: int) -> LeasePlan:
+    """Return the changes that reserve the subnet; ``lost`` is the number of attempts that lost a race."""
     network = read_network(store, keys)
     config = parse_config(store, keys, network.config)
     rows = rows_of(network)
@@ -107,19 +107,19 @@ def _plan_reservation(store: Store, keys: Keys, request: Request, public_ip: int
         _refuse_rivals(store, subnet, rivals)
         if others and holding is None:
             raise LeaseError(
-                f"host {format_ipv4(public_ip)} has the {others[0]} already; name that subnet, "
+                f"host {format_ipv4(public_ip)} already has the {others[0]}; set subnet to that subnet, "
                 f"release it first (state=absent), or move the host to {subnet} with force=true"
             )
     drop = rivals + others if request.force else []
     if holding and holding.item.reservation:
-        return Plan(None, None, drop, holding)
+        return LeasePlan(None, None, drop, holding)
     old = holding or next((row for row in rivals if row.subnet == subnet), None)
     key = old.item.key if old else keys.lease(subnet)
     item = Item(key, holding.item.value if holding else wanted.value(), 0)
-    return Plan(item, old, [row for row in drop if row is not old], row_of(old.name if old else wanted.key, item))
+    return LeasePlan(item, old, [row for row in drop if row is not old], row_of(old.name if old else wanted.key, item))
 
 
-def _plan_release(store: Store, keys: Keys, request: Request) -> Plan:
+def _plan_release(store: Store, keys: Keys, request: LeaseRequest) -> LeasePlan:
     rows = rows_of(read_network(store, keys))
     by_subnet = request.subnet is not None
     drop = [row for row in rows if (row.subnet == request.subnet if by_subnet else row.is_of(request.public_ip))]
@@ -127,16 +127,18 @@ def _plan_release(store: Store, keys: Keys, request: Request) -> Plan:
         if request.force or row.is_of(request.public_ip):
             continue
         if request.public_ip is not None:
-            raise LeaseError(f"the {row} is not of {format_ipv4(request.public_ip)}; give force=true to delete it")
+            raise LeaseError(
+                f"the {row} does not belong to {format_ipv4(request.public_ip)}; set force=true to delete it"
+            )
         if row.lease is None or not row.item.reservation:
             raise LeaseError(
-                f"the {row} may be in use; name the public_ip of its holder too, or give force=true "
-                f"(a flanneld ends when its live key is deleted)"
+                f"the {row} may be in use; also set public_ip to the public IP of its host, or set force=true "
+                f"(flanneld ends when its lease is deleted)"
             )
-    return Plan(None, None, drop, None)
+    return LeasePlan(None, None, drop, None)
 
 
-def _carry_out(store: Store, keys: Keys, request: Request, plan: Plan) -> dict[str, Any]:
+def _carry_out(store: Store, keys: Keys, request: LeaseRequest, plan: LeasePlan) -> dict[str, Any]:
     final = plan.final
     if not request.check:
         if plan.write and plan.old:
@@ -144,7 +146,7 @@ def _carry_out(store: Store, keys: Keys, request: Request, plan: Plan) -> dict[s
         elif plan.write and final:
             final = row_of(final.name, store.create(plan.write.key, plan.write.value, None))
         for row in plan.drop:
-            with suppress(GoneError):  # an agent gives its lease back as soon as it sees its reservation
+            with suppress(GoneError):  # an agent deletes its old lease as soon as it sees its reservation
                 store.delete(row.item)
     before = [row for row in (plan.old, *plan.drop) if row]
     after = [final] if plan.write and final else []
@@ -158,13 +160,13 @@ def _carry_out(store: Store, keys: Keys, request: Request, plan: Plan) -> dict[s
 
 
 def _own_subnet(mine: list[Row], config: NetworkConfig) -> Subnet | None:
-    """Return the fitting subnet that the host has; a reservation comes before a lease."""
+    """Return the host's subnet that fits the config, that of a reservation first; None if it has none."""
     fitting = [row for row in mine if row.subnet and config.fits(row.subnet)]
     return min(fitting, key=lambda row: not row.item.reservation).subnet if fitting else None
 
 
 def _free_subnet(network: StoredNetwork, config: NetworkConfig, lost: int) -> Subnet:
-    """Return the lowest free subnet, or any of the lowest once others have been faster: then many are asking."""
+    """Return the lowest free subnet, or after a lost race a random one of the lowest."""
     free = candidates(config, taken_subnets(config, network.values(), network.directories))
     return random.choice(free) if lost else free[0]
 
@@ -173,7 +175,7 @@ def _check_wanted(wanted: SubnetLease, config: NetworkConfig) -> None:
     if not config.fits(wanted.subnet):
         raise ConfigError(
             f"subnet {wanted.subnet} cannot be leased: it is not a /{config.subnet_len} from SubnetMin "
-            f"{config.subnet_min} to SubnetMax {config.subnet_max}"
+            f"{config.subnet_min} to SubnetMax {config.subnet_max}; choose a subnet in this range"
         )
     problem = lease_problem(wanted, config)
     if problem:
@@ -187,19 +189,19 @@ def _refuse_rivals(store: Store, subnet: Subnet, rivals: list[Row]) -> None:
     expiry = f", which expires in {left} s unless it is renewed" if left else ""
     raise LeaseError(
         f"subnet {subnet} is taken by the {rivals[0]}{expiry}; choose another subnet, release that one first, "
-        f"or take it with force=true (a flanneld ends when its live key is deleted)"
+        f"or take it with force=true (flanneld ends when its lease is deleted)"
     )
 
 
 def _refuse_directory(network: StoredNetwork, keys: Keys, subnet: Subnet) -> None:
     if lease_key(subnet) in network.directories:
         raise LeaseError(
-            f"subnet {subnet} cannot be leased: {keys.lease(subnet)} is a directory in etcd's v2 store; "
+            f"subnet {subnet} cannot be leased: {keys.lease(subnet)} is a directory of etcd's v2 store; "
             f"delete the directory, or choose another subnet"
         )
 
 
-def _is_asked_for(row: Row, request: Request) -> bool:
+def _is_asked_for(row: Row, request: LeaseRequest) -> bool:
     by_subnet = request.subnet is None or row.subnet == request.subnet
     return by_subnet and (request.public_ip is None or row.is_of(request.public_ip))
 

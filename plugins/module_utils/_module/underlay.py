@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether the interface that overlayd would choose on this host reaches the other hosts."""
+"""Work of the module underlay_info: the underlay that overlayd would choose, and whether it reaches the other hosts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..overlay.model.errors import KernelError
 from ..overlay.model.state import Underlay
 
 ARP_TABLE = Path("/proc/thread-self/net/arp")
-ARP_SECONDS = 2.5  # the kernel asks three times, a second apart
+ARP_SECONDS = 2.5  # the kernel sends three ARP requests, one each second
 DISCARD_PORT = 9  # RFC 863
 _ARP_COMPLETE = 0x2
 _FLAG = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 
 
 class Choice(NamedTuple):
-    """The options of overlayd that choose the interface, as its flags of these names."""
+    """The values of overlayd's flags that choose the underlay."""
 
     iface: Sequence[str]
     iface_regex: Sequence[str]
@@ -35,9 +35,9 @@ class Choice(NamedTuple):
 
 
 def examine(choice: Choice, peers: Iterable[str]) -> dict[str, Any]:
-    """Return interface, address, public_ip and mtu, empty where nothing can be chosen, and problems as sentences.
+    """Return interface, address, public_ip and mtu (empty if none can be chosen), and problems as sentences.
 
-    ``peers`` are the public addresses of other hosts. A datagram is sent to each, so that the kernel resolves it.
+    ``peers`` are the public IPs of other hosts. A datagram is sent to each, so that the kernel sends an ARP request.
     """
     try:
         underlay, public_ip = choose_underlay(*choice)
@@ -55,7 +55,7 @@ def examine(choice: Choice, peers: Iterable[str]) -> dict[str, Any]:
 
 
 def _unreachable(underlay: Underlay, peers: Sequence[int]) -> list[str]:
-    """Return a sentence for each peer whose packets have no route, leave by another interface, or find no host."""
+    """Return a sentence for each peer without a route, with a route by another interface, or without an ARP answer."""
     netlink = Netlink()
     try:
         found = {peer: _route_problem(netlink, underlay, peer) for peer in peers}
@@ -71,7 +71,7 @@ def _route_problem(netlink: Netlink, underlay: Underlay, peer: int) -> str | Non
     try:
         path = path_to(netlink, peer, underlay.address)
     except NetlinkError as error:
-        return f"there is no route to {format_ipv4(peer)} from {format_ipv4(underlay.address)}: {error}"
+        return f"no route to {format_ipv4(peer)} from {format_ipv4(underlay.address)}: {error}"
     if path.ifindex == underlay.ifindex:
         return None
     name = link_name(netlink, path.ifindex)
@@ -79,14 +79,14 @@ def _route_problem(netlink: Netlink, underlay: Underlay, peer: int) -> str | Non
 
 
 def _unanswered(underlay: Underlay, peers: Sequence[int]) -> list[int]:
-    """Return the peers on the interface's own networks that the kernel asks for in vain."""
+    """Return the peers in the interface's own networks that do not answer the kernel's ARP requests."""
     near = [peer for peer in peers if any(network.has(peer) for network in underlay.networks)]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.bind((format_ipv4(underlay.address), 0))
         for peer in near:
             try:
                 sender.sendto(b"", (format_ipv4(peer), DISCARD_PORT))
-            except OSError:  # the host's firewall refuses it: nothing can be learnt
+            except OSError:  # the host's firewall refuses the datagram: the check is not possible
                 near = [other for other in near if other != peer]
     end = time.monotonic() + ARP_SECONDS
     while True:
@@ -98,6 +98,6 @@ def _unanswered(underlay: Underlay, peers: Sequence[int]) -> list[int]:
 
 
 def _incomplete(interface: str) -> set[str]:
-    """Return the addresses that the kernel has asked for on an interface, and has no answer to."""
+    """Return the addresses on an interface for which the kernel sent ARP requests without an answer."""
     rows = [line.split() for line in ARP_TABLE.read_text(encoding="ascii").splitlines()[1:]]
     return {row[0] for row in rows if row[-1] == interface and not int(row[2], 16) & _ARP_COMPLETE}

@@ -18,7 +18,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.cl
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import PoolExhaustedError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import ChangedError, GoneError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.schema import (

@@ -132,7 +132,7 @@ def test_the_diff_does_not_show_a_former_content_that_only_the_owner_could_read(
 
 def test_a_secret_of_no_file_is_refused(folder: dict[str, Any], file: dict[str, Any]) -> None:
     result = json.loads(raw([folder, file], secrets={"/etc/other": "hunter2"}))
-    assert result["msg"] == "/etc/other is in secrets and not in files; state its mode there"
+    assert result["msg"] == "/etc/other is in secrets, but not in files; add it to files with its mode"
     assert not Path(file["path"]).exists()
 
 
@@ -160,21 +160,27 @@ def test_a_link_to_a_folder_serves_as_the_folder(folder: dict[str, Any], file: d
 @pytest.mark.parametrize(
     ("bad", "complaint"),
     [
-        ({"path": "etc/settings.env"}, "etc/settings.env: name the whole path, from / on"),
+        ({"path": "etc/settings.env"}, "etc/settings.env is not an absolute path; begin it with /"),
         ({"mode": "420"}, 'mode 420 is not four octal digits in quotes, such as "0644"'),
         ({"mode": "u=rw"}, "mode u=rw is not four octal digits"),
-        ({"owner": "nobody-of-this-name"}, "owner nobody-of-this-name is not known on this host; create it first"),
-        ({"group": "nobody-of-this-name"}, "group nobody-of-this-name is not known on this host; create it first"),
-        ({"path": "{tmp}/missing/file"}, "there is no folder {tmp}/missing; state it before the file"),
-        ({"path": "{tmp}"}, "{tmp} is a folder, where a file is to be; move it away"),
-        ({"path": "{tmp}/taken", "state": "directory"}, "{tmp}/taken is a file, where a folder is to be"),
-        ({"path": "{tmp}/etc/example", "state": "directory"}, "{tmp}/etc/example is given twice; state it once"),
-        ({"path": "{tmp}/pipe"}, "{tmp}/pipe is a device, socket or pipe, where a file is to be"),
-        ({"path": "{tmp}/taken/below", "state": "directory"}, "{tmp}/taken is a file, where a folder is to be"),
-        ({"path": "{tmp}/taken/below/file"}, "{tmp}/taken is a file, where a folder is to be"),
-        ({"path": "{tmp}/etc/example/", "state": "directory"}, "{tmp}/etc/example is given twice; state it once"),
-        ({"content": {"a": 1}}, "content is no text but a dict; pass it through to_json | string"),
-        ({"content": None}, "content is missing; give what the file is to hold"),
+        ({"owner": "nobody-of-this-name"}, "owner nobody-of-this-name does not exist on this host; create it first"),
+        ({"group": "nobody-of-this-name"}, "group nobody-of-this-name does not exist on this host; create it first"),
+        ({"path": "{tmp}/missing/file"}, "folder {tmp}/missing does not exist; list it before the file"),
+        ({"path": "{tmp}"}, "{tmp} is a folder, but must be a file; move it away"),
+        ({"path": "{tmp}/taken", "state": "directory"}, "{tmp}/taken is a file, but must be a folder"),
+        (
+            {"path": "{tmp}/etc/example", "state": "directory"},
+            "{tmp}/etc/example is listed twice in files; list it once",
+        ),
+        ({"path": "{tmp}/pipe"}, "{tmp}/pipe is a device, socket or pipe, but must be a file"),
+        ({"path": "{tmp}/taken/below", "state": "directory"}, "{tmp}/taken is a file, but must be a folder"),
+        ({"path": "{tmp}/taken/below/file"}, "{tmp}/taken is a file, but must be a folder"),
+        (
+            {"path": "{tmp}/etc/example/", "state": "directory"},
+            "{tmp}/etc/example is listed twice in files; list it once",
+        ),
+        ({"content": {"a": 1}}, "content is a dict, not text; convert it with to_json | string"),
+        ({"content": None}, "content is missing; set content, or state=directory"),
     ],
 )
 def test_one_impossible_entry_is_named_and_nothing_is_changed(

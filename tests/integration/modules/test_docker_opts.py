@@ -114,9 +114,7 @@ def test_a_host_without_docker_is_refused_by_the_units_name(module: Module, tmp_
 def test_a_drop_in_needs_the_subnet_file(module: Module, tmp_path: Path) -> None:
     (tmp_path / "subnet.env").unlink()
     message = module(target="dropin")["msg"]
-    assert (
-        "subnet.env is missing; overlayd.service writes it, and `journalctl -u overlayd.service` tells why" in message
-    )
+    assert "subnet.env is missing: overlayd.service has not written it; see journalctl -u overlayd.service" in message
 
 
 def test_a_subnet_file_that_comes_late_is_waited_for(module: Module, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import StoreError
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import EtcdConnection
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import AuthenticationError
 from support.etcd_server import EtcdServer

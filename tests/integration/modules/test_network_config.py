@@ -97,7 +97,8 @@ def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Modu
     text = '{"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd00::/48", "Backend": {"Type": "vxlan"}}'
     overlay.put("config", text)
     failed = overlay.runner("network_config")(fails=True, **VXLAN)
-    assert "holds EnableIPv6, IPv6Network too" in failed["msg"] and "state=absent removes it" in failed["msg"]
+    assert "also has EnableIPv6, IPv6Network: " in failed["msg"]
+    assert "remove the config with state=absent first" in failed["msg"]
     assert overlay.value("config") == text
 
 
@@ -108,7 +109,7 @@ def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Modu
         ({"subnet_len": 25}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /25"),
         ({"subnet_min": "10.5.8.0"}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /24 from subnet_min 10.5.8.0/24"),
         ({"backend": {"Type": "host-gw"}}, "lease 10.5.7.0-24 of 192.0.2.7: its backend is vxlan"),
-        ({"backend": {"Type": "vxlan", "VNI": 9}}, "lease 10.5.7.0-24 of 192.0.2.7: its host keeps to VNI 1"),
+        ({"backend": {"Type": "vxlan", "VNI": 9}}, "lease 10.5.7.0-24 of 192.0.2.7: its host uses VNI 1"),
         ({"backend": {"Type": "vxlan", "Port": 4789}}, "cannot talk to VNI 1 and Port 4789"),
     ],
 )

@@ -105,7 +105,7 @@ def test_without_a_network_that_in_etcd_is_compared(
 ) -> None:
     (host,) = fleet(1)
     run = module_on(host, "network_overlap_info", subnet_file=str(host.subnet_file), state_dir=str(host.state))
-    assert f"etcd has no network config {network.prefix}/config; or give the option network" in run(fails=True)["msg"]
+    assert f"etcd has no network config {network.prefix}/config; or set the option network" in run(fails=True)["msg"]
     network.configure(network="192.0.2.0/23")
     assert run()["problems"][0].startswith("overlay_network 192.0.2.0/23, subnets from ")
 
@@ -113,7 +113,7 @@ def test_without_a_network_that_in_etcd_is_compared(
 def test_without_a_network_and_an_etcd_the_error_names_the_option(host: Namespace) -> None:
     message = Runner("network_overlap_info", {}, host)(fails=True, endpoints=["http://127.0.0.1:1"])["msg"]
     assert "http://127.0.0.1:1: " in message
-    assert message.endswith("; or give the option network, such as network=10.50.0.0/16")
+    assert message.endswith("; or set the option network, such as network=10.50.0.0/16")
 
 
 def test_an_invalid_network_is_an_error(host: Namespace) -> None:

@@ -226,7 +226,7 @@ BAD_INPUT: list[tuple[dict[str, Any], str]] = [
     ({"peers": ["10.50.99.0/24"]}, "peer 10.50.99.0/24 has no lease below"),
     ({"peers": ["192.0.2.99"]}, "peer 192.0.2.99 has no lease below"),
     ({"peers": ["10.50.1.0/24"]}, "peer 10.50.1.0/24 is this host itself"),
-    ({"peers": ["10.50.14.0/24"]}, "its lease names none yet; run this module"),
+    ({"peers": ["10.50.14.0/24"]}, "its lease has no backend yet; run this module"),
     ({"peers": ["10.50.15.0/24"]}, "lease 10.50.15.0-24: the value is not JSON"),
     ({"iface": "eth7"}, "eth7"),
     ({"public_ip": "192.0.2.99"}, "no lease below"),

@@ -170,9 +170,9 @@ def test_release_by_public_ip_takes_all_the_host_has_and_nothing_else(overlay: M
 @pytest.mark.parametrize(
     "value, ttl, options, message",
     [
-        (live("192.0.2.8"), 600, {}, "live lease 10.5.7.0-24 of 192.0.2.8 may be in use; name the public_ip"),
-        (live("192.0.2.8"), 600, {"public_ip": "192.0.2.7"}, "10.5.7.0-24 of 192.0.2.8 is not of 192.0.2.7"),
-        (live("192.0.2.8"), None, {"public_ip": "192.0.2.7"}, "10.5.7.0-24 of 192.0.2.8 is not of 192.0.2.7"),
+        (live("192.0.2.8"), 600, {}, "live lease 10.5.7.0-24 of 192.0.2.8 may be in use; also set public_ip"),
+        (live("192.0.2.8"), 600, {"public_ip": "192.0.2.7"}, "10.5.7.0-24 of 192.0.2.8 does not belong to 192.0.2.7"),
+        (live("192.0.2.8"), None, {"public_ip": "192.0.2.7"}, "10.5.7.0-24 of 192.0.2.8 does not belong to 192.0.2.7"),
         ("garbage", None, {}, "10.5.7.0-24 with an unusable value"),
     ],
 )
@@ -307,5 +307,5 @@ def test_a_directory_in_place_of_a_lease_is_named_and_never_tried(overlay: Modul
     overlay.put("config", SMALL)
     overlay.put("subnets/10.5.7.0-24/x", "1")
     run = overlay.runner("subnet_lease")
-    assert "is a directory in etcd's v2 store" in run(fails=True, public_ip="192.0.2.7", subnet="10.5.7.0/24")["msg"]
+    assert "is a directory of etcd's v2 store" in run(fails=True, public_ip="192.0.2.7", subnet="10.5.7.0/24")["msg"]
     assert run(public_ip="192.0.2.7")["lease"]["subnet"] == "10.5.8.0/24"

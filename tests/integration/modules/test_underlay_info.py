@@ -70,7 +70,7 @@ def test_a_host_that_is_reached_by_another_interface_is_named(lan: Lan) -> None:
 
 def test_a_host_without_a_route_is_named(lan: Lan) -> None:
     [problem] = examined(lan, "192.88.99.1", iface="eth0")["problems"]
-    assert problem.startswith(f"there is no route to 192.88.99.1 from {lan.addresses[0]}")
+    assert problem.startswith(f"no route to 192.88.99.1 from {lan.addresses[0]}")
 
 
 def test_a_host_that_does_not_answer_on_the_network_of_the_interface_is_named(lan: Lan) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import StoreError
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import (
     AuthenticationError,
     UnreachableError,

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.config import parse_config
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import (
     EtcdConnection,
     connect,
     other_api_hint,
@@ -21,6 +20,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.schema import Keys
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.stored_config import parse_config
 from support.etcd_server import EtcdServer
 
 CONFIG = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import UnreachableError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Store
 from support.etcd_server import EtcdServer, free_ports

@@ -9,7 +9,7 @@ from typing import Any
 
 import etcd as python_etcd
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import (
     ChangedError,
     GoneError,

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connect import EtcdConnection, connect
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import EtcdConnection, connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import Endpoint
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.reachable import first_accepting
 from support.etcd_server import EtcdServer, free_ports

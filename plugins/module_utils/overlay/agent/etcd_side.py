@@ -15,12 +15,12 @@ from ..model.addresses import format_ipv4
 from ..model.errors import ConfigError, LeaseError, OverlayError
 from ..model.lease import parse_lease
 from ..model.network import NetworkConfig
-from ..store.config import parse_config
-from ..store.connect import EtcdConnection, connect
+from ..store.api_choice import EtcdConnection, connect
 from ..store.errors import ChangedError, CompactedError, ConfigMissingError, GoneError, UnreachableError
 from ..store.failover import Failover
 from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
 from ..store.schema import Keys, NestedKeys, key_of, lease_events, read_network
+from ..store.stored_config import parse_config
 from .keeper import HeldLease, LeaseKeeper
 from .messages import (
     ConfigChanged,

@@ -13,10 +13,10 @@ from ..host.identity import Identity
 from ..host.memory import recall
 from ..kernel.dataplane import Dataplane
 from ..model.allocation import choose_subnet, taken_subnets
-from ..store.config import parse_config
-from ..store.connect import connect
+from ..store.api_choice import connect
 from ..store.connection import EtcdConnection
 from ..store.schema import Keys, read_network
+from ..store.stored_config import parse_config
 from .options import Options
 from .removal import clearing
 from .rivals import is_certain

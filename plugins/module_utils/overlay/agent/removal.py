@@ -19,7 +19,7 @@ from ..kernel.plan import DesiredState, Plan, plan
 from ..model.addresses import Subnet, format_mac
 from ..model.errors import KernelError, OverlayError
 from ..model.network import NetworkConfig
-from ..store.connect import connect
+from ..store.api_choice import connect
 from ..store.connection import EtcdConnection
 from ..store.reachable import reachable_first
 from ..store.schema import Keys, read_network

@@ -12,7 +12,7 @@ from ..model.errors import StoreError
 from .connection import Endpoint, EtcdConnection
 from .failover import Failover
 from .http1 import Response
-from .refusal import NO_AUTHENTICATION, STALE_TOKEN, Refusal
+from .refusal import NO_AUTHENTICATION, STALE_TOKEN, GrpcStatus
 from .wire import EndpointError, Wire
 
 VERSION_PATHS = ("/v3", "/v3beta", "/v3alpha")  # etcd 3.4 and later; 3.3; 3.2
@@ -51,7 +51,7 @@ class Stream:
 
     def _result(self, line: bytes) -> dict[str, Any]:
         raw = _decoded(line)
-        refusal = Refusal.of(raw)
+        refusal = GrpcStatus.of(raw)
         if refusal is not None:
             raise refusal.error(self.endpoint, self._username)
         result = raw.get("result")
@@ -154,9 +154,9 @@ class Gateway:
     def _finished(self, wire: Wire, response: Response) -> dict[str, Any]:
         return _decoded(self._rest(wire, response))
 
-    def _refusal(self, wire: Wire, response: Response) -> Refusal:
+    def _refusal(self, wire: Wire, response: Response) -> GrpcStatus:
         body = self._rest(wire, response)
-        refusal = Refusal.of(_decoded(body)) if body.startswith(b"{") else None
+        refusal = GrpcStatus.of(_decoded(body)) if body.startswith(b"{") else None
         if refusal is None:
             text = " ".join(body[:120].decode("ascii", "replace").split())
             hint = "; use a client certificate without a common name" if text.startswith("CommonName") else ""

@@ -17,14 +17,14 @@ STALE_TOKEN = ("invalid auth token", "user name is empty", "revision of auth sto
 NO_AUTHENTICATION = "authentication is not enabled"
 
 
-class Refusal(NamedTuple):
+class GrpcStatus(NamedTuple):
     """A gRPC status: its code and etcd's message."""
 
     code: int
     message: str
 
     @classmethod
-    def of(cls, raw: Any) -> Refusal | None:
+    def of(cls, raw: Any) -> GrpcStatus | None:
         """Return the refusal in a decoded reply of a call or of a stream, None if it has none."""
         if not isinstance(raw, dict):
             return None

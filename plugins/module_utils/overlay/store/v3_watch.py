@@ -14,7 +14,7 @@ from .errors import AuthenticationError, CompactedError, UnreachableError
 from .failover import LONGEST_SILENCE
 from .gateway import Gateway, Stream
 from .protocol import Event
-from .refusal import UNAVAILABLE, Refusal
+from .refusal import UNAVAILABLE, GrpcStatus
 from .v3_codec import events, folder_range
 from .wire import EndpointError
 
@@ -144,4 +144,4 @@ class V3Watch:
                 f"events after revision {self._revision}, the last one read"
             )
         reason = result.get("cancel_reason") or "the server canceled the watch"
-        return Refusal(UNAVAILABLE, reason).error(endpoint, self._connection.username)
+        return GrpcStatus(UNAVAILABLE, reason).error(endpoint, self._connection.username)

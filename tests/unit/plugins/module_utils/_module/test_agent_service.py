@@ -57,7 +57,7 @@ def test_a_healthy_unit_has_no_problem(change: dict[str, Any]) -> None:
         ),
         (
             {"enabled": "disabled"},
-            "overlayd.service is disabled and will not start at boot; systemctl enable overlayd.service",
+            "overlayd.service is disabled and does not start at boot; systemctl enable overlayd.service",
         ),
         (
             {"state": "activating", "restarts": 7, "exit_status": 1, "last_line": "bad flag", "crash_looping": True},
@@ -71,12 +71,11 @@ def test_a_healthy_unit_has_no_problem(change: dict[str, Any]) -> None:
         ),
         (
             {"state": "activating", "sub_state": "start", "status": "starting", "last_line": ""},
-            "overlayd.service is starting and not ready yet: starting; see journalctl -u overlayd.service",
+            "overlayd.service is starting and is not ready yet: starting; see journalctl -u overlayd.service",
         ),
         (
             {"state": "failed", "result": "exit-code", "exit_status": 1, "last_line": "no such interface"},
-            "overlayd.service has failed (exit-code), exit status 1: no such interface; "
-            "see journalctl -u overlayd.service",
+            "overlayd.service failed (exit-code), exit status 1: no such interface; see journalctl -u overlayd.service",
         ),
         ({"status": "subnet 10.50.7.0/24, 2 peers; 1 wrong, first: etcd is away"}, "etcd is away"),
         (

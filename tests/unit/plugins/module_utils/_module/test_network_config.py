@@ -50,7 +50,7 @@ def test_backend_keys_get_flannels_spelling_and_json_types() -> None:
 
 
 def test_a_misspelt_backend_key_is_refused_instead_of_ignored() -> None:
-    with pytest.raises(ConfigError, match=r"backend\.Prot is not a known key; the known ones are Type, VNI, Port, MTU"):
+    with pytest.raises(ConfigError, match=r"backend\.Prot is not a known key; use Type, VNI, Port, MTU"):
         wanted(backend={"Type": "vxlan", "Prot": 4789})
 
 
@@ -76,7 +76,7 @@ def test_options_that_make_no_usable_config_are_refused(options: dict[str, Any],
         (lease(), config(), config(network="192.0.0.0/8"), "is not a part of Network"),
         (lease(), config(), config(subnet_len=25), "192.0.2.7: it is not a /25 from subnet_min 10.5.0.128/25"),
         (lease(), config(), config(subnet_min="10.5.8.0"), "it is not a /24 from subnet_min 10.5.8.0/24"),
-        (lease(), config(), config({"Type": "host-gw"}), "its backend is vxlan, which cannot talk to host-gw"),
+        (lease(), config(), config({"Type": "host-gw"}), "its backend is vxlan, which cannot communicate with host-gw"),
         (lease(kind="host-gw"), config({"Type": "host-gw"}), config(), "its backend is host-gw"),
         (lease(data={"VNI": 1}), config(), config({"Type": "vxlan", "VNI": 2}), "keeps to VNI 1 and Port 8472"),
         (lease(data={"VtepMAC": "x"}), config(), config({"Type": "vxlan", "VNI": 2}), "keeps to VNI 1 and Port 8472"),

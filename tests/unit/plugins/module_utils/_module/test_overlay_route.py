@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlay_route import Request, request_of
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlay_route import RouteRequest, request_of
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 
@@ -15,7 +15,7 @@ DEFAULTS = {"peers": None, "subnet": None, "public_ip": None, "iface": None, "ip
 FILES = {"subnet_file": "/run/flannel/subnet.env", "state_dir": "/var/lib/overlayd"}
 
 
-def request(**options: Any) -> Request:
+def request(**options: Any) -> RouteRequest:
     return request_of({**DEFAULTS, **FILES, **options}, check=False)
 
 

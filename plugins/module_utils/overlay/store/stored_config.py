@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..model.errors import ConfigError
 from ..model.network import NetworkConfig
-from .connect import other_api_hint
+from .api_choice import other_api_hint
 from .errors import ConfigMissingError
 from .protocol import Item, Store
 from .schema import Keys
