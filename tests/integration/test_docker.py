@@ -138,7 +138,7 @@ def test_after_a_boot_docker_waits_for_the_subnet_file_and_takes_the_subnet_it_n
     host.fleet.lab("start", "h1")
     host.fleet.lab("wait")
     assert host.sh("ls /run/docker_opts.env 2>&1 || true").endswith("No such file or directory")
-    wait_for(host, "journalctl -b -u docker -o cat | grep -q 'subnet.env is missing: look at overlayd.service'")
+    wait_for(host, "journalctl -b -u docker -o cat | grep -q 'subnet.env is missing: check overlayd.service'")
     assert host.sh("systemctl is-active docker || true") != "active"
     host.lease(11)
     wait_for(host, "systemctl is-active docker")

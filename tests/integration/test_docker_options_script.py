@@ -43,7 +43,7 @@ def test_the_start_up_script_and_the_module_write_the_same_file(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "is missing: look at overlayd.service"), ("FLANNEL_IPMASQ=perhaps\n", "FLANNEL_IPMASQ")],
+    [(None, "is missing: check overlayd.service"), ("FLANNEL_IPMASQ=perhaps\n", "FLANNEL_IPMASQ")],
 )
 def test_the_start_up_script_refuses_a_missing_or_bad_subnet_file_and_writes_nothing(
     tmp_path: Path, text: str | None, message: str

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The Docker engine of this host as systemd, /proc, Docker itself and the bridge's device show it."""
+"""The state of this host's Docker engine, read from systemd, /proc, the docker CLI and the bridge's device."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ VALIDATE_SINCE = (23, 0)  # dockerd --validate
 
 
 class Engine:
-    """Reads the engine that a systemd unit runs; the one thing it changes is systemd's knowledge of the unit."""
+    """The engine that a systemd unit runs; only ``reload_units`` changes something."""
 
     def __init__(self, module: AnsibleModule, unit: str) -> None:
         self._module = module
         self.unit = unit
 
     def unit_files(self) -> list[UnitFile]:
-        """Return the unit's files; OverlayError where systemd does not know the unit."""
+        """Return the unit's files; raise OverlayError if systemd has no such unit."""
         files = parse_unit(self._answer("systemctl", "cat", "--no-pager", self.unit))
         if not files:
-            raise OverlayError(f"systemd knows no unit {self.unit}; install Docker first, or set unit to its name here")
+            raise OverlayError(f"systemd has no unit {self.unit}; install Docker first, or set unit to the right name")
         return files
 
     def reload_units(self) -> None:
@@ -51,15 +51,15 @@ class Engine:
         return docker_version(text)
 
     def validate(self, program: str, daemon_file: str, text: str) -> None:
-        """Raise OverlayError where dockerd would not take a daemon.json of this text."""
+        """Raise OverlayError if dockerd rejects a daemon.json with this text."""
         draft = Path(self._module.tmpdir) / "daemon.json"
         draft.write_text(text, encoding="utf-8")
         code, answer, errors = self._module.run_command([program, "--validate", f"--config-file={draft}"])
         if code:
-            raise OverlayError(f"dockerd refuses {daemon_file} as it would become: {errors.strip() or answer.strip()}")
+            raise OverlayError(f"dockerd rejects the new content of {daemon_file}: {errors.strip() or answer.strip()}")
 
     def running_flags(self) -> dict[str, str] | None:
-        """Return the running dockerd's flags that concern the bridge, None where it does not run."""
+        """Return the flags of the running dockerd for the bridge, None if it does not run."""
         pid = self._answer("systemctl", "show", "--property=MainPID", "--value", self.unit).strip()
         if pid in ("", "0"):
             return None
@@ -70,7 +70,7 @@ class Engine:
         return read_flags(words)
 
     def bridge(self) -> Bridge:
-        """Return the state of the default bridge; what cannot be learnt is None."""
+        """Return the state of the default bridge; values that cannot be read are None."""
         options = self._network_options()
         mtu, masquerade = options.get(_MTU, ""), options.get(_MASQUERADE)
         return Bridge(
@@ -85,21 +85,21 @@ class Engine:
         return f"{found[0]['local']}/{found[0]['prefixlen']}" if found else None
 
     def _network_options(self) -> dict[str, str]:
-        """Ask dockerd for its default network's options; not where it is down, as that would start it."""
+        """Return the options of Docker's default network, {} if dockerd does not run: the docker CLI would start it."""
         if self.running_flags() is None:
             return {}
         answer = self._answer("docker", "network", "inspect", "--format", "{{json .Options}}", "bridge")
         return json.loads(answer or "{}") or {}
 
     def _answer(self, program: str, *words: str) -> str:
-        """Return what a program says; nothing where it fails or is not there, as nothing is known then."""
+        """Return the output of a program, "" if it fails or is not installed."""
         path = self._module.get_bin_path(program)
         code, text = self._module.run_command([path, *words])[:2] if path else (127, "")
         return text if code == 0 else ""
 
 
 def environment(start: DaemonStart, without: str) -> dict[str, tuple[str, str]]:
-    """Return the variables with which a unit starts its daemon, each with its file; ``without`` one file."""
+    """Return the unit's environment variables, each with value and file, except those in the file ``without``."""
     found: dict[str, tuple[str, str]] = {}
     for source, line in start.environment:
         found |= _with_source(parse_environment_line(line), source)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the overlay asks of dockerd: its options, their file in mk-docker-opts' form, and whether they are in effect."""
+"""dockerd's options for the overlay, their file in the format of mk-docker-opts, and their comparison with dockerd."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..overlay.model.subnet_env import SubnetEnv
 BRIDGE = "docker0"
 DIRECT_ROUTING = "allow-direct-routing"
 DIRECT_ROUTING_SINCE = (28, 2)  # 28.0 and 28.1 drop routed traffic too, but have no flag against it
-# dockerd's flags by mk-docker-opts' names for them, whose alphabetical order is that of the lines.
+# dockerd's flags and their variables in mk-docker-opts' file, in the order of its lines.
 _VARIABLES = {"bip": "DOCKER_OPT_BIP", "ip-masq": "DOCKER_OPT_IPMASQ", "mtu": "DOCKER_OPT_MTU"}
 OPTIONS = tuple(_VARIABLES)
 _SHORT = {"-b": "bridge"}
@@ -24,7 +24,7 @@ _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
 class Bridge(NamedTuple):
-    """Docker's default bridge as found: the device's address/length, MTU (bytes) and masquerading of its network."""
+    """The state of Docker's default bridge: address/length of its device, MTU (bytes) and masquerading."""
 
     address: str | None
     mtu: int | None
@@ -32,21 +32,21 @@ class Bridge(NamedTuple):
 
 
 def options_of(env: SubnetEnv, ip_masq: bool = True) -> dict[str, str]:
-    """Return dockerd's options for a subnet, by flag; ``ip_masq`` False leaves --ip-masq to others.
+    """Return dockerd's options for a subnet, by flag; without --ip-masq if ``ip_masq`` is false.
 
-    Where the agent masquerades Docker must not, so --ip-masq is the inverse of FLANNEL_IPMASQ.
+    Docker must not masquerade if the agent does, so --ip-masq is the inverse of FLANNEL_IPMASQ.
     """
     options = {"bip": env.bip, "ip-masq": str(not env.ip_masq).lower(), "mtu": str(env.mtu)}
     return {flag: value for flag, value in options.items() if ip_masq or flag != "ip-masq"}
 
 
 def render_options(options: Mapping[str, str], mode: str, key: str, inherited: str = "") -> str:
-    """Return the options file as mk-docker-opts writes it; what ``key`` held before (``inherited``) stays in front."""
+    """Return the options file in mk-docker-opts' format; the former options of ``key`` (``inherited``) come first."""
     return "".join(f"{line}\n" for line in option_lines(options, mode, key, inherited))
 
 
 def option_lines(options: Mapping[str, str], mode: str, key: str, inherited: str) -> list[str]:
-    """Return the lines of the options file; the values may as well be variables of a shell."""
+    """Return the lines of the options file; the values can also be shell variables."""
     flags = {flag: f"--{flag}={options[flag]}" for flag in OPTIONS if flag in options}
     single = [f'{_VARIABLES[flag]}="{text}"' for flag, text in flags.items()]
     combined = [f'{key}="{inherited}{"".join(f" {text}" for text in flags.values())}"']
@@ -54,18 +54,18 @@ def option_lines(options: Mapping[str, str], mode: str, key: str, inherited: str
 
 
 def check_inherited(inherited: str, key: str) -> str:
-    """Return options from elsewhere with single spaces between; OverlayError if a file cannot carry them."""
+    """Return inherited options separated by single spaces; raise OverlayError for characters that break the file."""
     foul = sorted(set(inherited) & set("\"'\\$`\n"))
     if foul:
         raise OverlayError(
-            f"{key} is {inherited!r}, and {' '.join(map(repr, foul))} cannot be kept in an options file;"
+            f"{key} is {inherited!r}: an options file cannot contain {' '.join(map(repr, foul))};"
             " move these options of dockerd to /etc/docker/daemon.json"
         )
     return " ".join(inherited.split())
 
 
 def read_flags(words: Sequence[str]) -> dict[str, str]:
-    """Return the flags among dockerd's arguments that concern the bridge; true and false for the boolean ones."""
+    """Return dockerd's flags for the bridge among its arguments; boolean flags are "true" or "false"."""
     found = {}
     for word, following in zip(words, [*words[1:], ""]):
         name, equals, value = word.partition("=")
@@ -78,30 +78,30 @@ def read_flags(words: Sequence[str]) -> dict[str, str]:
 
 
 def docker_version(text: str) -> tuple[int, int]:
-    """Return the major and minor number of dockerd --version's answer; OverlayError if there are none."""
+    """Return major and minor version in the output of dockerd --version; raise OverlayError if it has none."""
     numbers = re.search(r"(\d+)\.(\d+)", text)
     if not numbers:
-        raise OverlayError(f"dockerd --version says {text.strip()!r}, in which there is no version")
+        raise OverlayError(f"dockerd --version printed {text.strip()!r}, which contains no version")
     return int(numbers[1]), int(numbers[2])
 
 
 def wants_direct_routing(wish: str, version: tuple[int, int], given: Iterable[str]) -> bool:
-    """Return whether to add --allow-direct-routing; the wish is auto, always or never, ``given`` is set elsewhere.
+    """Return whether to add --allow-direct-routing; ``wish`` is auto, always or never, ``given`` are existing flags.
 
-    From Docker 28.0 on, dockerd drops what is routed to a container from another host; 28.2 brought the way out.
+    Docker 28.0 and later drop packets that are routed to a container from another host; 28.2 added this flag.
     """
     if wish == "never" or DIRECT_ROUTING in given:
         return False
     if wish == "always" and version < DIRECT_ROUTING_SINCE:
         raise OverlayError(
-            f"allow_direct_routing is always, but Docker {version[0]}.{version[1]} does not know --{DIRECT_ROUTING};"
-            " it came with 28.2: use auto"
+            f"allow_direct_routing is always, but Docker {version[0]}.{version[1]} has no flag --{DIRECT_ROUTING}"
+            " (28.2 and later have it); use auto"
         )
     return version >= DIRECT_ROUTING_SINCE
 
 
 def flag_differences(wanted: Mapping[str, str], running: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each option with which dockerd does not run, or runs though it should not."""
+    """Return a sentence for each wanted option that dockerd runs without, and each other option it runs with."""
     reasons = []
     for flag in (*OPTIONS, DIRECT_ROUTING):
         want, have = wanted.get(flag), running.get(flag)
@@ -113,7 +113,7 @@ def flag_differences(wanted: Mapping[str, str], running: Mapping[str, str]) -> l
 
 
 def bridge_differences(wanted: Mapping[str, str], bridge: Bridge, name: str = BRIDGE) -> list[str]:
-    """Return a sentence for each option that the bridge does not follow; what is unknown (None) is right."""
+    """Return a sentence for each difference between options and bridge; unknown values (None) are not compared."""
     found = {
         "bip": bridge.address,
         "mtu": None if bridge.mtu is None else str(bridge.mtu),

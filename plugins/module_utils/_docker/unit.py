@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The systemd unit of dockerd: how vendor and owner start it, and the drop-in that adds the overlay's options."""
+"""The systemd unit of dockerd: its start command and environment, and the drop-in that adds the overlay's options."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class UnitFile(NamedTuple):
 
 
 class DaemonStart(NamedTuple):
-    """How a unit starts its daemon, and the file that says so; the environment in the order in which it is read."""
+    """How a unit starts its daemon: the command, the file with it, and the environment in the order of its lines."""
 
     command: str
     source: str
-    environment: tuple[tuple[str, str], ...]  # (file of the unit, what its Environment= says)
-    environment_files: tuple[str, ...]  # as written: a leading dash means that it may be missing
+    environment: tuple[tuple[str, str], ...]  # (file of the unit, value of its Environment=)
+    environment_files: tuple[str, ...]  # as in the unit: a leading dash means that the file may be missing
 
     @property
     def variables(self) -> list[str]:
-        """The names of the environment variables that the command holds."""
+        """The names of the environment variables in the command."""
         return [plain or braced for plain, braced in _VARIABLE.findall(self.command)]
 
     @property
@@ -47,7 +47,7 @@ class DaemonStart(NamedTuple):
 
 
 class DropIn(NamedTuple):
-    """What the drop-in is made of: the subnet file, the options file with its mode and key, and the agent's unit."""
+    """The parameters of the drop-in: the subnet file, the options file with its mode and key, and the agent's unit."""
 
     subnet_file: str
     options_file: str
@@ -55,11 +55,11 @@ class DropIn(NamedTuple):
     key: str
     ip_masq: bool
     agent_unit: str
-    more: tuple[str, ...] = ()  # flags that no file carries
+    more: tuple[str, ...] = ()  # further flags, which are not in the options file
 
 
 def parse_unit(text: str) -> list[UnitFile]:
-    """Return the files of a unit as ``systemctl cat`` prints them: the unit's own first, drop-ins in their order."""
+    """Return the files of a unit in the output of ``systemctl cat``: the unit file, then its drop-ins in order."""
     files: list[UnitFile] = []
     section = ""
     for line in _whole_lines(text):
@@ -75,9 +75,9 @@ def parse_unit(text: str) -> list[UnitFile]:
 
 
 def daemon_start(files: Sequence[UnitFile], own: str) -> DaemonStart:
-    """Return how the unit would start its daemon without the drop-in ``own`` (a path).
+    """Return how the unit starts its daemon without the drop-in ``own`` (a path).
 
-    Raise OverlayError where that is not one command, or where a later drop-in than ``own`` sets it again.
+    Raise OverlayError if it has not exactly one command, or if a drop-in that is read after ``own`` sets the command.
     """
     commands: list[tuple[str, str]] = []
     environment: list[tuple[str, str]] = []
@@ -93,19 +93,19 @@ def daemon_start(files: Sequence[UnitFile], own: str) -> DaemonStart:
     if len(commands) != 1:
         raise OverlayError(
             f"the unit has {len(commands)} ExecStart= lines, not one ({', '.join(command[1] for command in commands)});"
-            " mend it so that dockerd starts without the overlay first"
+            " correct it so that dockerd starts without the overlay"
         )
     command, source = commands[0]
     if PurePosixPath(source).parent.name.endswith(".d") and PurePosixPath(source).name > PurePosixPath(own).name:
         raise OverlayError(
-            f"{source} is read after {own} and sets ExecStart= again, so the overlay's options would be lost;"
-            " give the overlay's drop-in a name that sorts after it"
+            f"{source} is read after {own} and replaces its ExecStart=, so the overlay's options would be lost;"
+            " set dropin_name to a name that sorts after it"
         )
     return DaemonStart(command, source, tuple(environment), tuple(environment_files))
 
 
 def parse_environment_file(text: str) -> dict[str, str]:
-    """Return the variables of an environment file, each value to its line's end and without the quotes around it."""
+    """Return the variables of an environment file; a value extends to the end of its line, without its quotes."""
     found = {}
     for line in _whole_lines(text):
         name, equals, value = line.strip().partition("=")
@@ -116,7 +116,7 @@ def parse_environment_file(text: str) -> dict[str, str]:
 
 
 def parse_environment_line(text: str) -> dict[str, str]:
-    """Return the variables of a unit's Environment= line; nothing where its quotes do not close, as systemd does."""
+    """Return the variables of a unit's Environment= line, {} if a quote is not closed, as in systemd."""
     try:
         words = shlex.split(text)
     except ValueError:
@@ -125,9 +125,9 @@ def parse_environment_line(text: str) -> dict[str, str]:
 
 
 def flags_elsewhere(start: DaemonStart, values: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Return the bridge's flags that the unit itself gives: value and the file it stands in.
+    """Return the flags for the bridge that the unit itself sets, each with its value and its source.
 
-    ``values``: for each variable of the environment its value and its file.
+    ``values`` has value and file of each environment variable.
     """
     found = {flag: (value, start.source) for flag, value in read_flags(start.command.split()).items()}
     for variable in start.variables:
@@ -137,10 +137,10 @@ def flags_elsewhere(start: DaemonStart, values: Mapping[str, tuple[str, str]]) -
 
 
 def check_names(dropin: DropIn) -> None:
-    """Raise OverlayError where a path, key or mode cannot stand in a unit file."""
+    """Raise OverlayError if a path, key or mode cannot be used in a unit file."""
     for what, path in (("subnet_file", dropin.subnet_file), ("path", dropin.options_file)):
         if not _PLAIN_PATH.fullmatch(path):
-            raise OverlayError(f"{what} {path!r} cannot stand in a unit file: give an absolute path without blanks")
+            raise OverlayError(f"{what} {path!r} cannot be used in a unit file; use an absolute path without blanks")
     if not _PLAIN_PATH.fullmatch(f"/{dropin.agent_unit}"):
         raise OverlayError(
             f"agent_unit {dropin.agent_unit!r} is not the name of a systemd unit, such as overlayd.service"
@@ -148,11 +148,11 @@ def check_names(dropin: DropIn) -> None:
     if not _KEY.fullmatch(dropin.key):
         raise OverlayError(f"key {dropin.key!r} is not the name of an environment variable, such as DOCKER_OPTS")
     if dropin.mode == "individual":
-        raise OverlayError("mode individual has no line for dockerd to take all its options from; use combined or both")
+        raise OverlayError("mode individual cannot be used with target=dropin; use combined or both")
 
 
 def render_dropin(dropin: DropIn, start: DaemonStart) -> str:
-    """Return the drop-in's text: the unit's own command with the overlay's options at its end."""
+    """Return the drop-in's text: the unit's own command with the overlay's options appended."""
     words = [*start.command.replace(f"${{{dropin.key}}}", f"${dropin.key}").split(" "), *dropin.more]
     if f"${dropin.key}" not in words:
         words.append(f"${dropin.key}")
@@ -161,13 +161,13 @@ def render_dropin(dropin: DropIn, start: DaemonStart) -> str:
 [Unit]
 Wants={dropin.agent_unit}
 After={dropin.agent_unit}
-# Without the subnet file dockerd is not started; it is tried again until the agent has written it.
+# dockerd does not start without the subnet file; systemd retries until the agent has written it.
 StartLimitIntervalSec=0
 
 [Service]
 RestartSec=2
-# /run is empty after a boot, and the subnet may be another one: the options are made anew at each start.
-# The file goes first, so that the second command sees only what others say about {dropin.key}.
+# The options are written at each start: /run is empty after a boot, and the subnet may have changed.
+# The old file is removed first, so that the second command sees only the value of {dropin.key} from elsewhere.
 EnvironmentFile=-{dropin.options_file}
 ExecStartPre=/bin/rm -f {dropin.options_file}
 ExecStartPre=/bin/sh -efc '{_quoted(options_script(dropin))}'
@@ -177,13 +177,13 @@ ExecStart={" ".join(words)}
 
 
 def options_script(dropin: DropIn) -> list[str]:
-    """Return the parts of a line of POSIX shell that makes the options file from the subnet file; no single quotes."""
+    """Return the parts of a POSIX shell line, without single quotes, that writes the options file."""
     options = {"bip": "$FLANNEL_SUBNET", "ip-masq": f"${_INVERSE}", "mtu": "$FLANNEL_MTU"}
     wanted = {flag: options[flag] for flag in OPTIONS if dropin.ip_masq or flag != "ip-masq"}
     lines = option_lines(wanted, dropin.mode, dropin.key, f"${dropin.key}")
     source = dropin.subnet_file
     return [
-        f"[ -r {source} ] || {{ echo {source} is missing: look at {dropin.agent_unit} >&2; exit 1; }};",
+        f"[ -r {source} ] || {{ echo {source} is missing: check {dropin.agent_unit} >&2; exit 1; }};",
         f". {source};",
         f"case $FLANNEL_IPMASQ in true) {_INVERSE}=false;; false) {_INVERSE}=true;;",
         f"*) echo {source}: FLANNEL_IPMASQ is neither true nor false >&2; exit 1;; esac;",
@@ -194,12 +194,12 @@ def options_script(dropin: DropIn) -> list[str]:
 
 
 def _quoted(parts: Sequence[str]) -> str:
-    """Return the text as it stands between single quotes in a unit file, a part a line (systemd.service(5))."""
+    """Return the text escaped for single quotes in a unit file, one line for each part (systemd.service(5))."""
     return " \\\n    ".join(part.replace("\\", "\\\\").replace("$", "$$").replace("%", "%%") for part in parts)
 
 
 def _whole_lines(text: str) -> list[str]:
-    """Return the lines, continued ones joined by a blank and without the comments between, as systemd reads them."""
+    """Return the lines as systemd reads them: continued lines joined by a blank, without comments in between."""
     lines: list[str] = []
     held: list[str] = []
     for line in text.splitlines():

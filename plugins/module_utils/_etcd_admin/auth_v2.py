@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Users and roles of etcd's v2 API, which has its own: read, compared with those wanted, changed."""
+"""Users, roles and permissions of etcd's v2 API, which are separate from those of v3."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from ..overlay.store.failover import Failover
 from ..overlay.store.wire import Wire
 from .auth import ROOT, Account, Step
 
-_EVERYTHING = {"read": ["/*"], "write": ["/*"]}  # what guests may do unless it was revoked
+_EVERYTHING = {"read": ["/*"], "write": ["/*"]}  # the default permissions of guests
 
 
 class Answer(NamedTuple):
-    """An HTTP status and the decoded body, an empty object where it is no JSON object."""
+    """An HTTP status and the decoded body, {} if it is not a JSON object."""
 
     status: int
     body: Mapping[str, Any]
 
 
 class V2Auth:
-    """Requests to /v2/auth, as root or as nobody, with fail-over."""
+    """Requests to /v2/auth with or without a user, with fail-over."""
 
     def __init__(self, connection: EtcdConnection) -> None:
         self._connection = connection
         self._context = connection.tls_context()
         self._failover = Failover(connection.parsed_endpoints)
 
-    def ask(
+    def request(
         self, method: str, path: str, user: tuple[str, str] | None, body: Mapping[str, Any] | None = None
     ) -> Answer:
         """Return the answer to a request as this user and password; raise UnreachableError."""
@@ -59,12 +59,12 @@ class V2Auth:
         return self._failover.run(attempt)
 
     def is_served(self) -> bool:
-        """Whether etcd serves the v2 API at all."""
-        return "enabled" in self.ask("GET", "/v2/auth/enable", None).body
+        """Whether etcd serves the v2 API."""
+        return "enabled" in self.request("GET", "/v2/auth/enable", None).body
 
 
 class Found(NamedTuple):
-    """What the cluster has: whether v2 demands a user, which users and roles exist, what guests may do."""
+    """The cluster's present state: whether authentication is enabled, users, roles, and permissions of guests."""
 
     enabled: bool
     root: bool
@@ -78,26 +78,24 @@ NOTHING = Found(enabled=False, root=False, user=False, role=False, guest=_EVERYT
 
 
 def read(auth: V2Auth, account: Account, root_password: str) -> Found:
-    """Return what the cluster has; raise StoreError where v2 is not served or root is refused."""
-    status = auth.ask("GET", "/v2/auth/enable", None)
+    """Return the cluster's present state; raise StoreError if v2 is not served or root is refused."""
+    status = auth.request("GET", "/v2/auth/enable", None)
     if "enabled" not in status.body:
         raise StoreError(
-            f"etcd does not serve the v2 API (HTTP {status.status}): start it with --enable-v2, or set v2 to false"
+            f"etcd does not serve the v2 API (HTTP {status.status}); start it with --enable-v2, or set v2 to false"
         )
     enabled = bool(status.body["enabled"])
     root = (ROOT, root_password) if enabled else None
 
     def get(path: str) -> Answer:
-        answer = auth.ask("GET", f"/v2/auth/{path}", root)
+        answer = auth.request("GET", f"/v2/auth/{path}", root)
         if answer.status in (401, 403):
-            raise AuthenticationError(
-                "etcd's v2 API refused user 'root': wrong password; give the one it was set up with"
-            )
+            raise AuthenticationError("etcd's v2 API refused user 'root': wrong password; set root's present password")
         return answer
 
     name = quote(account.name, safe="")
     guest = get("roles/guest")
-    key = auth.ask("GET", f"/v2/keys{quote(account.prefix)}/config", (account.name, account.password))
+    key = auth.request("GET", f"/v2/keys{quote(account.prefix)}/config", (account.name, account.password))
     return Found(
         enabled=enabled,
         root=get("users/root").status == 200,
@@ -109,7 +107,7 @@ def read(auth: V2Auth, account: Account, root_password: str) -> Found:
 
 
 def steps(found: Found, account: Account, root_password: str) -> list[Step]:
-    """Return the steps to authentication as wanted; enabling it and revoking what guests may do come last."""
+    """Return the steps to the wanted state; the last ones enable authentication and revoke the guest's permissions."""
     name, rights = account.name, [account.prefix, f"{account.prefix}/*"]
     user_path, role_path = (f"/v2/auth/{kind}/{quote(name, safe='')}" for kind in ("users", "roles"))
     secret = {"user": name, "password": account.password}
@@ -138,7 +136,7 @@ def steps(found: Found, account: Account, root_password: str) -> list[Step]:
 def apply(auth: V2Auth, todo: list[Step], enabled: bool, root_password: str) -> None:
     """Make the changes; raise StoreError naming the step that etcd refused."""
     for step in todo:
-        answer = auth.ask("PUT", step.path, (ROOT, root_password) if enabled else None, step.body)
+        answer = auth.request("PUT", step.path, (ROOT, root_password) if enabled else None, step.body)
         if answer.status not in (200, 201):
             raise StoreError(
                 f"{step.text} failed: etcd answered HTTP {answer.status}: {answer.body.get('message', '')}"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Users, roles and permissions of etcd's v3 API: read, compared with those wanted, changed."""
+"""Users, roles and permissions of etcd's v3 API."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 class Found(NamedTuple):
-    """The cluster's users with their roles, its roles with their permissions, and which passwords are known good.
+    """The cluster's present state: users with their roles, and roles with their permissions.
 
-    ``enabled`` is whether etcd demands a user.
+    ``enabled`` is whether authentication is enabled, ``user_password_valid`` whether etcd accepts the user's password.
     """
 
     enabled: bool
@@ -27,7 +27,7 @@ class Found(NamedTuple):
 
 
 def read(call: Call, anonymous: Call, account: Account) -> Found:
-    """Return what the cluster has; ``call`` acts as root, ``anonymous`` as nobody. Raise StoreError."""
+    """Return the cluster's present state; ``call`` acts as root, ``anonymous`` without a user. Raise StoreError."""
     users = call("/auth/user/list", {}).get("users", [])
     roles = call("/auth/role/list", {}).get("roles", [])
     valid = password_valid(anonymous, account.name, account.password)
@@ -40,7 +40,7 @@ def read(call: Call, anonymous: Call, account: Account) -> Found:
 
 
 def password_valid(anonymous: Call, name: str, password: str) -> bool | None:
-    """Return whether etcd accepts a user with a password, None where authentication is not enabled."""
+    """Return whether etcd accepts a user with a password, None if authentication is disabled."""
     try:
         anonymous("/auth/authenticate", {"name": name, "password": password})
     except AuthenticationDisabledError:
@@ -51,9 +51,9 @@ def password_valid(anonymous: Call, name: str, password: str) -> bool | None:
 
 
 def steps(found: Found, account: Account, root_password: str) -> list[Step]:
-    """Return the steps to authentication as wanted; it is enabled last, so that an interrupted run locks nobody out.
+    """Return the steps to the wanted state; the last one enables authentication, so an interrupted run blocks no one.
 
-    While authentication is disabled a password cannot be checked, so those of existing users are set again.
+    Passwords cannot be checked while authentication is disabled, so those of existing users are set again.
     """
     passwords = {ROOT: root_password, account.name: account.password}
     todo: list[Step] = []
@@ -84,6 +84,6 @@ def _ours(name: str, account: Account) -> bool:
 
 
 def _permission(prefix: str) -> dict[str, str]:
-    """Return the right to read and write every key that begins with the prefix and a slash ("0" follows "/")."""
+    """Return the permission to read and write all keys that begin with the prefix and a slash ("0" follows "/")."""
     first, end = (b64encode(text.encode()).decode("ascii") for text in (f"{prefix}/", f"{prefix}0"))
     return {"permType": "READWRITE", "key": first, "range_end": end}

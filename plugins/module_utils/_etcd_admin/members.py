@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The members of an etcd cluster: listed, added and removed by their peer URLs."""
+"""The members of an etcd cluster, identified by their peer URLs: list, add, remove."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Member(NamedTuple):
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Member:
-        """Return the member of a gateway's JSON object, whose 64-bit numbers are text."""
+        """Return the member of a JSON object of the gateway, which has 64-bit numbers as text."""
         urls = (tuple(raw.get(key, ())) for key in ("peerURLs", "clientURLs"))
         return cls(int(raw["ID"]), str(raw.get("name", "")), *urls)
 
     @property
     def hexadecimal(self) -> str:
-        """The identifier as etcdctl shows and takes it."""
+        """The identifier in etcdctl's notation."""
         return f"{self.identifier:x}"
 
     def facts(self) -> dict[str, Any]:
-        """Return what the modules show of a member."""
+        """Return the member for a module's result."""
         return {
             "id": self.hexadecimal,
             "name": self.name,
@@ -49,12 +49,12 @@ def list_members(call: Call) -> list[Member]:
 
 
 def holder(members: Iterable[Member], peer_url: str) -> Member | None:
-    """Return the member with this peer URL, None where there is none."""
+    """Return the member with this peer URL, None if no member has it."""
     return next((member for member in members if peer_url in member.peer_urls), None)
 
 
 def initial_cluster(members: Iterable[Member], name: str, peer_url: str) -> str:
-    """Return etcd's setting initial-cluster for a new member of this name: each name=peer URL, a comma between."""
+    """Return etcd's setting initial-cluster for a new member of this name: name=peer URL of each, with commas."""
     return ",".join(
         f"{name if peer_url in member.peer_urls else member.name}={url}"
         for member in members
@@ -63,9 +63,9 @@ def initial_cluster(members: Iterable[Member], name: str, peer_url: str) -> str:
 
 
 def add(call: Call, peer_url: str, patience: float) -> None:
-    """Add a member; raise the last StoreError after ``patience`` seconds.
+    """Add a member; retry for ``patience`` seconds, then raise the last StoreError.
 
-    etcd refuses a new member until the one before has been connected for some seconds (strict-reconfig-check).
+    etcd refuses a new member until the previous one has been connected for some seconds (strict-reconfig-check).
     """
     end = time.monotonic() + patience
     while True:
@@ -74,7 +74,7 @@ def add(call: Call, peer_url: str, patience: float) -> None:
             return
         except StoreError as error:
             if holder(list_members(call), peer_url):
-                return  # the answer was lost, the change was not
+                return  # etcd made the change, but its answer was lost
             if time.monotonic() >= end:
                 raise StoreError(f"etcdctl member add --peer-urls={peer_url} failed: {error}") from None
         time.sleep(RETRY_PAUSE)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What one host holds, compared with what etcd says it should: read from the real things, changed nowhere."""
+"""Comparison of one host's state (subnet file, bridge, lease, kernel) with etcd; changes nothing."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from ..overlay.store.protocol import Item, Store
 from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
 
-RENEWAL_SLACK = 300.0  # seconds for which a renewal that is due may be retried before it counts as missing
+RENEWAL_SLACK = 300.0  # seconds of retries after which a due renewal counts as missing
 
 
 @dataclass
 class HostReport:
-    """The facts of one host as text and numbers; ``problems`` has a sentence for each thing that is wrong."""
+    """The state of one host; ``problems`` has a sentence for each problem."""
 
     network: str = ""
     subnet: str = ""
@@ -56,10 +56,10 @@ class HostReport:
 def inspect_host(
     open_store: Callable[[], tuple[Store, str]], subnet_file: str, bridge: str, renew_margin: float
 ) -> HostReport:
-    """Return what this host holds; a part that cannot be read is a problem of the report, never an exception.
+    """Return the state of this host; a part that cannot be read is a problem in the report, not an exception.
 
-    ``open_store`` returns the store and the prefix; ``renew_margin`` is how many seconds before its end the agent
-    renews the lease.
+    ``open_store`` returns the store and the prefix. ``renew_margin`` is the number of seconds before its expiry at
+    which the agent renews the lease.
     """
     report = HostReport()
     try:
@@ -82,11 +82,13 @@ def inspect_host(
 
 
 def read_env(subnet_file: str) -> SubnetEnv:
-    """Return what the subnet file says; raise OverlayError where it cannot be read or understood."""
+    """Return the values of the subnet file; raise OverlayError if it cannot be read or is invalid."""
     try:
         text = Path(subnet_file).read_text(encoding="utf-8")
     except OSError as error:
-        raise OverlayError(f"{subnet_file} cannot be read ({error.strerror}); is overlayd running here?") from error
+        raise OverlayError(
+            f"{subnet_file} cannot be read: {error.strerror}; check whether overlayd runs on this host"
+        ) from error
     return parse_subnet_env(text, subnet_file)
 
 
@@ -95,7 +97,7 @@ def _look_at_bridge(report: HostReport, bridge: str) -> None:
     try:
         found = addresses(netlink, link(netlink, bridge).ifindex)
     except NetlinkError:
-        report.problems.append(f"there is no {bridge}; is Docker running?")
+        report.problems.append(f"{bridge} does not exist; check whether Docker runs")
         return
     finally:
         netlink.close()
@@ -106,7 +108,7 @@ def _look_at_bridge(report: HostReport, bridge: str) -> None:
 
 def _found(item: Item | None, what: str) -> Item:
     if item is None:
-        raise OverlayError(f"etcd does not have {what}; is --etcd-prefix right, and is overlayd running?")
+        raise OverlayError(f"etcd does not have {what}; check the etcd prefix, and whether overlayd runs")
     return item
 
 
@@ -121,18 +123,18 @@ def look_at_lease(report: HostReport, own: Item, ttl: int | None, margin: float)
 
 
 def _check_holder(own: SubnetLease) -> None:
-    """Raise LeaseError where another host holds the lease: its address is not here, and its tunnel's MAC neither."""
+    """Raise LeaseError if another host holds the lease: this host has neither its address nor its MAC."""
     netlink = Netlink()
     try:
         is_here = any(one.address == own.public_ip for one in addresses(netlink))
         macs = {one.mac for one in links(netlink) if one.kind == KIND}
     finally:
         netlink.close()
-    mac = own_mac(own)  # a host whose public IP is translated is known by its MAC alone
+    mac = own_mac(own)  # a host with a translated public IP (NAT) is recognized by its MAC only
     if not is_here and (mac is None or (macs and mac not in macs)):
         raise LeaseError(
-            f"the lease {own.key} of this host's subnet belongs to another host, {format_ipv4(own.public_ip)}, "
-            f"which is no address of this one; restart overlayd, which leases another subnet, and then Docker"
+            f"the lease {own.key} of this host's subnet belongs to another host: {format_ipv4(own.public_ip)} is not "
+            f"an address of this host; restart overlayd to lease another subnet, then restart Docker"
         )
 
 
@@ -143,8 +145,8 @@ def _look_at_kernel(
     _check_holder(own)
     if env.network != config.network or not config.fits(env.subnet):
         report.problems.append(
-            f"the subnet file says Network {env.network} and subnet {env.subnet}, the network config has Network "
-            f"{config.network} with a /{config.subnet_len} from {config.subnet_min} to {config.subnet_max}: restart "
+            f"the subnet file has Network {env.network} and subnet {env.subnet}, but the network config has Network "
+            f"{config.network} with a /{config.subnet_len} from {config.subnet_min} to {config.subnet_max}; restart "
             f"overlayd, then Docker"
         )
     underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
@@ -152,7 +154,7 @@ def _look_at_kernel(
     backend = backend_for(config, underlay, env.subnet, own_mac(own))
     if env.mtu != backend.mtu:
         report.problems.append(
-            f"the subnet file says MTU {env.mtu}, the network config makes it {backend.mtu}: "
+            f"the subnet file has MTU {env.mtu}, but the network config results in {backend.mtu}; "
             f"restart overlayd, then Docker"
         )
     networks = read_host_networks()
@@ -168,7 +170,7 @@ def _look_at_kernel(
         dataplane.close()
     steps = plan(wanted, observed)
     report.pending = [str(step) for step in steps.steps]
-    report.problems += [*steps.conflicts, *(f"not as it should be in the kernel: {step}" for step in report.pending)]
+    report.problems += [*steps.conflicts, *(f"the kernel differs from the leases: {step}" for step in report.pending)]
     report.peers_expected = len(table.rows)
     report.peers_programmed = sum(_programmed(rows, observed) for rows in table.rows.values())
 
@@ -183,7 +185,7 @@ def own_mac(own: SubnetLease) -> bytes | None:
 
 
 def _programmed(rows: PeerRows, observed: ObservedState) -> bool:
-    """Whether the kernel holds all that a peer needs; somebody else's route counts where it does the same job."""
+    """Return whether the kernel has all rows of a peer; another program's route with the same effect counts."""
     route, neighbour, fdb = rows
     foreign = observed.foreign_routes.get(route.subnet)
     return (

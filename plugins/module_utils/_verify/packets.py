@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Real packets from inside a container's network: does a peer answer, at which size, and does TCP carry a file?"""
+"""Test packets from a container's network namespace: ping with small and full-size packets, and a file over TCP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ECHO = struct.Struct("!BBHHH")  # type, code, checksum, identifier, sequence
 
 
 class ProbeResult(NamedTuple):
-    """What one peer's container proved; ``milliseconds`` of a small packet's round trip, None without an answer."""
+    """The results for one peer; ``milliseconds`` is the round trip of a small packet, None without an answer."""
 
     milliseconds: float | None
     full_size: bool
@@ -34,7 +34,7 @@ class ProbeResult(NamedTuple):
 
 
 def enter_network(process: int) -> None:
-    """Move this thread into the network namespace of a process, for good; raise KernelError where that fails."""
+    """Move this thread permanently into the network namespace of a process; raise KernelError if that fails."""
     path = Path(f"/proc/{process}/ns/net")
     try:
         with path.open("rb") as namespace:
@@ -42,11 +42,13 @@ def enter_network(process: int) -> None:
             if libc.setns(namespace.fileno(), _CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     except OSError as error:
-        raise KernelError(f"cannot enter the network of process {process}: {error.strerror}; is it running?") from error
+        raise KernelError(
+            f"cannot enter the network of process {process}: {error.strerror}; check whether its container runs"
+        ) from error
 
 
 def probe_peer(address: str, mtu: int, port: int, path: str, timeout: float) -> ProbeResult:
-    """Return what a container answers: a small echo, one of exactly ``mtu`` bytes, one too large, a file by TCP."""
+    """Send test packets to a container: a small ping, one of ``mtu`` bytes, a larger one, and a request for a file."""
     problems: list[str] = []
     small = echo(address, IP_HEADER + ICMP_HEADER + 16, timeout)
     full = oversize = False
@@ -57,24 +59,24 @@ def probe_peer(address: str, mtu: int, port: int, path: str, timeout: float) -> 
         try:
             full = echo(address, mtu, timeout) is not None
         except OSError as error:
-            problems.append(f"a packet of {mtu} bytes to {address} is refused here ({error.strerror})")
+            problems.append(f"a packet of {mtu} bytes to {address} cannot be sent: {error.strerror}")
         else:
             if not full:
-                problems.append(f"a packet of {mtu} bytes to {address} is lost: the path carries less than the MTU")
+                problems.append(f"a packet of {mtu} bytes to {address} is lost: the path has a smaller MTU")
         oversize = _is_refused(address, mtu + 1, timeout)
         if not oversize:
-            problems.append(f"a packet of {mtu + 1} bytes is let through, so containers here do not have MTU {mtu}")
+            problems.append(f"a packet of {mtu + 1} bytes is sent: containers on this host do not have MTU {mtu}")
     try:
         received = fetch(address, port, path, timeout)
     except OSError as error:
-        problems.append(f"TCP to {address}:{port} fails ({error.strerror or error})")
+        problems.append(f"TCP to {address}:{port} fails: {error.strerror or error}")
     return ProbeResult(None if small is None else round(small * 1000, 3), full, oversize, received, problems)
 
 
 def echo(address: str, size: int, timeout: float, attempts: int = 3) -> float | None:
-    """Send an ICMP echo of ``size`` bytes, IP header included, never fragmented; return the round trip in seconds.
+    """Send an unfragmented ICMP echo of ``size`` bytes with its IP header; return the round trip in seconds.
 
-    None means no answer to any attempt. Raise OSError (EMSGSIZE) when the interface does not take such a size.
+    Return None if no attempt is answered. Raise OSError (EMSGSIZE) if the packet is larger than the interface's MTU.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.getprotobyname("icmp")) as raw:
         raw.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO)
@@ -87,7 +89,7 @@ def echo(address: str, size: int, timeout: float, attempts: int = 3) -> float | 
             except OSError as error:
                 if error.errno == errno.EMSGSIZE:
                     raise
-                time.sleep(timeout / attempts)  # no route yet, or the peer's address is not resolved yet
+                time.sleep(timeout / attempts)  # the route or the peer's MAC may not be known yet
                 continue
             if _answered(raw, address, identifier, sequence, started + timeout / attempts):
                 return time.monotonic() - started
@@ -95,17 +97,17 @@ def echo(address: str, size: int, timeout: float, attempts: int = 3) -> float | 
 
 
 def fetch(address: str, port: int, path: str, timeout: float) -> int:
-    """Return how many bytes of a file a web server sends; raise OSError where it does not."""
+    """Return the size in bytes of a file from a web server; raise OSError if it cannot be read."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
         body = response.read()
         if response.status != 200:
-            raise OSError(errno.EPROTO, f"the server answers {response.status} to GET {path}")
+            raise OSError(errno.EPROTO, f"the server answered HTTP {response.status} to GET {path}")
         return len(body)
     except http.client.HTTPException as error:
-        raise OSError(errno.EPROTO, f"the answer breaks off: {error}") from error
+        raise OSError(errno.EPROTO, f"the answer is incomplete: {error}") from error
     finally:
         connection.close()
 

@@ -23,7 +23,7 @@ def test_a_missing_or_empty_file_has_no_options(text: str | None) -> None:
     assert parse_daemon_json(text, "/etc/docker/daemon.json") == {}
 
 
-@pytest.mark.parametrize(("text", "reason"), [('{"a": 1,}', "line 1"), ("[1]", "list, not an object")])
+@pytest.mark.parametrize(("text", "reason"), [('{"a": 1,}', "line 1"), ("[1]", "not a JSON object but a list")])
 def test_a_file_that_dockerd_would_not_take_is_refused_by_its_path(text: str, reason: str) -> None:
     with pytest.raises(OverlayError, match=rf"/etc/docker/daemon\.json.*{reason}"):
         parse_daemon_json(text, "/etc/docker/daemon.json")

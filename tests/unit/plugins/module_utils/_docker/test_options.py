@@ -82,7 +82,7 @@ def test_direct_routing_is_allowed_from_docker_28_2_unless_it_is_set_already() -
     assert not wants_direct_routing("auto", (28, 1), [])
     assert not wants_direct_routing("auto", (28, 2), ["allow-direct-routing"])
     assert not wants_direct_routing("never", (29, 0), [])
-    with pytest.raises(OverlayError, match=r"Docker 28\.1 does not know"):
+    with pytest.raises(OverlayError, match=r"Docker 28\.1 has no flag"):
         wants_direct_routing("always", (28, 1), [])
 
 

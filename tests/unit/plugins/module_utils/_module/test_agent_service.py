@@ -143,7 +143,7 @@ def test_the_agent_is_the_unit_that_is_up_else_enabled_else_installed(
 def test_two_agents_at_once_are_a_problem_that_names_the_one_to_stop() -> None:
     services = [HEALTHY, FLANNELD]
     assert service_problems(choose_agent(services), services) == [
-        "overlayd.service and flanneld.service both run, and would change one another's device; "
+        "overlayd.service and flanneld.service both run and change the same device; "
         "systemctl disable --now flanneld.service"
     ]
 

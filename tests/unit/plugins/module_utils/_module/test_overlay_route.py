@@ -29,7 +29,10 @@ def test_peers_are_all_or_none_or_those_named_by_subnet_or_public_ip() -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"peers": ["10.50.7.1/24"]}, "peers: '10.50.7.1/24' has host bits set; the network is 10.50.7.0/24; name a"),
+        (
+            {"peers": ["10.50.7.1/24"]},
+            "peers: '10.50.7.1/24' has host bits set; the network is 10.50.7.0/24; write a subnet",
+        ),
         ({"peers": ["h2"]}, "peers: 'h2' is not an IPv4 address"),
         ({"peers": [""]}, "peers: '' is not an IPv4 address"),
         ({"subnet": "10.50.7.0"}, "subnet '10.50.7.0' is not an IPv4 network"),
