@@ -15,7 +15,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.e
     CompactedError,
     GoneError,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.refusal import Refusal
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.refusal import GrpcStatus
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.wire import EndpointError
 
 PLAIN, TLS = Endpoint.parse("http://192.0.2.1:2379"), Endpoint.parse("https://192.0.2.1:2379")
@@ -24,16 +24,16 @@ PLAIN, TLS = Endpoint.parse("http://192.0.2.1:2379"), Endpoint.parse("https://19
 @pytest.mark.parametrize(
     ("raw", "refusal"),
     [
-        ({"code": 7, "message": "denied"}, Refusal(7, "denied")),
-        ({"error": {"grpc_code": 11, "message": "compacted"}}, Refusal(11, "compacted")),
-        ({"error": "text", "code": 14}, Refusal(14, "")),
+        ({"code": 7, "message": "denied"}, GrpcStatus(7, "denied")),
+        ({"error": {"grpc_code": 11, "message": "compacted"}}, GrpcStatus(11, "compacted")),
+        ({"error": "text", "code": 14}, GrpcStatus(14, "")),
         ({"header": {"revision": "4"}}, None),
         ({"code": "7"}, None),
         (["code", 7], None),
     ],
 )
-def test_a_reply_is_a_refusal_where_it_has_a_status_code(raw: Any, refusal: Refusal | None) -> None:
-    assert Refusal.of(raw) == refusal
+def test_a_reply_is_a_refusal_where_it_has_a_status_code(raw: Any, refusal: GrpcStatus | None) -> None:
+    assert GrpcStatus.of(raw) == refusal
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ def test_a_reply_is_a_refusal_where_it_has_a_status_code(raw: Any, refusal: Refu
     ],
 )
 def test_a_refusal_becomes_the_error_of_its_cause(code: int, message: str, kind: type[StoreError]) -> None:
-    assert type(Refusal(code, message).error(PLAIN, "overlay")) is kind
+    assert type(GrpcStatus(code, message).error(PLAIN, "overlay")) is kind
 
 
 def test_a_refusal_without_a_special_meaning_keeps_etcds_words() -> None:
-    text = str(Refusal(3, "etcdserver: duplicate key").error(PLAIN, ""))
+    text = str(GrpcStatus(3, "etcdserver: duplicate key").error(PLAIN, ""))
     assert "http://192.0.2.1:2379" in text
     assert "etcdserver: duplicate key" in text
 
 
 def test_an_error_of_authentication_names_the_user() -> None:
-    assert "'overlay'" in str(Refusal(7, "permission denied").error(PLAIN, "overlay"))
+    assert "'overlay'" in str(GrpcStatus(7, "permission denied").error(PLAIN, "overlay"))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_error_of_authentication_names_the_user() -> None:
 def test_an_unavailable_member_may_have_carried_out_the_request_unless_it_has_no_leader(
     message: str, sent: bool
 ) -> None:
-    error = Refusal(14, message).error(PLAIN, "")
+    error = GrpcStatus(14, message).error(PLAIN, "")
     assert isinstance(error, EndpointError)
     assert error.sent is sent
 
@@ -86,4 +86,4 @@ def test_an_unavailable_member_may_have_carried_out_the_request_unless_it_has_no
 def test_a_gateway_that_cannot_reach_its_own_server_hints_at_its_certificate(
     endpoint: Endpoint, message: str, hinted: bool
 ) -> None:
-    assert ("serverAuth and clientAuth" in str(Refusal(14, message).error(endpoint, ""))) is hinted
+    assert ("serverAuth and clientAuth" in str(GrpcStatus(14, message).error(endpoint, ""))) is hinted
