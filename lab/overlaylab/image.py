@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import probe_image, supply
+from . import probe, supply
 from .process import LabError, contained, only_one, run
 from .settings import PREFIX
 from .sources import suite, write_sources
@@ -109,7 +109,7 @@ def _unused(cache: Path) -> Iterator[Path]:
 def _stamp() -> str:
     """A short digest of all that decides what an image contains: release, lists, and the code that builds it."""
     digest = hashlib.sha256(suite().encode())
-    for path in (*sorted(_LISTS.glob("*.txt")), *(_HERE / f"{name}.py" for name in ("image", "supply", "probe_image"))):
+    for path in (*sorted(_LISTS.glob("*.txt")), *(_HERE / f"{name}.py" for name in ("image", "supply", "probe"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -129,7 +129,7 @@ def _fill(image: Path) -> None:
     print("building wheels, the etcd archive and the probe image", flush=True)
     supply.wheels(_LISTS / "wheels.txt", debs, supplies / "wheels")
     supply.etcd_archive(debs, supplies / "archives")
-    probe_image.write_image(base, debs, supplies / "images")
+    probe.write_image(base, debs, supplies / "images")
 
 
 def _bootstrap(base: Path, debs: Path) -> None:
