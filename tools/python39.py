@@ -1,9 +1,9 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run the unit tests of the agent's package with Python 3.9, the oldest on hosts: that of a minimal Debian 11.
+"""Run the unit tests of the agent's package with Python 3.9, the oldest supported version, in a minimal Debian 11.
 
 Usage: PYTHONPATH=lab tools/python39.py PYTEST-ARGUMENT...
-Exit code 77: a Debian 11 cannot be made here; the last line says why.
+Exit code 77: Debian 11 cannot be installed on this machine; the last line of the output has the cause.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNAVAILABLE = 77
 
 
 def bootstrap() -> None:
-    """Make the system once; an interrupted attempt leaves nothing that counts."""
+    """Install the system if it is missing; an interrupted attempt leaves no incomplete system."""
     install_tools()
     CACHE.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="python39-", dir=CACHE.parent) as scratch:
@@ -59,10 +59,10 @@ def run_tests(arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the tests in the system, made first where there is none."""
+    """Run the tests in the system, which is installed first if it is missing."""
     try:
         if os.geteuid() != 0:
-            raise LabError("a system to run it in takes root")
+            raise LabError("installing Debian 11 needs root")
         os.environ["LAB_SUITE"] = SUITE
         if not CACHE.is_dir():
             bootstrap()

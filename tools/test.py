@@ -26,7 +26,7 @@ NOT_PASSED = ("failure", "error", "skipped")
 
 
 class Tally(NamedTuple):
-    """The result of a suite: how many tests passed, a line for each failed test, a line for each reason of a skip."""
+    """The result of a suite: the number of passed tests, a line for each failed test and each reason of a skip."""
 
     passed: int
     failures: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ def lint() -> Tally:
 
 
 def unit() -> Tally:
-    """Values, rules and what needs no more than this process."""
+    """The unit tests, which need no other process."""
     return pytest("unit", ["tests/unit"])
 
 
@@ -78,7 +78,7 @@ def sanity() -> Tally:
 
 
 def integration() -> Tally:
-    """Real parts, in two runs at once, as both mostly wait: the folders, and the files, which need labs."""
+    """The tests with real parts, in two runs at the same time: the folders, and the files, which need labs."""
     folder = ROOT / "tests/integration"
     labs = sorted(str(path.relative_to(ROOT)) for path in folder.glob("test_*.py"))
     parts = sorted(str(path.relative_to(ROOT)) for path in folder.iterdir() if any(path.glob("test_*.py")))
@@ -108,7 +108,7 @@ def molecule() -> Tally:
 
 
 def scenario(name: str) -> dict[str, str]:
-    """Where molecule finds a collection's scenarios beside its plugins, and keeps its state inside this clone."""
+    """The environment for molecule: the place of the scenarios, and of molecule's state inside this clone."""
     return {
         "MOLECULE_COMMAND_BORDERS": "false",
         "MOLECULE_GLOB": "molecule/*/molecule.yml",
@@ -128,14 +128,14 @@ def pytest(name: str, paths: list[str], kept: Path | None = None) -> Tally:
 
 
 def fresh_report(suite: str) -> Path:
-    """The path of a suite's report, of which no earlier run left one."""
+    """The path of a suite's report; the report of an earlier run is removed."""
     report = REPORTS / f"{suite}.xml"
     report.unlink(missing_ok=True)
     return report
 
 
 def reported(report: Path, status: int) -> Tally:
-    """The result in pytest's report; a run that ended without one has failed."""
+    """The result in pytest's report; a run without a report counts as failed."""
     ended = f"pytest: exit code {status}; its output is above"
     if not report.exists():
         return Tally(0, (ended,))
@@ -147,19 +147,19 @@ def reported(report: Path, status: int) -> Tally:
 
 
 def failed_by_pytest(suite: ET.Element) -> tuple[str, ...]:
-    """A line for each failed test in a report: its id, as pytest takes it, and the first line of the message."""
+    """A line for each failed test in a report: its id for pytest, and the first line of the message."""
     failures: dict[str, str] = {}  # a test that fails, and whose teardown fails too, is in the report twice
     for case in suite.iter("testcase"):
         for problem in (*case.iter("failure"), *case.iter("error")):
             message, details = problem.get("message", ""), problem.text or ""
-            if message == "collection failure":  # the cause is the last of the lines that pytest marks with E
+            if message == "collection failure":  # the cause is the last line that pytest marks with E
                 message = ([message, *re.findall(r"^E +(.*)$", details, re.MULTILINE)])[-1]
             failures.setdefault(test_id(case.get("classname", ""), case.get("name", "")), first_line(message))
     return tuple(f"{name}: {message}" for name, message in failures.items())
 
 
 def test_id(classname: str, name: str) -> str:
-    """A test's id as `make one` takes it, from the two names in the report."""
+    """A test's id for `make one`, from the two names in the report."""
     file = f"{(classname or name).replace('.', '/')}.py"
     return f"{file}::{name}" if classname else file  # a file that cannot be imported has no class name
 
@@ -175,7 +175,7 @@ def failed_by_sanity(text: str) -> tuple[str, ...]:
 
 
 def failed_by_ansible(text: str) -> str:
-    """The last task in an output of Ansible that failed and was not ignored, and its error."""
+    """The last failed task in Ansible's output that was not ignored, and its error."""
     for task in reversed(re.split(r"^TASK \[", text, flags=re.MULTILINE)[1:]):
         error = re.search(r"^(?:\[ERROR\]: |fatal: )(.*)", task, re.MULTILINE)
         if error and not re.search(r"^\.\.\.ignoring$", task, re.MULTILINE):
@@ -189,13 +189,13 @@ def first_line(text: str) -> str:
 
 
 def skipped_by_pytest(suite: ET.Element) -> tuple[str, ...]:
-    """A line for each reason in a report: how many tests were skipped for it."""
+    """A line for each reason in a report, with the number of tests that were skipped for it."""
     reasons = Counter(skipped.get("message", "") for skipped in suite.iter("skipped"))
     return tuple(f"{count} {'test' if count == 1 else 'tests'}: {reason}" for reason, count in reasons.items())
 
 
 def skipped_by_sanity(text: str) -> tuple[str, ...]:
-    """A line for each reason in ansible-test's output; interpreters that are missing are listed by test."""
+    """A line for each reason in ansible-test's output; missing interpreters are listed by test."""
     missing: dict[str, list[str]] = {}
     others: list[str] = []
     for line in dict.fromkeys(re.findall(r"^WARNING: (Skipping .*)$", text, re.MULTILINE)):  # each is printed twice
@@ -204,13 +204,16 @@ def skipped_by_sanity(text: str) -> tuple[str, ...]:
             missing.setdefault(version[1], []).append(version[2])
         else:
             others.append(line)
-    return (*(f"{test} on Python {', '.join(found)}: no such interpreter" for test, found in missing.items()), *others)
+    return (
+        *(f"{test} on Python {', '.join(found)}: the interpreter is missing" for test, found in missing.items()),
+        *others,
+    )
 
 
 def run(
     command: list[str], output: Path | None = None, environment: dict[str, str] | None = None, live: bool = True
 ) -> int:
-    """The command's exit code; what it prints is kept in `output`, and shown at once or, unless `live`, at the end."""
+    """The command's exit code; its output is written to `output` and printed, at once if `live`, otherwise at the end."""
     title = f"\n$ {' '.join(command)}"
     if live:
         print(title, flush=True)
@@ -237,13 +240,13 @@ def run(
 
 
 def tracked() -> list[str]:
-    """The files that are the project's: in git, or new and not ignored."""
+    """The files of the project: those in git, and new ones that are not ignored."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def is_shell(path: Path) -> bool:
-    """Whether the file is a shell script, by its first line."""
+    """Whether the file's first line is that of a shell script."""
     with path.open("rb") as file:
         return re.match(rb"#!.*\b(ba)?sh\b", file.readline()) is not None
 
@@ -268,10 +271,10 @@ def summary(results: dict[str, tuple[Tally, float]]) -> list[str]:
 
 
 def main(names: list[str]) -> int:
-    """Run the suites of these names; 1 when a test failed, 2 for an unknown name."""
+    """Run the suites with these names (all without names); return 1 if a test failed, 2 for an unknown name."""
     unknown = [name for name in names if name not in SUITES]
     if unknown:
-        print(f"no suite {', '.join(unknown)}; there are {', '.join(SUITES)}", file=sys.stderr)
+        print(f"unknown suite {', '.join(unknown)}; use {', '.join(SUITES)}", file=sys.stderr)
         return 2
     REPORTS.mkdir(parents=True, exist_ok=True)
     results: dict[str, tuple[Tally, float]] = {}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read the command line and do what it says."""
+"""The command line of the lab."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .settings import Lab, lab_of
 
 _ABOUT = """Hosts with their own systemd, network, disk and Docker store, on one machine, by systemd-nspawn.
 LAB_NAME (overlay) names the lab; LAB_DIR (/var/lib/clusternet-lab/$LAB_NAME) and
-LAB_CACHE (/var/cache/clusternet-lab) say where the lab and the image of the hosts stand."""
+LAB_CACHE (/var/cache/clusternet-lab) are the folders of the lab and of the hosts' image."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,20 +31,20 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(action=action)
         return command
 
-    add("build", "build the image of the hosts, when it is not there", _build)
-    up = add("up", "bring the lab up; repairs what is half there", _up)
+    add("build", "build the image of the hosts if it is missing", _build)
+    up = add("up", "start the lab; also completes an interrupted run", _up)
     add("down", "remove everything of the lab", _down)
-    add("status", "tell each host's state; exit code 1 unless all are running", _status)
-    add("wait", "wait till all hosts have booted and answer by ssh", _wait)
+    add("status", "show the state of each host; exit code 1 unless all are running", _status)
+    add("wait", "wait until all hosts have booted and answer by ssh", _wait)
     one = [
-        add("start", "switch one host on", _start),
-        add("stop", "pull the plug of one host; its disk stays", _stop),
-        add("shell", "log in to a host, or run the commands on standard input there", _shell),
-        add("exec", "run a command in a host", _exec),
+        add("start", "boot one host", _start),
+        add("stop", "power one host off without a shutdown; its disk is kept", _stop),
+        add("shell", "log in to a host, or run the commands from standard input on it", _shell),
+        add("exec", "run a command on a host", _exec),
     ]
     net = add("net", "run a command in the network namespace of the bridge", _net)
     inventory = add("inventory", "print an Ansible inventory", _inventory)
-    add("clean", "remove the cache", _clean)
+    add("clean", "remove the image of the hosts", _clean)
     for counted in (up, inventory):
         counted.add_argument("-n", type=int, default=0, dest="count", help="number of hosts (3)", metavar="N")
     for command in one:
@@ -92,7 +92,7 @@ def _stop(lab: Lab, arguments: argparse.Namespace) -> int:
 
 
 def _shell(lab: Lab, arguments: argparse.Namespace) -> int:
-    # A terminal of its own only for a user: with one, su does not notice the end of commands from a file or a pipe.
+    # Only for an interactive user: with --pty, su does not notice the end of standard input from a file or a pipe.
     terminal = ["--pty"] if sys.stdin.isatty() else []
     return subprocess.call(host.command_in(lab.named(arguments.host), "su", *terminal, "--login", "root"))
 
@@ -120,22 +120,22 @@ def _clean(lab: Lab, _arguments: argparse.Namespace) -> int:
 def _words(arguments: argparse.Namespace) -> list[str]:
     words: list[str] = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
-        raise LabError("which command? `lab/lab exec h1 hostname`, for one")
+        raise LabError("the command is missing; for example: lab/lab exec h1 hostname")
     return words
 
 
 def _become(command: list[str]) -> int:
-    os.environ.pop("PYTHONPATH", None)  # the launcher's, of no use to the command
+    os.environ.pop("PYTHONPATH", None)  # set by the launcher, not for the command
     os.execvp(command[0], command)
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the command line says; gives the exit code."""
+    """Run the command; return the exit code."""
     parsed = _parser().parse_args(arguments)
     try:
         lab = lab_of(os.environ)
         if os.geteuid() != 0 and parsed.command != "inventory":
-            raise LabError("the lab makes namespaces, mounts and control groups: run it as root")
+            raise LabError("the lab needs root for namespaces, mounts and control groups; run it as root")
         code: int = parsed.action(lab, parsed)
     except (LabError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keep what of a lab lasts: its directory, its ssh keys and the disks of its hosts."""
+"""The persistent files of a lab: its directory, its ssh keys and the disks of its hosts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .settings import MAX_HOSTS, NETWORK, PREFIX, Host, Lab
 
 
 def prepare(lab: Lab, image: Path, count: int) -> None:
-    """Make the lab's directory with the disks of its first `count` hosts; what is there stays."""
+    """Create the lab's directory with the disks of its first `count` hosts; existing ones are kept."""
     _claim(lab)
     for directory in (lab.directory / "logs", lab.directory / "hosts", lab.sockets):
         directory.mkdir(exist_ok=True)
@@ -30,11 +30,11 @@ def prepare(lab: Lab, image: Path, count: int) -> None:
 
 
 def remove(lab: Lab) -> None:
-    """Remove the lab's directory, and the directory of all labs when this was the last."""
+    """Remove the lab's directory, and the directory of all labs if this was the last one."""
     if not lab.directory.exists():
         return
     check_owner(lab)
-    for child in lab.directory.iterdir():  # the marker goes last: a half-removed lab is still known as one
+    for child in lab.directory.iterdir():  # remove the marker last, so that an interrupted removal can be repeated
         if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child)
         elif child != lab.marker:
@@ -42,7 +42,7 @@ def remove(lab: Lab) -> None:
     lab.marker.unlink(missing_ok=True)
     lab.directory.rmdir()
     if lab.directory.parent.name == PREFIX:
-        with contextlib.suppress(OSError):  # another lab's is there
+        with contextlib.suppress(OSError):  # another lab's directory is in it
             lab.directory.parent.rmdir()
 
 
@@ -56,16 +56,16 @@ def _claim(lab: Lab) -> None:
 
 
 def check_owner(lab: Lab) -> None:
-    """LabError unless the directory is empty or this lab's: it is filled, and later removed with all in it."""
+    """Raise LabError unless the directory is empty or belongs to this lab: `down` removes all its content."""
     owner = lab.marker.read_text(encoding="utf-8").strip() if lab.marker.exists() else ""
     if owner and owner != lab.name:
-        raise LabError(f"{lab.directory} belongs to lab {owner}; give LAB_DIR another directory, or LAB_NAME={owner}")
+        raise LabError(f"{lab.directory} belongs to lab {owner}; set LAB_DIR to another directory, or LAB_NAME={owner}")
     if not owner and any(child != lab.marker for child in lab.directory.iterdir()):
-        raise LabError(f"{lab.directory} is not empty and is no lab; give LAB_DIR a directory that does not exist")
+        raise LabError(f"{lab.directory} is not empty and not a lab; set LAB_DIR to a directory that does not exist")
 
 
 def _make_disk(host: Host) -> None:
-    """Make the host's disk: a layer over the base system that holds what makes it this host; it appears complete."""
+    """Create the host's disk: a layer over the base system with the host's own files. It is created atomically."""
     new = host.directory.with_name(f"new-{host.name}")
     shutil.rmtree(new, ignore_errors=True)
     for name in ("upper/etc/ssh", "upper/root", "work", "root", "docker"):

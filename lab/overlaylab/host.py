@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Switch a host on and off, and get into it."""
+"""Boot a host, power it off, and run commands on it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _PACKAGES = Path(__file__).resolve().parent.parent
 
 
 def start(host: Host) -> bool:
-    """Start the supervisor of a host, which boots it; False when it has one. Does not wait for the boot."""
+    """Start the supervisor of a host, which boots it; return False if it has one. Does not wait for the boot."""
     lock = _take_lock(host)
     if lock is None:
         return False
     with contextlib.closing(os.fdopen(lock)), host.log.open("ab") as log:
         power_off(host)
         os.ftruncate(lock, 0)
-        # the lock belongs to the open file: the supervisor inherits it, so there is no moment at which it is free
+        # the lock belongs to the open file: the supervisor inherits it, so it is never free in between
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "overlaylab.supervisor", "run", host.name, str(lock)],
             env={**host.lab.environment(), "PYTHONPATH": str(_PACKAGES)},
@@ -45,12 +45,12 @@ def start(host: Host) -> bool:
 
 
 def record_supervisor(lock: int, pid: int) -> None:
-    """Write who holds the lock. Both sides do: start() may be killed too early, the supervisor may be late."""
+    """Write the holder's process id into the lock file. start() and the supervisor both do, in case one is killed."""
     os.pwrite(lock, str(pid).encode(), 0)
 
 
 def stop(host: Host) -> bool:
-    """Pull the host's plug: end its supervisor and all that runs in it; gives whether it had a supervisor."""
+    """Power the host off: end its supervisor and all its processes; return whether it had a supervisor."""
     was_on = False
 
     def locked() -> bool:
@@ -72,7 +72,7 @@ def stop(host: Host) -> bool:
 
 
 def power_off(host: Host) -> None:
-    """End what runs in the host and remove its network; for a host that has no supervisor, and for the supervisor."""
+    """End the host's processes and remove its network; for the supervisor, and for a host without one."""
     forget_connection(host)
     cgroup.remove(host.full_name)
     network.disconnect(host)
@@ -80,9 +80,9 @@ def power_off(host: Host) -> None:
 
 
 def forget_connection(host: Host) -> None:
-    """End ssh's shared connection to the host: over a dead one ssh would wait instead of connecting anew.
+    """End ssh's shared connection to the host: ssh would wait for a dead connection instead of opening a new one.
 
-    Where the connection ends by itself at that moment, ssh would look for the host in the machine's own network.
+    ProxyCommand=false prevents that ssh connects to the machine's own network if the connection ends at this moment.
     """
     if host.socket.exists():
         nowhere = ("-o", "ProxyCommand=false")
@@ -91,13 +91,13 @@ def forget_connection(host: Host) -> None:
 
 
 def supervisor_of(host: Host) -> int | None:
-    """The process id of the host's supervisor; None when it has none."""
+    """The process id of the host's supervisor, None if it has none."""
     try:
         pid = int(host.lock.read_text(encoding="ascii"))
         descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
     except (OSError, ValueError):
         return None
-    for descriptor in descriptors:  # a process that got the number of a dead supervisor does not have its lock open
+    for descriptor in descriptors:  # another process with the id of a dead supervisor does not have the lock file open
         with contextlib.suppress(OSError):
             if descriptor.readlink() == host.lock:
                 return pid
@@ -105,7 +105,7 @@ def supervisor_of(host: Host) -> int | None:
 
 
 def leader_of(host: Host) -> int | None:
-    """The process that is systemd, and process 1, in the host; None when the host is off or only about to boot."""
+    """The process id of the host's systemd (process 1 in the host), None if the host is off or has not booted yet."""
     supervisor = supervisor_of(host)
     for nspawn in _children(supervisor) if supervisor else []:
         for child in _children(nspawn):
@@ -116,7 +116,7 @@ def leader_of(host: Host) -> int | None:
 
 
 def command_in(host: Host, *command: str) -> list[str]:
-    """The command line that runs a command in the host, as root and with a plain environment."""
+    """The command line that runs a command on the host, as root and with a plain environment."""
     leader = leader_of(host)
     if leader is None:
         raise LabError(f"{host.name} of lab {host.lab.name} is off; `lab/lab up` starts it")
@@ -130,20 +130,20 @@ def command_in(host: Host, *command: str) -> list[str]:
 
 
 def state(host: Host) -> str:
-    """What the host's systemd says of the system (running, degraded, starting, ...), or off."""
+    """The state of the host in its systemd (running, degraded, starting, ...), or off."""
     if leader_of(host) is None:
         return "off" if supervisor_of(host) is None else "booting"
     return run(*command_in(host, "systemctl", "is-system-running"), check=False).stdout.strip() or "booting"
 
 
 def wait(host: Host, seconds: float) -> str:
-    """Wait till the host has booted and its sshd answers; gives its state, running or degraded."""
+    """Wait until the host has booted and its sshd answers; return its state, running or degraded."""
     deadline = time.monotonic() + seconds
     reached = ""
     while time.monotonic() < deadline:
         reached = state(host)
         if reached == "off":
-            raise LabError(f"{host.name} went off; {host.log} tells why, `lab/lab start {host.name}` starts it")
+            raise LabError(f"{host.name} powered off; see {host.log}, then run `lab/lab start {host.name}`")
         if reached in ("running", "degraded") and _ssh_answers(host):
             return reached
         time.sleep(0.1)
@@ -163,7 +163,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _take_lock(host: Host) -> int | None:
-    """The descriptor of the host's lock file, locked; None when its supervisor has it locked."""
+    """The descriptor of the host's locked lock file, None if its supervisor holds the lock."""
     lock = os.open(host.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Wire the hosts: a bridge in a namespace of its own, and a namespace with an eth0 for each host."""
+"""The network of the hosts: a bridge in its own namespace, and a namespace with eth0 for each host."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .settings import GATEWAY, Host, Lab
 
 
 def bridge_is_whole(lab: Lab) -> bool:
-    """Whether the bridge is there, up and addressed."""
+    """Whether the bridge exists, is up and has its address."""
     shown = run("ip", "-n", lab.full_name, "-br", "-4", "addr", "show", "dev", "br0", "up", check=False)
     return shown.returncode == 0 and f" {GATEWAY}/24" in shown.stdout
 
 
 def make_bridge(lab: Lab) -> None:
-    """Make the bridge's namespace anew, with the hosts' gateway in it."""
+    """Create the bridge's namespace again, with the hosts' gateway in it."""
     remove_namespace(lab.netns)
     run("ip", "netns", "add", lab.full_name)
     _ip(lab.netns, "link set lo up")
@@ -30,7 +30,7 @@ def make_bridge(lab: Lab) -> None:
 
 
 def connect(host: Host) -> None:
-    """Make the host's namespace anew; nothing of an earlier boot is in it."""
+    """Create the host's namespace again, without anything of an earlier boot."""
     disconnect(host)
     run("ip", "netns", "add", host.full_name)
     _ip(host.netns, "link set lo up")
@@ -45,27 +45,27 @@ def connect(host: Host) -> None:
 
 
 def disconnect(host: Host) -> None:
-    """Remove the host's namespace and its place on the bridge, whatever of them is there."""
+    """Remove the host's namespace and its port of the bridge, if they exist."""
     remove_namespace(host.netns)
     run("ip", "-n", host.lab.full_name, "link", "del", host.name, check=False)
 
 
 def remove_namespace(netns: Path) -> None:
-    """End what still runs in the namespace, and remove its name; what is not there is no error."""
+    """End all processes in the namespace and remove its name; no error if it does not exist."""
     if not netns.exists():
         return
-    # the name of a half-made namespace stands for the machine's own directory tree, where nobody is to be ended
+    # the file of an incomplete namespace is on the machine's own file system; then no process must be ended
     if netns.stat().st_dev == Path("/proc/self/ns/net").stat().st_dev:
         wait_until(lambda: not _end_users(netns), 20, f"the end of all processes in the namespace {netns.name}")
     run("ip", "netns", "del", netns.name)
 
 
 def _end_users(netns: Path) -> int:
-    """Kill the processes in the namespace; gives how many there were."""
+    """Kill the processes in the namespace; return their number."""
     inode = netns.stat().st_ino
     count = 0
     for process in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):  # not a process, or one that just ended
+        with contextlib.suppress(OSError):  # not a process, or a process that just ended
             if (process / "ns" / "net").stat().st_ino == inode:
                 os.kill(int(process.name), signal.SIGKILL)
                 count += 1

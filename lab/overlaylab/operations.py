@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What one does with a whole lab: bring it up, take it down, tell its state and its inventory."""
+"""Operations on a lab: start, remove, status, inventory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INOTIFY_INSTANCES = 1024  # a host needs about six, and with the kernel's 128 t
 
 
 def up(lab: Lab, wanted: int) -> None:
-    """Bring up `wanted` hosts (0: those the lab has, or three), repairing what an interruption has left."""
+    """Start `wanted` hosts (0: those the lab has, or three); also completes an interrupted run."""
     present = lab.hosts()
     count = wanted or len(present) or _DEFAULT_HOSTS
     if count > MAX_HOSTS:
@@ -33,8 +33,8 @@ def up(lab: Lab, wanted: int) -> None:
     began = time.monotonic()
     with _alone(lab):
         if not base.is_dir():
-            raise LabError(f"the image lab {lab.name} was made from is gone; `lab/lab down` and up again make it anew")
-        image.hold(base)  # until the supervisors do
+            raise LabError(f"the image of lab {lab.name} no longer exists; run `lab/lab down`, then `lab/lab up`")
+        image.hold(base)  # until the supervisors hold it
         disk.prepare(lab, base, count)
         if not network.bridge_is_whole(lab):
             for each in lab.hosts():
@@ -43,11 +43,11 @@ def up(lab: Lab, wanted: int) -> None:
         started = [each for each in lab.hosts() if host.start(each)]
     wait(lab.hosts(), began)
     if not started:
-        print(f"lab {lab.name} was up already")
+        print(f"lab {lab.name} was already up")
 
 
 def down(lab: Lab) -> None:
-    """Remove everything of the lab, however much of it there is."""
+    """Remove everything of the lab, also of an incomplete one."""
     with _alone(lab):
         existed = lab.directory.exists() or lab.netns.exists()
         if lab.directory.exists():
@@ -60,25 +60,25 @@ def down(lab: Lab) -> None:
 
 
 def start(lab: Lab, name: str) -> None:
-    """Switch one host on; no error when it is on."""
+    """Boot one host; no error if it runs."""
     began = time.monotonic()
     with _alone(lab):
         one = lab.named(name)
         if not network.bridge_is_whole(lab):
-            raise LabError(f"the bridge of lab {lab.name} is not there; `lab/lab up` repairs it")
+            raise LabError(f"the bridge of lab {lab.name} does not exist; run `lab/lab up`")
         host.start(one)
     wait([one], began)
 
 
 def stop(lab: Lab, name: str) -> None:
-    """Pull one host's plug; its disk stays."""
+    """Power one host off without a shutdown; its disk is kept."""
     with _alone(lab):
         was_on = host.stop(lab.named(name))
-    print(f"{name}  off" if was_on else f"{name} was off already")
+    print(f"{name}  off" if was_on else f"{name} was already off")
 
 
 def wait(hosts: Iterable[Host], began: float) -> None:
-    """Wait till the hosts are ready, and tell for each how long it took since `began` (of time.monotonic)."""
+    """Wait until the hosts are ready; print the seconds since `began` (of time.monotonic) for each."""
     with ThreadPoolExecutor(MAX_HOSTS) as pool:
         waiting = [(each, pool.submit(host.wait, each, _BOOT_SECONDS)) for each in hosts]
         for one, ready in waiting:
@@ -87,7 +87,7 @@ def wait(hosts: Iterable[Host], began: float) -> None:
 
 
 def status(lab: Lab) -> bool:
-    """Tell the state of each host; gives whether all are running."""
+    """Print the state of each host; return whether all are running."""
     states = {one: host.state(one) for one in lab.hosts()}
     for one, state in states.items():
         print(f"{one.name}  {one.address}  {state}")

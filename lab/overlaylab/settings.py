@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a lab and its hosts are called, and where their things stand."""
+"""Names, addresses and paths of a lab and its hosts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,23}")
 
 @dataclass(frozen=True)
 class Lab:
-    """One lab; two labs of different names stand side by side, with the same addresses in namespaces of their own."""
+    """One lab; labs with different names can run at the same time, with the same addresses in separate namespaces."""
 
     name: str
     directory: Path
@@ -30,27 +30,27 @@ class Lab:
 
     @property
     def full_name(self) -> str:
-        """The name of the bridge's network namespace, and what all names of this lab begin with."""
+        """The name of the bridge's network namespace, and the prefix of all names of this lab."""
         return f"{PREFIX}.{self.name}"
 
     @property
     def netns(self) -> Path:
-        """The network namespace the bridge lives in."""
+        """The network namespace of the bridge."""
         return Path("/run/netns") / self.full_name
 
     @property
     def marker(self) -> Path:
-        """The file that says that the directory belongs to the lab, and to which."""
+        """The file with the name of the lab that owns the directory."""
         return self.directory / "lab-name"
 
     @property
     def image(self) -> Path:
-        """A link to the image the disks of this lab were made over."""
+        """A link to the image below the disks of this lab."""
         return self.directory / "image"
 
     @property
     def key(self) -> Path:
-        """The private ssh key that opens every host."""
+        """The private ssh key for all hosts."""
         return self.directory / "id_ed25519"
 
     @property
@@ -60,11 +60,11 @@ class Lab:
 
     @property
     def sockets(self) -> Path:
-        """Where ssh keeps the sockets of its shared connections, one named by each host's address."""
+        """The folder of the sockets of ssh's shared connections, named by the hosts' addresses."""
         return self.directory / "ssh"
 
     def host(self, number: int) -> Host:
-        """The host of that number, whether it exists or not."""
+        """The host with this number, which need not exist."""
         return Host(self, number)
 
     def hosts(self) -> list[Host]:
@@ -73,7 +73,7 @@ class Lab:
         return [host for host in possible if host.directory.is_dir()]
 
     def named(self, name: str) -> Host:
-        """The existing host of that name; LabError names those there are."""
+        """The existing host with this name; raise LabError with the existing names."""
         hosts = {host.name: host for host in self.hosts()}
         if name not in hosts:
             known = f"it has {', '.join(hosts)}" if hosts else "it is down; `lab/lab up` starts it"
@@ -81,7 +81,7 @@ class Lab:
         return hosts[name]
 
     def environment(self) -> dict[str, str]:
-        """The environment in which the program finds this lab again."""
+        """The environment variables for a process of this lab."""
         own = {"LAB_NAME": self.name, "LAB_DIR": str(self.directory), "LAB_CACHE": str(self.cache)}
         return {**os.environ, **own}
 
@@ -110,7 +110,7 @@ class Host:
 
     @property
     def full_name(self) -> str:
-        """The name of its machine, network namespace and control group: unique on the outer machine."""
+        """The name of its systemd machine, network namespace and control group; unique on the outer machine."""
         return f"{self.lab.full_name}.{self.name}"
 
     @property
@@ -120,17 +120,17 @@ class Host:
 
     @property
     def directory(self) -> Path:
-        """Its disk and what its supervisor needs."""
+        """The folder of its disk and of its supervisor's files."""
         return self.lab.directory / "hosts" / self.name
 
     @property
     def lock(self) -> Path:
-        """The file its supervisor holds locked as long as it lives; it contains the supervisor's process id."""
+        """The file that its supervisor keeps locked; it contains the supervisor's process id."""
         return self.directory / "supervisor"
 
     @property
     def log(self) -> Path:
-        """What its supervisor and its console say."""
+        """The output of its supervisor and its console."""
         return self.lab.directory / "logs" / f"{self.name}.log"
 
     @property
@@ -140,13 +140,13 @@ class Host:
 
 
 def lab_of(environment: Mapping[str, str]) -> Lab:
-    """The lab that LAB_NAME, LAB_DIR and LAB_CACHE speak of; unset and empty mean the default."""
+    """The lab of LAB_NAME, LAB_DIR and LAB_CACHE; unset and empty variables mean the default."""
     name = environment.get("LAB_NAME") or "overlay"
     if not _NAME.fullmatch(name):
-        raise LabError(f"LAB_NAME {name!r} is no lab name: a small letter, then up to 23 small letters, digits and -")
+        raise LabError(f"LAB_NAME {name!r} is invalid; use a small letter, then up to 23 small letters, digits and -")
     directory = Path(environment.get("LAB_DIR") or f"/var/lib/{PREFIX}/{name}").absolute()
     cache = Path(environment.get("LAB_CACHE") or f"/var/cache/{PREFIX}").absolute()
     lab = Lab(name, directory, cache)
     if len(os.fsencode(lab.host(MAX_HOSTS).socket)) > _LONGEST_SOCKET:
-        raise LabError(f"LAB_DIR {directory} is too long for ssh's sockets in it; take one of at most 70 characters")
+        raise LabError(f"LAB_DIR {directory} is too long for ssh's sockets in it; use at most 70 characters")
     return lab

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Find the package sources of the hosts' release among the machine's own, in both formats of sources.list(5)."""
+"""The package sources of the hosts' release, from the machine's own sources in both formats of sources.list(5)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .process import LabError
 
 
 def suite() -> str:
-    """The code name of the release the hosts have: LAB_SUITE, or else the machine's own."""
+    """The code name of the hosts' release: LAB_SUITE, by default the machine's own release."""
     name = os.environ.get("LAB_SUITE") or release()
     if not re.fullmatch("[a-z]+", name):
-        raise LabError(f"LAB_SUITE {name!r} is no code name of a release, such as bookworm or trixie")
+        raise LabError(f"LAB_SUITE {name!r} is not the code name of a release; use one such as bookworm or trixie")
     return name
 
 
@@ -25,13 +25,13 @@ def release() -> str:
         name, _equals, value = line.partition("=")
         if name == "VERSION_CODENAME":
             return value.strip("\"'")
-    raise LabError("/etc/os-release names no VERSION_CODENAME; the lab builds its hosts from such a release")
+    raise LabError("/etc/os-release has no VERSION_CODENAME; the lab needs a Debian release with a code name")
 
 
 def write_sources(directory: Path, configuration: Path = Path("/etc/apt")) -> list[Path]:
-    """Write the enabled sources of the suite (and its updates) into files of one format each; gives the files.
+    """Write the enabled sources of the suite (and its updates) into one file for each format; return the files.
 
-    A suite that is not the machine's is looked for where the machine's own is.
+    A suite that is not the machine's own is expected on the same servers.
     """
     own = release()
     lines = [configuration / "sources.list", *sorted((configuration / "sources.list.d").glob("*.list"))]
@@ -42,7 +42,7 @@ def write_sources(directory: Path, configuration: Path = Path("/etc/apt")) -> li
     }
     found = [path for path, text in texts.items() if text]
     if not found:
-        raise LabError(f"no enabled source for {own} in {configuration}/sources.list and sources.list.d")
+        raise LabError(f"no enabled source for {own} in {configuration}/sources.list and sources.list.d; enable one")
     for path in found:
         path.write_text(texts[path] + "\n", encoding="utf-8")
     return found
@@ -53,7 +53,7 @@ def _text_of(paths: list[Path], separator: str) -> str:
 
 
 def _part(candidate: str, own: str, wanted: str) -> str:
-    """The wanted suite's part of that kind, where it is of the own one: own, own-updates, own/updates; else nothing."""
+    """The wanted suite for a suite of the own release (own, own-updates, own/updates), "" for other suites."""
     part = re.fullmatch(rf"{re.escape(own)}([-/].*)?", candidate)
     return f"{wanted}{part.group(1) or ''}" if part else ""
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Stay with one host: boot it, boot it again when it reboots, clear up when it goes off."""
+"""The supervisor of one host: boots it, boots it again after a reboot, and cleans up when it powers off."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from .host import power_off, record_supervisor
 from .process import LabError, run
 from .settings import Host, lab_of
 
-_REBOOT = 133  # how systemd-nspawn --keep-unit ends when the system in it asked for a reboot
+_REBOOT = 133  # exit code of systemd-nspawn --keep-unit after a reboot of the system inside
 
 
 def supervise(host: Host, lock: int) -> int:
-    """Boot the host till it ends otherwise than by a reboot; gives how systemd-nspawn ended."""
+    """Boot the host, and again after each reboot, until it powers off; return the exit code of systemd-nspawn."""
     record_supervisor(lock, os.getpid())
     image.hold(host.lab.image.resolve(strict=True))
     while True:
         network.connect(host)
         cgroup.create(host.full_name)
-        _say(f"{host.name} boots")
+        _print(f"{host.name} boots")
         own_mounts = ("unshare", "--mount", "--propagation", "slave")
         code = subprocess.call([*own_mounts, sys.executable, "-m", "overlaylab.supervisor", "boot", host.name])
         power_off(host)
-        _say(f"{host.name} {'reboots' if code == _REBOOT else f'is off ({code})'}")
+        _print(f"{host.name} {'reboots' if code == _REBOOT else f'is off ({code})'}")
         if code != _REBOOT:
             return code
 
 
 def boot(host: Host) -> None:
-    """Become the host's systemd-nspawn. The caller has given this process a mount namespace of its own.
+    """Replace this process, which has its own mount namespace, by the host's systemd-nspawn.
 
-    The disk is mounted there only, so no end of any process leaves a mount behind. `volatile` spares the outer
-    machine the fsyncs of package installations: what is written survives everything but the outer machine's crash.
+    The disk is mounted in this namespace only, so no mount remains when the process ends. `volatile` avoids the fsyncs
+    of package installations: written data is lost only if the outer machine crashes.
     """
     cgroup.join(host.full_name)
     disk, root = host.directory, host.directory / "root"
-    shutil.rmtree(disk / "work" / "work" / "incompat", ignore_errors=True)  # says that it was mounted so before
+    shutil.rmtree(disk / "work" / "work" / "incompat", ignore_errors=True)  # the mark of a former volatile mount
     layers = f"lowerdir={host.lab.image / 'base'},upperdir={disk / 'upper'},workdir={disk / 'work'},volatile"
     run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
     os.environ.update(
         SYSTEMD_NSPAWN_UNIFIED_HIERARCHY="1",
         SYSTEMD_NSPAWN_API_VFS_WRITABLE="network",
-        SYSTEMD_NSPAWN_LOCK="0",  # its lock files outlive a killed nspawn; the supervisor holds a lock anyway
+        SYSTEMD_NSPAWN_LOCK="0",  # its lock files remain after a killed nspawn; the supervisor holds a lock itself
     )
     command = [
         *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", f"--directory={root}"),
         *(f"--machine={host.full_name}", f"--hostname={host.name}", f"--network-namespace-path={host.netns}"),
         *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
-        # iptables wants the capabilities, runc the system calls, Docker's storage a disk that is no overlay
+        # iptables needs the capabilities, runc the system calls, Docker's storage a disk without an overlay
         *("--capability=all", "--system-call-filter=@keyring bpf", f"--bind={disk / 'docker'}:/var/lib/docker"),
         f"--bind-ro={host.lab.image / 'srv'}:/srv",
     ]
@@ -64,7 +64,7 @@ def boot(host: Host) -> None:
     os.execvp(command[0], command)
 
 
-def _say(message: str) -> None:
+def _print(message: str) -> None:
     print(time.strftime("%Y-%m-%dT%H:%M:%S"), message, flush=True)
 
 
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
             return supervise(host, int(arguments[2]))
         boot(host)
     except (LabError, OSError) as error:
-        _say(f"{host.name}: {error}")
+        _print(f"{host.name}: {error}")
     return 1
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The sentence that describes a change of a network in use, before it is made."""
+"""Filter overlay_change: the sentence that describes the effects of a change of a network in use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 def overlay_change(
     change: Mapping[str, Any], hosts: Iterable[Mapping[str, Any]], docker_restart: str = "auto", prefix: str = ""
 ) -> str:
-    """Return what a change of the network config does to hosts and containers; see the documentation."""
+    """Return the effects of a change of the network config on hosts and containers; see the documentation."""
     names = {address: host["name"] for host in hosts for address in host["addresses"]}
 
     def shown(addresses: Sequence[str]) -> str:
@@ -34,16 +34,17 @@ def _moved(hosts: str, docker_restart: str) -> str:
         f"Docker restarts"
     )
     if docker_restart == "never":
-        return f"{felt}, which docker_restart=never leaves to you"
-    return f"{felt}; Docker restarts there one host at a time (overlay_serial), also where containers run"
+        return f"{felt}; with docker_restart=never you must restart it yourself"
+    return f"{felt}; Docker restarts on these hosts, one host at a time (overlay_serial), also if containers run"
 
 
 def _new_mtu(hosts: str, docker_restart: str) -> str:
     felt = f"the MTU changes on {hosts}, and running containers keep addresses and old MTU until Docker restarts"
     if docker_restart == "needed":
-        return f"{felt}; Docker restarts there one host at a time (overlay_serial), also where containers run"
-    where = "where no container runs, and stays pending elsewhere" if docker_restart == "auto" else "nowhere"
-    return f"{felt}; with docker_restart={docker_restart} it restarts {where}"
+        return f"{felt}; Docker restarts on these hosts, one host at a time (overlay_serial), also if containers run"
+    if docker_restart == "auto":
+        return f"{felt}; with docker_restart=auto it restarts where no container runs, and stays pending elsewhere"
+    return f"{felt}; with docker_restart={docker_restart} it does not restart on any host"
 
 
 class FilterModule:

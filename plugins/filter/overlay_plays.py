@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The keywords of the playbooks' plays (hosts, serial, max_fail_percentage), from variables of the hosts."""
+"""Filters for the keywords of plays (hosts, serial, max_fail_percentage), computed from variables of the hosts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Host = Mapping[str, Any]
 
 
 class SettingError(ValueError):
-    """A variable that a play cannot work with; the text is a sentence for the user."""
+    """A variable with an invalid value; the text is a sentence for the user."""
 
 
 def overlay_plays(hosts: Iterable[Host], groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -38,16 +38,16 @@ def overlay_plays(hosts: Iterable[Host], groups: Mapping[str, Sequence[str]]) ->
             problems.append(str(error))
     used = {*plays["hosts"], *plays["etcd_hosts"]}
     if not problems and not any(host["in_play"] and host["name"] in used for host in known):
-        problems.append("None of the hosts of this run forms the overlay or its etcd: widen --limit")
+        problems.append("no host of this run belongs to the overlay or its etcd; widen --limit")
     return {**plays, "problems": problems}
 
 
 def overlay_batches(plans: Iterable[Mapping[str, Any]], serial: Sequence[str] | None) -> dict[str, list[Any]]:
-    """Return the order of the hosts, the sizes of the batches in it, and for each batch with restarts a line of text.
+    """Return the order of the hosts, the sizes of the batches, and a line of text for each batch with restarts.
 
-    Each plan has its host, restarts (whether its Docker goes down) and containers (how many run). Hosts whose Docker
-    keeps running come first, at once. ``serial`` is that of overlay_plays; without one, hosts with containers restart
-    one at a time, and those without at once.
+    Each plan has its host, restarts (whether its Docker restarts) and containers (the number of running ones). Hosts
+    whose Docker does not restart are the first batch. ``serial`` is that of overlay_plays; without it, hosts with
+    containers restart one at a time, and hosts without containers all at once.
     """
     known = list(plans)
     counted = [plan["host"] for plan in known if plan["restarts"] and (serial or plan["containers"])]
@@ -69,10 +69,10 @@ def overlay_batches(plans: Iterable[Mapping[str, Any]], serial: Sequence[str] | 
 def overlay_lost_problems(
     play: Sequence[str], reached: Collection[str], members: Sequence[str], percentage: float | None
 ) -> list[str]:
-    """Return why a run cannot go on without the hosts of ``play`` that are not among ``reached``, as sentences.
+    """Return why a run cannot continue without the hosts of ``play`` that are not in ``reached``, as sentences.
 
-    ``members`` are all members of etcd; more than half of them must be reached. ``percentage`` is how many percent of
-    the hosts may be lost, None for any number.
+    ``members`` are all members of etcd; more than half of them must be reached. ``percentage`` is the maximum
+    percentage of lost hosts, None for any number.
     """
     lost = [host for host in play if host not in reached]
     names = ", ".join(lost)
@@ -80,8 +80,8 @@ def overlay_lost_problems(
     left = [member for member in members if member in reached]
     if any(member in lost for member in members) and 2 * len(left) <= len(members):
         problems.append(
-            f"{names}: not reached, and etcd needs more than half of its members ({', '.join(members)}); bring "
-            f"{len(members) // 2 + 1 - len(left)} of them back"
+            f"{names}: not reached, and etcd needs more than half of its members ({', '.join(members)}); start "
+            f"{len(members) // 2 + 1 - len(left)} of them again"
         )
     if lost and percentage is not None and 100 * len(lost) > percentage * len(play):
         problems.append(
@@ -92,7 +92,7 @@ def overlay_lost_problems(
 
 
 def _size(serial: str, hosts: int) -> int:
-    """Return how many hosts a batch has; of a percentage at least one, as Ansible has it."""
+    """Return the number of hosts in a batch; for a percentage at least one, as in Ansible."""
     return max(1, hosts * int(serial[:-1]) // 100) if serial.endswith("%") else int(serial)
 
 
@@ -101,7 +101,9 @@ def _members(known: Sequence[Host], groups: Mapping[str, Sequence[str]]) -> list
     members = list(groups.get(name, ()))
     if not members:
         what = "has no hosts" if name in groups else "is not in the inventory"
-        raise SettingError(f"overlay_group: the group {name} {what}; put the Docker hosts in it, or name their group")
+        raise SettingError(
+            f"overlay_group: the group {name} {what}; add the Docker hosts to it, or set the variable to their group"
+        )
     _refuse_partly_set(known, "overlay_group", name, DEFAULT_GROUP, members)
     return members
 
@@ -111,7 +113,7 @@ def _etcd_members(known: Sequence[Host], groups: Mapping[str, Sequence[str]]) ->
     name = chosen or DEFAULT_ETCD_GROUP
     if chosen and name not in groups:
         raise SettingError(
-            f"overlay_etcd_group: the group {name} is not in the inventory; name the group of etcd members"
+            f"overlay_etcd_group: the group {name} is not in the inventory; set it to the group of the etcd members"
         )
     members = list(groups.get(name, ()))
     _refuse_partly_set(known, "overlay_etcd_group", name, DEFAULT_ETCD_GROUP, members)
@@ -125,8 +127,8 @@ def _serial(known: Sequence[Host]) -> list[str] | None:
     sizes = [str(each).strip() for each in (value if isinstance(value, (list, tuple)) else [value])]
     if not sizes or not all(re.fullmatch("[1-9][0-9]*|[1-9][0-9]?%|100%", size) for size in sizes):
         raise SettingError(
-            f"overlay_serial: {value!r} is no number of hosts; give a number from 1, a percentage from 1% to 100%, or "
-            "a list of these"
+            f"overlay_serial: {value!r} is not a number of hosts; use a number from 1, a percentage from 1% to 100%, "
+            "or a list of these"
         )
     return sizes
 
@@ -137,24 +139,24 @@ def _percentage(known: Sequence[Host]) -> float | None:
         return None
     text = str(value).strip().removesuffix("%")
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text) or float(text) > 100:
-        raise SettingError(f"overlay_max_fail_percentage: {value!r} is no percentage; give a number from 0 to 100")
+        raise SettingError(f"overlay_max_fail_percentage: {value!r} is not a percentage; use a number from 0 to 100")
     return float(text)
 
 
 def _agreed(known: Sequence[Host], variable: str) -> Any:
-    """Return the one value that hosts of this run have, None where it is set for none of them."""
+    """Return the value of the variable on the hosts of this run, None if no host has it; raise SettingError."""
     holders = {str(host[variable]): host for host in known if host["in_play"] and host[variable] is not None}
     if len(holders) > 1:
         shown = ", ".join(f"{value} on {host['name']}" for value, host in holders.items())
-        raise SettingError(f"{variable}: a run has one value, but it is {shown}; set it once, in group_vars/all")
+        raise SettingError(f"{variable}: it must be the same on all hosts, but is {shown}; set it in group_vars/all")
     return next((host[variable] for host in holders.values()), None)
 
 
 def _refuse_partly_set(known: Sequence[Host], variable: str, value: str, default: str, members: Sequence[str]) -> None:
-    """Roles read the variable on each member, too."""
+    """Raise SettingError if a member has another value: roles read the variable on each member, too."""
     others = [host["name"] for host in known if host["name"] in members and (host[variable] or default) != value]
     if others:
-        raise SettingError(f"{variable}: it is {value}, but not on {', '.join(others)}; set it once, in group_vars/all")
+        raise SettingError(f"{variable}: it is {value}, but not on {', '.join(others)}; set it in group_vars/all")
 
 
 class FilterModule:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Inventory arithmetic: whether a network config suits the hosts that are to share it, before anything is touched."""
+"""Filter overlay_problems: checks a network config against the hosts of the inventory before anything is changed."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def overlay_problems(
     ranges: Mapping[str, str] | None = None,
     prefix: str = "",
 ) -> list[str]:
-    """Return a sentence for each reason why the hosts cannot share a network of this config; see the documentation."""
+    """Return a sentence for each reason why the hosts cannot use this network config; see the documentation."""
     if not HAS_NETADDR:
         raise AnsibleFilterError(missing_required_lib("netaddr", reason="on the controller, for overlay_problems"))
     if not isinstance(config, Mapping):
-        raise AnsibleFilterError(f"overlay_problems wants the options of network_config, not {config!r}")
+        raise AnsibleFilterError(f"overlay_problems: {config!r} is not a dictionary; use the options of network_config")
     names = option_names(prefix)
     try:
         parsed = NetworkConfig.from_mapping(wanted_config({name: config.get(name) for name in CONFIG_OPTIONS}, names))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The scope of a reset: which hosts, leases and etcd members it removes, and what it must keep for other hosts."""
+"""Filter overlay_reset_plan: which hosts, leases and etcd members a reset removes, and what it keeps for others."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-SHOWN = 10  # names in one sentence before the rest is counted
+SHOWN = 10  # maximum of names in one sentence
 
 
 class _Fleet(NamedTuple):
-    """The names of the hosts, by what the reset can do about them."""
+    """The names of the hosts, by how the reset treats them."""
 
     overlay: list[str]  # Docker hosts that are reset
     overlay_outside: list[str]  # Docker hosts that keep the overlay, with the reason
@@ -89,7 +89,7 @@ def _is_of(lease: Mapping[str, Any], hosts: list[Mapping[str, Any]]) -> bool:
 
 
 def _etcd_action(fleet: _Fleet, asked: bool | None, whole: bool) -> tuple[str, list[str]]:
-    """Return "all", "leave" or "keep", and the reasons to refuse what was asked."""
+    """Return "all", "leave" or "keep", and the reasons to refuse the request."""
     if not fleet.members or asked is False or (asked is None and (not whole or fleet.members_outside)):
         return "keep", []
     if fleet.members_outside:
@@ -98,7 +98,7 @@ def _etcd_action(fleet: _Fleet, asked: bool | None, whole: bool) -> tuple[str, l
         return "all", []
     return "keep", [
         f"reset cannot remove etcd from {_listed(fleet.members)} (overlay_reset_etcd is true): these are all members, "
-        "and other hosts still use the overlay; leave overlay_reset_etcd unset, or reset the whole group"
+        "and other hosts still use the overlay; do not set overlay_reset_etcd, or reset the whole group"
     ]
 
 
@@ -113,7 +113,7 @@ def _removed_host(host: Mapping[str, Any]) -> list[str]:
 def _removed_leases(leases: Sequence[Mapping[str, Any]], request: Mapping[str, Any], whole: bool) -> list[str]:
     if request.get("error"):
         scope = "all leases" if whole else "the leases of these hosts"
-        return [f"{scope} below {request['prefix']}/subnets (not known now: {request['error']})"]
+        return [f"{scope} below {request['prefix']}/subnets (unknown at this time: {request['error']})"]
     gone = whole or request.get("reservation")
     wanted = [f"{lease['subnet']} of {lease['public_ip']}" for lease in leases if gone or not lease["reservation"]]
     return [f"leases: {_listed(wanted)}"] if wanted else []
@@ -124,7 +124,7 @@ def _removed_members(fleet: _Fleet, etcd: str) -> list[str]:
         return []
     if etcd == "all":
         return [f"etcd with all its data on {_listed(fleet.installed)}"]
-    return [f"etcd members {_listed(fleet.installed)} with their data; the cluster goes on without them"]
+    return [f"etcd members {_listed(fleet.installed)} with their data; the cluster continues without them"]
 
 
 def _kept_keys(fleet: _Fleet, others: list[str], prefix: str, whole: bool) -> list[str]:
@@ -148,7 +148,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _names(value: object) -> list[str]:
-    """Return the list of names that a list, or a text with commas (from a command line), means."""
+    """Return the names in a list, or in a text with commas (from a command line)."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, Sequence) else []
     return [str(part).strip() for part in parts if str(part).strip()]
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The last lines of a reset: what it could not remove and what to do, what it kept, and the next step."""
+"""Filter overlay_reset_report: the last lines of a reset (not removed, kept, next step)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEASE_HOURS = 24  # flannel's lifetime of a lease that nobody renews
 
 
 def overlay_reset_report(plan: Mapping[str, Any], results: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the lines for a plan of overlay_reset_plan and what each of its hosts reported; see the documentation."""
+    """Return the lines for a plan of overlay_reset_plan and the results of its hosts; see the documentation."""
     hosts = list(results)
     unfinished = [str(host["name"]) for host in hosts if not host["done"]]
     finished = [host for host in hosts if host["done"]]
@@ -48,7 +48,7 @@ def _dataplane(host: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _etcd_lines(plan: Mapping[str, Any], finished: list[Mapping[str, Any]], unfinished: list[str]) -> Iterator[str]:
-    """Yield what is still in etcd because etcd did not answer."""
+    """Yield a line for each key that is still in etcd because etcd did not answer."""
     if plan["whole"] and not unfinished:
         error = next((str(host["removal"]["msg"]) for host in finished if _failed(host["removal"])), "")
         if error and any(_had_client(host, plan) for host in finished):
@@ -75,7 +75,7 @@ def _failed(result: Mapping[str, Any]) -> bool:
 
 
 def _had_client(host: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
-    """Whether the host had an agent, or what it takes to speak to etcd; if not, an earlier reset was successful."""
+    """Whether the host had an agent or an etcd client's settings; if not, an earlier reset was successful."""
     return bool(host["agent"].get("installed")) or host["name"] in plan["clients"]
 
 
@@ -95,8 +95,8 @@ def _next_step(plan: Mapping[str, Any], finished: list[Mapping[str, Any]]) -> It
         names = ", ".join(str(host["name"]) for host in finished)
         etcd = "; a host that keeps etcd stays in the group of etcd members" if plan["etcd"] == "keep" else ""
         yield (
-            f"next: take {names} out of the group of Docker hosts (overlay_group) in the inventory, or the next run of "
-            f"site puts the overlay back{etcd}"
+            f"next: remove {names} from the group of Docker hosts (overlay_group) in the inventory; otherwise the next "
+            f"run of site adds the overlay again{etcd}"
         )
 
 

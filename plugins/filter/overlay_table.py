@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The table that verification ends with, one line a host, and the problems of a host in sentences."""
+"""Filters of the role verify: the table of the results, one line for each host, and the problems of a host."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ COLUMNS = ("host", "subnet", "backend", "mtu", "peers", "agent", "lease", "conta
 
 
 def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] | None = None) -> list[str]:
-    """Return the lines of a table with a heading, from the hosts' variables that the role verify registers.
+    """Return the lines of a table with a header, from the variables that the role verify registers on the hosts.
 
-    ``others`` are hosts that were not checked: why, by name. A line for each problem follows the table.
+    ``others`` has the reason for each host that was not checked, by name. A line for each problem follows the table.
     """
     checked = {str(host["inventory_hostname"]): host for host in hosts}
     absent = [(name, *("-" for _unused in COLUMNS[2:]), "not checked") for name in others or {}]
@@ -25,11 +25,11 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
 
 
 def overlay_host_problems(host: Mapping[str, Any], pending: bool = True) -> list[str]:
-    """Return all that is wrong with a host; without ``pending`` not that a restart of Docker is pending."""
+    """Return a host's problems; without ``pending``, those that a restart of Docker solves are left out."""
     found, container, probe = _registered(host)
     problems = [text for text in found.get("problems") or () if pending or text not in found["restart_problems"]]
     if found.get("unreachable"):
-        problems.append(f"unreachable: {_line(found)}; start the host, or correct how Ansible connects to it")
+        problems.append(f"unreachable: {_line(found)}; start the host, or correct Ansible's connection settings")
     elif "problems" not in found:
         problems.append(f"the check did not run: {_line(found)}" if found else "not checked")
     for what, result in (("no container to send packets from", container), ("no packets sent", probe)):
@@ -44,7 +44,7 @@ def _registered(host: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str
 
 
 def _line(result: Mapping[str, Any]) -> str:
-    """Return why a task failed in one line, with the last line that a module printed which crashed."""
+    """Return the error of a failed task in one line, with the last line of output if the module crashed."""
     printed = str(result.get("module_stderr") or result.get("module_stdout") or "").strip().splitlines()[-1:]
     return " ".join([*str(result.get("msg") or "no reason given").split(), *printed])
 
@@ -67,7 +67,7 @@ def _row(name: str, host: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _lease(found: Mapping[str, Any]) -> str:
-    """Return how long the lease still lives."""
+    """Return the time until the lease expires, as hours and minutes."""
     seconds = found.get("lease_ttl")
     if found.get("reservation"):
         return "reserved"

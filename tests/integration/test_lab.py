@@ -100,7 +100,7 @@ def test_two_labs_of_the_same_addresses_run_side_by_side(lab: Runner, other: Run
 def test_a_second_up_changes_nothing_and_reports_it(lab: Runner) -> None:
     lab("up")
     before = [lab.started_at(host) for host in ("h1", "h2")]
-    assert f"lab {lab.name} was up already" in lab("up")
+    assert f"lab {lab.name} was already up" in lab("up")
     assert [lab.started_at(host) for host in ("h1", "h2")] == before
 
 
@@ -233,7 +233,7 @@ def test_a_directory_that_is_not_a_lab_is_refused_and_kept(other: Runner, tmp_pa
     refused = other.try_to(command)
     del other.environment["LAB_DIR"]
     assert refused.returncode == 1
-    assert "is not empty and is no lab" in refused.stderr
+    assert "is not empty and not a lab" in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["letter"]
 
 
@@ -251,4 +251,4 @@ def test_a_bad_name_and_an_unknown_host_are_one_line_with_a_remedy(lab: Runner) 
     refused = Runner("Bad/name").try_to("up")
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
-    assert "'Bad/name' is no lab name" in refused.stderr
+    assert "'Bad/name' is invalid" in refused.stderr

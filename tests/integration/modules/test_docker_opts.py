@@ -128,4 +128,4 @@ def test_a_subnet_file_that_comes_late_is_waited_for(module: Module, tmp_path: P
 
 def test_a_subnet_file_that_never_appears_is_an_error_that_names_the_timeout(module: Module, tmp_path: Path) -> None:
     (tmp_path / "subnet.env").unlink()
-    assert "subnet.env is missing after 1 seconds; " in module(target="dropin", subnet_timeout=1)["msg"]
+    assert "subnet.env is missing after 1 seconds: " in module(target="dropin", subnet_timeout=1)["msg"]

@@ -78,5 +78,5 @@ def test_the_release_of_the_hosts_is_the_machines_unless_another_is_named(monkey
     monkeypatch.setenv("LAB_SUITE", "trixie")
     assert sources.suite() == "trixie"
     monkeypatch.setenv("LAB_SUITE", "../13")
-    with pytest.raises(LabError, match=re.escape("LAB_SUITE '../13' is no code name of a release")):
+    with pytest.raises(LabError, match=re.escape("LAB_SUITE '../13' is not the code name of a release")):
         sources.suite()

@@ -81,7 +81,7 @@ def program() -> ModuleType:
 
 def test_missing_interpreters_are_listed_by_test_and_other_skips_as_they_are(program: ModuleType) -> None:
     assert program.skipped_by_sanity(SANITY) == (
-        "compile on Python 3.8, 3.9: no such interpreter",
+        "compile on Python 3.8, 3.9: the interpreter is missing",
         "Skipping tests disabled by default without --allow-disabled: action-plugin-docs",
     )
 

@@ -31,9 +31,9 @@ def test_a_host_outside_of_the_inventory_is_named_by_its_address() -> None:
 @pytest.mark.parametrize(
     ("docker_restart", "part"),
     [
-        ("auto", "Docker restarts there one host at a time"),
-        ("needed", "Docker restarts there one host at a time"),
-        ("never", "until Docker restarts, which docker_restart=never leaves to you"),
+        ("auto", "Docker restarts on these hosts, one host at a time"),
+        ("needed", "Docker restarts on these hosts, one host at a time"),
+        ("never", "until Docker restarts; with docker_restart=never you must restart it yourself"),
     ],
 )
 def test_another_subnet_cuts_containers_off(docker_restart: str, part: str) -> None:
@@ -46,8 +46,8 @@ def test_another_subnet_cuts_containers_off(docker_restart: str, part: str) -> N
     ("docker_restart", "part"),
     [
         ("auto", "with docker_restart=auto it restarts where no container runs, and stays pending elsewhere"),
-        ("needed", "Docker restarts there one host at a time"),
-        ("never", "with docker_restart=never it restarts nowhere"),
+        ("needed", "Docker restarts on these hosts, one host at a time"),
+        ("never", "with docker_restart=never it does not restart on any host"),
     ],
 )
 def test_another_mtu_reaches_containers_when_docker_restarts(docker_restart: str, part: str) -> None:

@@ -54,14 +54,14 @@ def test_an_empty_group_of_docker_hosts_is_refused_and_one_of_etcd_members_is_no
 def test_two_values_in_one_run_are_refused_with_their_hosts() -> None:
     known = hosts({"h1": {"overlay_serial": 1}, "h2": {"overlay_serial": 2}})
     assert overlay_plays(known, GROUPS)["problems"] == [
-        "overlay_serial: a run has one value, but it is 1 on h1, 2 on h2; set it once, in group_vars/all"
+        "overlay_serial: it must be the same on all hosts, but is 1 on h1, 2 on h2; set it in group_vars/all"
     ]
 
 
 def test_two_fleets_of_one_inventory_are_told_apart_by_the_limit() -> None:
     known = hosts({"h1": {"overlay_group": "web", "in_play": False}})
     assert overlay_plays(known, GROUPS)["problems"] == [
-        "overlay_group: it is overlay, but not on h1; set it once, in group_vars/all"
+        "overlay_group: it is overlay, but not on h1; set it in group_vars/all"
     ]
     known = hosts({"e1": {"overlay_group": "web", "in_play": False}})
     assert overlay_plays(known, GROUPS)["problems"] == []
@@ -70,7 +70,7 @@ def test_two_fleets_of_one_inventory_are_told_apart_by_the_limit() -> None:
 def test_a_group_set_for_some_of_its_hosts_only_is_refused() -> None:
     known = hosts({"h2": {"overlay_group": "web"}})
     assert overlay_plays(known, GROUPS)["problems"] == [
-        "overlay_group: it is web, but not on x; set it once, in group_vars/all"
+        "overlay_group: it is web, but not on x; set it in group_vars/all"
     ]
 
 
@@ -91,7 +91,7 @@ def test_overlay_serial_is_what_ansible_takes(value: object, serial: list[str] |
 @pytest.mark.parametrize("value", [0, -1, "0%", "101%", "one", "1.5", [], [1, 0], {"a": 1}, True])
 def test_an_overlay_serial_that_cannot_be_honoured_is_refused(value: object) -> None:
     [problem] = overlay_plays(hosts(overlay_serial=value), GROUPS)["problems"]
-    assert problem.startswith(f"overlay_serial: {value!r} is no number of hosts; give a number from 1")
+    assert problem.startswith(f"overlay_serial: {value!r} is not a number of hosts; use a number from 1")
 
 
 @pytest.mark.parametrize(("value", "percentage"), [(0, 0.0), ("30", 30.0), ("30%", 30.0), (12.5, 12.5), (100, 100.0)])
@@ -144,7 +144,7 @@ def test_a_run_goes_on_without_lost_hosts_while_etcd_has_a_quorum(reached: str, 
 
 def test_a_run_ends_where_etcd_loses_its_quorum() -> None:
     [problem] = overlay_lost_problems("abcde", "ade", "abc", None)
-    assert problem == "b, c: not reached, and etcd needs more than half of its members (a, b, c); bring 1 of them back"
+    assert problem == "b, c: not reached, and etcd needs more than half of its members (a, b, c); start 1 of them again"
 
 
 def test_members_outside_the_limit_do_not_end_a_run_that_reaches_all_its_hosts() -> None:

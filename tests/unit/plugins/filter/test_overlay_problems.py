@@ -131,7 +131,7 @@ def test_all_problems_are_reported_at_once() -> None:
 
 
 def test_a_config_that_is_no_mapping_is_an_error_of_the_caller() -> None:
-    with pytest.raises(AnsibleFilterError, match="wants the options of network_config, not 'x'"):
+    with pytest.raises(AnsibleFilterError, match="'x' is not a dictionary; use the options of network_config"):
         overlay_problems("x", [])
 
 

@@ -102,7 +102,7 @@ def test_etcd_is_kept_on_request() -> None:
 def test_a_limited_reset_takes_a_member_out_of_etcd_only_on_request() -> None:
     found = plan(host(1), outside(2), outside(3), etcd="true")
     assert (found["etcd"], found["etcd_members"], found["refusals"]) == ("leave", ["h1"], [])
-    assert "etcd members h1 with their data; the cluster goes on without them" in found["removes"]
+    assert "etcd members h1 with their data; the cluster continues without them" in found["removes"]
     assert "etcd on h2 (not in this play), h3 (not in this play)" in found["keeps"]
 
 
@@ -111,7 +111,7 @@ def test_the_only_etcd_is_not_removed_from_hosts_that_stay() -> None:
     assert found["etcd"] == "keep"
     assert found["refusals"] == [
         "reset cannot remove etcd from h1 (overlay_reset_etcd is true): these are all members, and other hosts still "
-        "use the overlay; leave overlay_reset_etcd unset, or reset the whole group"
+        "use the overlay; do not set overlay_reset_etcd, or reset the whole group"
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_member_on_a_host_of_its_own_is_not_removed_by_a_limit_alone() -> None
 
 def test_leases_that_could_not_be_read_are_named_with_the_reason() -> None:
     found = plan(host(1), error="connection refused")
-    assert f"all leases below {PREFIX}/subnets (not known now: connection refused)" in found["removes"]
+    assert f"all leases below {PREFIX}/subnets (unknown at this time: connection refused)" in found["removes"]
     assert found["etcd"] == "all"
 
 

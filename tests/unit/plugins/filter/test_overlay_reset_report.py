@@ -83,7 +83,7 @@ def test_a_data_plane_that_the_agent_could_not_remove_is_named() -> None:
 
 
 def test_a_limited_reset_names_the_next_step() -> None:
-    assert "next: take h1 out of the group of Docker hosts (overlay_group)" in report(plan(), result())
+    assert "next: remove h1 from the group of Docker hosts (overlay_group)" in report(plan(), result())
 
 
 def test_a_host_that_keeps_etcd_stays_in_the_group_of_its_members() -> None:

@@ -73,7 +73,7 @@ def test_a_pending_restart_is_a_verdict_of_its_own_and_a_problem_where_it_is_ask
         (
             {"verify_host": {"unreachable": True, "msg": "no route\nto host"}},
             "unreachable",
-            "unreachable: no route to host; start the host, or correct how Ansible connects to it",
+            "unreachable: no route to host; start the host, or correct Ansible's connection settings",
         ),
         ({"verify_host": {"msg": "no Python"}}, "not checked", "the check did not run: no Python"),
         ({}, "not checked", "not checked"),
