@@ -57,7 +57,7 @@ def test_a_config_in_the_store_of_the_other_api_is_reported(fleet: Fleet, etcd: 
     old.create(f"{host.prefix}/config", json.dumps(GOOD), None)
     old.close()
     host.start("--etcd-api=v3")
-    host.wait_said("the key .*/config exists in etcd's v2 store, but v3 is spoken; speak v2")
+    host.wait_said("the key .*/config exists in etcd's v2 store, but the v3 API is used; set the etcd API to v2")
     assert untouched(host)
 
 

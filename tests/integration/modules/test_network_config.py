@@ -110,7 +110,7 @@ def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Modu
         ({"subnet_min": "10.5.8.0"}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /24 from subnet_min 10.5.8.0/24"),
         ({"backend": {"Type": "host-gw"}}, "lease 10.5.7.0-24 of 192.0.2.7: its backend is vxlan"),
         ({"backend": {"Type": "vxlan", "VNI": 9}}, "lease 10.5.7.0-24 of 192.0.2.7: its host uses VNI 1"),
-        ({"backend": {"Type": "vxlan", "Port": 4789}}, "cannot talk to VNI 1 and Port 4789"),
+        ({"backend": {"Type": "vxlan", "Port": 4789}}, "cannot communicate with VNI 1 and Port 4789"),
     ],
 )
 def test_a_change_that_breaks_a_lease_in_use_requires_force(
@@ -190,7 +190,7 @@ def test_a_config_in_the_store_of_the_other_api_is_a_warning(overlay: ModuleNetw
     beside = Network(overlay.endpoint, other, overlay.prefix)
     beside.put("config", TEXT)
     beside.close()
-    sentence = f"the key {overlay.key('config')} exists in etcd's {other} store, but {overlay.api} is spoken"
+    sentence = f"the key {overlay.key('config')} exists in etcd's {other} store, but the {overlay.api} API is used"
     (problem,) = overlay.runner("network_config_info")()["problems"]
     assert problem.startswith(sentence)
     (warning,) = overlay.runner("network_config")(**VXLAN)["warnings"]

@@ -75,7 +75,7 @@ def test_a_lease_that_another_host_has_taken_is_a_problem(host: Host, network: N
     taken: dict[str, Any] = {"BackendData": {**data, "VtepMAC": "0e:00:00:00:00:99"}} if data else {}
     write_lease(host, network, PublicIP="192.0.2.99", **taken)
     (problem,) = info()["problems"]
-    assert "belongs to another host, 192.0.2.99" in problem and "restart overlayd" in problem
+    assert "belongs to another host: 192.0.2.99 " in problem and "restart overlayd" in problem
 
 
 def test_a_lease_that_is_gone_is_a_problem(host: Host, network: Network, info: Run) -> None:
@@ -116,7 +116,7 @@ def test_a_subnet_outside_of_the_network_config_is_a_problem_until_the_agent_cha
     host.stop()
     network.configure(own_lease(host, network)["BackendType"], network="10.77.0.0/16")
     assert any(
-        f"and subnet {host.subnet}, the network config has Network 10.77.0.0/16" in s for s in info()["problems"]
+        f"and subnet {host.subnet}, but the network config has Network 10.77.0.0/16" in s for s in info()["problems"]
     )
 
 
