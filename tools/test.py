@@ -213,7 +213,7 @@ def skipped_by_sanity(text: str) -> tuple[str, ...]:
 def run(
     command: list[str], output: Path | None = None, environment: dict[str, str] | None = None, live: bool = True
 ) -> int:
-    """The command's exit code; its output is written to `output` and printed, at once if `live`, otherwise at the end."""
+    """The command's exit code; its output is written to `output` and printed, without `live` at the end."""
     title = f"\n$ {' '.join(command)}"
     if live:
         print(title, flush=True)
