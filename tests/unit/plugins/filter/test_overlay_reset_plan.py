@@ -142,7 +142,7 @@ def test_a_clean_fleet_has_nothing_to_remove() -> None:
 
 def test_an_etcd_outside_of_the_inventory_may_still_have_keys() -> None:
     found = plan(host(1, etcd=False, **CLEAN), error="connection refused")
-    assert found["removes"][0] == f"all leases below {PREFIX}/subnets (not known now: connection refused)"
+    assert found["removes"][0] == f"all leases below {PREFIX}/subnets (unknown at this time: connection refused)"
     assert plan(host(1, etcd=False, **CLEAN), config=False)["removes"] == []
 
 
