@@ -49,7 +49,7 @@ GARBAGE = {
     "10.50.165.0-24": (value(BackendData=[1]), "lease 10.50.165.0-24: BackendData .* is not a JSON object"),
     "10.50.166.0-24": (value(BackendType=5), "lease 10.50.166.0-24: BackendType 5 is not text"),
     "10.50.201.128-25": (value(), f"lease 10.50.201.128-25: not routed: it overlaps lease {PEER}; delete one of them"),
-    "10.50.200.0-22": (value(), "lease 10.50.200.0-22: overlaps lease"),
+    "10.50.200.0-22": (value(), "lease 10.50.200.0-22: not routed: it overlaps lease"),
     "deeper/10.50.168.0-24/x": (value(), "ignored keys: .*/subnets/deeper/"),
 }
 

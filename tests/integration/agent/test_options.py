@@ -131,7 +131,7 @@ def test_a_prefix_without_its_slash_is_named_in_the_error(host: Host, network: N
     network.configure()
     host.prefix = network.prefix.lstrip("/")
     host.start("--etcd-api=v3")
-    host.wait_said(f"no network config at {host.prefix}/config, but at {network.prefix}/config; set the etcd prefix /")
+    host.wait_said(f"no network config at {host.prefix}/config, but one exists at {network.prefix}/config; set ")
 
 
 def test_a_unit_of_flanneld_starts_with_all_its_flags(host: Host, network: Network) -> None:

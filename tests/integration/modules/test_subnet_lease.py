@@ -103,7 +103,7 @@ def test_a_host_is_moved_to_another_subnet_only_with_force(overlay: ModuleNetwor
     overlay.put("subnets/10.5.9.0-24", live("192.0.2.7"), ttl=ttl)
     run = overlay.runner("subnet_lease")
     wanted: dict[str, Any] = {"public_ip": "192.0.2.7", "subnet": "10.5.7.0/24"}
-    assert "host 192.0.2.7 has the" in run(fails=True, **wanted)["msg"]
+    assert "host 192.0.2.7 already has the" in run(fails=True, **wanted)["msg"]
     assert overlay.keys("subnets") == ["10.5.9.0-24"]
     assert run(force=True, **wanted)["changed"]
     assert overlay.keys("subnets") == ["10.5.7.0-24"]
