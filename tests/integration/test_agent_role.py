@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the role agent puts on a host: settings that are read back as they were given, one release per content."""
+"""Files of the role agent: settings are read back as given, and each content of the package is one release."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_password_is_read_back_as_it_was_given(password: str) -> None:
 
 
 def pack(package: Path, *options: str) -> str:
-    """What the packing program says of a package folder."""
+    """The output of the packing program for a package folder."""
     command = [sys.executable, str(ROLE / "files/pack.py"), str(package), *options]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The role docker on a real host of a lab: real systemd, real Docker, real containers; only the agent is not there."""
+"""The role docker on a host of a lab with systemd, Docker and containers, but without the agent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Host:
         return f"{links[0]['addr_info'][0]['local']}/{links[0]['addr_info'][0]['prefixlen']}"
 
     def arguments(self) -> list[str]:
-        """What dockerd runs with."""
+        """The command line of dockerd."""
         return self.sh("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value docker)/cmdline").splitlines()
 
     def container(self, name: str) -> str:

@@ -59,7 +59,7 @@ def test_the_start_up_script_refuses_a_missing_or_bad_subnet_file_and_writes_not
 
 
 def start_up(dropin: DropIn, inherited: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the script as the unit's line has it, through a real shell."""
+    """Run the script of the unit in a shell."""
     (line,) = (part for part in parse_unit(f"# {OWN}\n{rendered(dropin)}")[0].settings if "/bin/sh" in part[1])
     words = [word.replace("$$", "$").replace("%%", "%").replace("\\\\", "\\") for word in shlex.split(line[1])]
     assert words[2].split() == " ".join(options_script(dropin)).split()

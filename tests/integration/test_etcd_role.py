@@ -27,7 +27,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.fixture(autouse=True)
 def _healthy_afterwards(fleet: Fleet) -> Iterator[None]:
-    """Start what a test stopped, and set what it set on all members."""
+    """Start the members that a test stopped, and run the role on all of them."""
     yield
     for host in HOSTS:
         fleet.sh(host, "systemctl start --no-block etcd")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lab: real hosts come up, stay apart, survive what is done to them, and leave nothing behind."""
+"""The lab: hosts start, are isolated from other labs, are repaired, and are removed without leftovers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STARTED = ("systemctl", "show", "--property=UserspaceTimestampMonotonic", "--val
 
 
 class Runner(Lab):
-    """A lab, and what the machine shows of it."""
+    """A lab, and its traces on the machine."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One run of site.yml changes the network of a fleet in use: real hosts, real Docker, running containers."""
+"""A run of site.yml changes the network of a fleet with running containers."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Run = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs one of Ansible's commands where only the installed collection can be found; gives its output."""
+    """A function that runs a command of Ansible with only the installed collection, and returns its output."""
     home = tmp_path_factory.mktemp("home")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     environment = {
@@ -67,7 +67,7 @@ def installed(run: Run) -> Path:
 
 
 def documented(run: Run, kind: str) -> dict[str, Any]:
-    """What ansible-doc knows of the plugins of a kind, by full name."""
+    """The documentation of all plugins of a kind by full name, as ansible-doc prints it."""
     names = {"module": MODULES, "role": ROLES}[kind]
     full = [f"clusternet.overlay.{name}" for name in names]
     found: dict[str, Any] = json.loads(run("ansible-doc", "--type", kind, "--json", *full))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What happens to the rest of a fleet while site.yml changes it: real hosts, real Docker, running containers."""
+"""Effects of site.yml on the other hosts of a fleet with running containers."""
 
 from __future__ import annotations
 

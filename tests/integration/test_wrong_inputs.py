@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Wrong inputs of a fleet: each ends in one error, in the words of the inventory, before anything is changed."""
+"""Invalid variables of a fleet: each is one error that names the variable, before any change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NETWORK = """
 
 
 def play(folder: Path, playbook: Path, **variables: object) -> str:
-    """Return the one error with which a playbook ends for a fleet of these variables, its white space collapsed."""
+    """Run a playbook for a fleet with these variables; return its only error as one line."""
     inventory = folder / "hosts.json"
     groups = {"overlay": {"hosts": HOSTS}, "etcd": {}}
     inventory.write_text(json.dumps({"all": {"children": groups, "vars": {**FLEET, **variables}}}))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The role agent: which settings it writes, and that the agent's package is complete in itself."""
+"""The role agent: the settings that it writes, and the imports of the agent's package."""
 
 from __future__ import annotations
 

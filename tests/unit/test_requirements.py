@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the collection requires is the same wherever it is written."""
+"""The requirements of the collection are the same in all files that state them."""
 
 from __future__ import annotations
 

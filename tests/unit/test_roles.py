@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hold every role to one anatomy, and its defaults and argument spec to each other."""
+"""All roles have the same files, and their defaults agree with their argument specs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def options_of(role: Path) -> dict[str, dict[str, Any]]:
 
 
 def computed(value: object) -> bool:
-    """Whether Ansible works the value out at run time, so that no spec can state it."""
+    """Whether the value is a template, which no argument spec can state."""
     return isinstance(value, str) and "{{" in value
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The network config in etcd: waited for, refused with one clear error, taken up when mended, followed when changed."""
+"""The agent and the network config: it waits for one, reports an invalid one once, and follows changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BAD = {
 
 
 def untouched(host: Host) -> bool:
-    """Whether there is nothing of overlayd on the host but its own state folder."""
+    """Whether overlayd has changed nothing on the host except its state folder."""
     return not (host.has("flannel.1") or host.routes() or host.subnet_file.exists() or "FLANNEL" in host.rules())
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The agent keeps its firewall rules exactly once, brings them back, and takes away what is no longer asked for."""
+"""The agent keeps its firewall rules exactly once, restores deleted ones, and removes those of disabled options."""
 
 from __future__ import annotations
 

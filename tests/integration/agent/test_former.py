@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host that ran flanneld between two runs of overlayd: the newer of memory and subnet file is the truth."""
+"""A host that ran flanneld between two runs of overlayd: the newer of memory file and subnet file decides."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whatever others write below the prefix: told of once, harmless, forgotten when gone; good leases work at once."""
+"""Invalid data below the prefix is reported once and does no harm; valid leases work at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PEER, PEER_IP, PEER_MAC = "10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9"
 
 
 def value(public_ip: object = "192.0.2.66", mac: object = "0e:00:00:00:00:66", **more: object) -> str:
-    """Return a lease's value with something in it."""
+    """Return the value of a lease with further fields."""
     data = {"VNI": 1, "VtepMAC": mac}
     return json.dumps({"PublicIP": public_ip, "PublicIPv6": None, "BackendType": "vxlan", "BackendData": data, **more})
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The agent tells the truth about itself: to the service manager, over HTTP, and never a secret."""
+"""Readiness and health of the agent, to the service manager and over HTTP, without any secret."""
 
 from __future__ import annotations
 

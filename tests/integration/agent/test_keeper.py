@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The lease keeper against a real etcd, over both APIs: renewal nobody hears of, races, and claims that cross."""
+"""The lease keeper with a real etcd over both APIs: renewals without events, races, and swapped addresses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def network(etcd: EtcdServer, api: str) -> Iterator[Network]:
 
 @pytest.fixture
 def open_store(etcd: EtcdServer, api: str) -> Iterator[Callable[[], Store]]:
-    """Opens a store as another process would."""
+    """Return a function that opens another connection to etcd."""
     opened: list[Store] = []
 
     def open_one() -> Store:
@@ -60,23 +60,23 @@ def open_store(etcd: EtcdServer, api: str) -> Iterator[Callable[[], Store]]:
 
 
 def config(**keys: object) -> NetworkConfig:
-    """Return a network of these keys."""
+    """Return a network config with these keys."""
     return NetworkConfig.parse(json.dumps({"Network": "10.50.0.0/16", "Backend": {"Type": "host-gw"}, **keys}))
 
 
 def claim(number: int, previous: str = "", previous_ip: str = "") -> Claim:
-    """Return what host number says of itself."""
+    """Return the claim of host ``number``."""
     subnet = Subnet.parse(previous) if previous else None
     return Claim(parse_ipv4(f"192.0.2.{number}"), "host-gw", None, subnet, parse_ipv4(previous_ip or "192.0.2.250"))
 
 
 def stored(network: Network) -> StoredNetwork:
-    """Return what etcd holds."""
+    """Return the network as it is in etcd."""
     return read_network(network.store, Keys(network.prefix))
 
 
 def join(store: Store, network: Network, number: int, **keys: object) -> HeldLease:
-    """Join as a host that knows nothing."""
+    """Lease a subnet as a host without former state."""
     found = read_network(store, Keys(network.prefix))
     return LeaseKeeper(store, Keys(network.prefix), 60).acquire(config(**keys), claim(number), found)
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which subnet a host gets, in flannel's order of choice, and how it keeps it whatever others do to its lease."""
+"""The subnet of a host: its choice in flannel's order, and how the host keeps it when its lease is changed."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def wait_for_peers(host: Host, count: int) -> float:
 
 
 def named_peers(host: Host) -> int:
-    """Return how many added peers the log counts, in single lines and in sums."""
+    """Return how many added peers are in the log, as single lines and as sums."""
     sums = [int(line.split()[2]) for line in host.log.splitlines() if line.startswith("INFO peers: ")]
     return host.said("INFO peer added") + sum(sums)
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host that comes back under another address keeps its device and MAC; its peers follow it at once."""
+"""A host that returns with another address keeps its device and MAC; its peers follow at once."""
 
 from __future__ import annotations
 

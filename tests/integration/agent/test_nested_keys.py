@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keys below subnets that are not its direct children are no leases: reported once, harmless, over both APIs."""
+"""Nested keys below subnets are no leases: they are reported once and do no harm, over both APIs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def network(request: pytest.FixtureRequest, etcd: EtcdServer) -> Iterator[Networ
 
 
 def wait_for_later_event(host: Host, network: Network) -> None:
-    """Return once the host has taken in all that was written before."""
+    """Return once the host has processed all earlier events."""
     network.lease(OTHER, OTHER_IP, OTHER_MAC)
     until(lambda: OTHER in host.routes(), "the route of a later lease")
     network.delete("subnets/10.50.202.0-24")

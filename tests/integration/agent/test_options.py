@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayd as a process: what it refuses with one line and status 1, and where its settings may come from."""
+"""Options of overlayd: flags and environment variables, and invalid ones as one line with exit code 1."""
 
 from __future__ import annotations
 

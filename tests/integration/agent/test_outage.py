@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""etcd goes away, forgets its history or everything; hosts start without it: the data plane stays, the subnet too."""
+"""Outages and data loss of etcd, also at the start of a host: data plane and subnet stay."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MAC = "0e:00:00:00:00:07"
 
 
 def memory_path(host: Host) -> Path:
-    """Return where overlayd remembers."""
+    """Return the path of the memory file."""
     return host.state / (host.prefix.strip("/").replace("/", "-") + ".json")
 
 
 def memory(host: Host) -> Path:
-    """Return the file in which overlayd remembers, once it does."""
+    """Return the path of the memory file once it exists."""
     path = memory_path(host)
     until(path.exists, f"{path}")
     return path

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host does not join a network that takes its own destinations over; a member reports it and stays."""
+"""A network that overlaps the host's own networks: a new host does not join it, a member stays and reports it."""
 
 from __future__ import annotations
 

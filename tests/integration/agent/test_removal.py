@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""--dry-run tells what would be done and does nothing; --remove takes everything away again, and the lease if asked."""
+"""--dry-run prints the plan and changes nothing; --remove removes everything, with --release the lease too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PEER, PEER_IP, PEER_MAC = "10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9"
 
 
 def everything(host: Host) -> tuple[object, ...]:
-    """Return all of a host that overlayd might touch."""
+    """Return all state of a host that overlayd can change."""
     shows = ["-o", "-4", "address"], ["-4", "route", "show", "table", "all"], ["nexthop"]
     links = [line.split(":")[1] for line in host.ip("-o", "link").splitlines()]
     files = sorted(f"{path}: {path.read_text()}" for path in host.folder.rglob("*") if holds_text(path))
@@ -24,7 +24,7 @@ def everything(host: Host) -> tuple[object, ...]:
 
 
 def holds_text(path: Path) -> bool:
-    """Whether it is one of the files overlayd writes."""
+    """Whether a path is a file that overlayd writes."""
     return path.is_file() and path.name not in ("log", "notify")
 
 

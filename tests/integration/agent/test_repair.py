@@ -37,7 +37,7 @@ HOST_GW = {
 
 
 def is_repaired_soon(host: Host, commands: list[str]) -> bool:
-    """Whether all is as before soon after these commands, at one of several attempts."""
+    """Whether the damage of these commands is repaired soon, at one of several attempts."""
     before = host.dataplane()
     for _attempt in range(ATTEMPTS):
         for command in commands:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A kernel that cannot be asked is a trouble to be told and tried again, not the end of the agent."""
+"""A kernel that does not answer is a problem that is reported and retried; the agent does not end."""
 
 from __future__ import annotations
 

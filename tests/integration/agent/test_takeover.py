@@ -40,7 +40,7 @@ def mac_of(number: int) -> str:
 
 
 def leave_flannel(hosts: list[Host], network: Network, backend: dict[str, Any]) -> None:
-    """Make all that flanneld 0.10 with -ip-masq leaves on the hosts and in etcd."""
+    """Create all that flanneld 0.10 with -ip-masq leaves on the hosts and in etcd."""
     network.configure(**backend)
     for number, host in enumerate(hosts, 1):
         network.lease(subnet_of(number), host.address, mac_of(number) if backend["backend"] == "vxlan" else "")
@@ -87,7 +87,7 @@ def ping_each_millisecond(one: Container, other: Container) -> subprocess.Popen[
 
 
 def leave_flannel_without_peers_routes(hosts: list[Host], network: Network) -> None:
-    """Make what flanneld up to 0.8 leaves: the device on the whole network, a neighbour for each container."""
+    """Create what flanneld up to 0.8 leaves: a device for the whole network, and a neighbour for each container."""
     leave_flannel(hosts, network, BACKENDS["vxlan"])
     for number, host in enumerate(hosts, 1):
         other = 3 - number

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Containers reach each other by every backend, and go on doing so whatever becomes of the agents."""
+"""Traffic between containers with every backend, also while the agents stop and start."""
 
 from __future__ import annotations
 

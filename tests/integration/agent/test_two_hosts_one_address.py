@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Two hosts with one public IP: the holder keeps its lease and its packets, the other has no subnet and says why."""
+"""Two hosts with one public IP: the holder keeps its lease and its traffic, the other gets no subnet and an error."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""--ip-blackhole-route: packets to subnets that nobody leases do not leave the host; leases work as without it."""
+"""--ip-blackhole-route: packets to unleased subnets do not leave the host; leased subnets work as without it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def unreachable(host: Host) -> list[str]:
 
 
 def way(host: Host, address: str) -> str:
-    """Return how the kernel would send a packet, or its complaint."""
+    """Return the route of a packet in the kernel, or the kernel's error."""
     command = ["ip", "route", "get", address]
     done = host.namespace.run(lambda: subprocess.run(command, capture_output=True, text=True, check=False))
     return done.stdout + done.stderr

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A host that ran release 1.0.0 is taken over as it is: its files and kernel state, recorded from that release."""
+"""An upgrade from release 1.0.0, from recorded files and kernel state of that release."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_rebooted_host_of_release_1_0_0_keeps_subnet_and_mac(host: Host, netwo
 
 
 def leave_state_of_1_0_0(host: Host, peer: Host, network: Network, backend: str) -> None:
-    """Make files, lease and kernel state of the host what release 1.0.0 leaves when it is stopped."""
+    """Create the files, the lease and the kernel state that release 1.0.0 leaves when it is stopped."""
     data = OWN_MAC if backend == "vxlan" else ""
     network.lease(OWN, host.address, data)
     values = {name: json.dumps(value, separators=(",", ":")) for name, value in network.leases().items()}
@@ -126,6 +126,6 @@ def write_memory_of_1_0_0(host: Host, network: Network, backend: str, leases: di
 
 
 def feed(host: Host, command: list[str], text: str) -> None:
-    """Run a command on the host that reads this text."""
+    """Run a command on the host with this text as standard input."""
     done = host.namespace.run(lambda: subprocess.run(command, input=text, capture_output=True, text=True, check=False))
     assert done.returncode == 0, done.stderr

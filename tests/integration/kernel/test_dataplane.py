@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The kernel does what a plan says: real packets between real network stacks, moves and removals."""
+"""Plans applied to the kernel: packets between network namespaces, changes of the backend, and removal."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_a_new_mac_of_a_peer_leaves_no_stale_forwarding_row(fleet: Fleet) -> Non
 
 
 class Lookout:
-    """Asks the kernel for the way to an address, over and over; counts the gateways it was told."""
+    """Reads the kernel's route to an address repeatedly, and counts the gateways."""
 
     def __init__(self, address: int) -> None:
         self._address = address
@@ -222,7 +222,7 @@ class Lookout:
         self._thread.start()
 
     def stop(self) -> Counter[str]:
-        """Return how often each gateway was told."""
+        """Return how often each gateway was found."""
         self._stopped.set()
         self._thread.join()
         self._netlink.close()
@@ -315,7 +315,7 @@ def test_when_the_underlay_interface_is_missing_the_error_names_it(fleet: Fleet)
 
 
 def many(one: End, count: int) -> DesiredState:
-    """Return the state with so many made-up peers."""
+    """Return the desired state with ``count`` invented peers."""
     leases = (
         SubnetLease(
             Subnet(NETWORK.first + 512 + 4 * number, 30),

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The firewall rules in real kernels, written by both variants of iptables, and what they do to real packets."""
+"""The firewall rules with both variants of iptables, and their effect on packets."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def source_seen(sender: Namespace, receiver: Namespace, address: str) -> str | N
 
 
 def datagram_socket() -> socket.socket:
-    """A socket of the namespace it is made in."""
+    """A socket in the namespace of the calling thread."""
     return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
 

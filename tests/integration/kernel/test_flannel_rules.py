@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a stopped flannel leaves in the firewall is recognised, named and removed; everything else stays."""
+"""Rules that a stopped flannel left in the firewall are named and removed; all other rules stay."""
 
 from __future__ import annotations
 

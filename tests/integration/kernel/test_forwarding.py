@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""IPv4 forwarding, read in a namespace of its own."""
+"""IPv4 forwarding of a host."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What others change in the kernel is heard where it concerns us, and what they damaged is repaired in one go."""
+"""Notifications of the kernel: foreign changes of the overlay are noticed and repaired in one plan."""
 
 from __future__ import annotations
 

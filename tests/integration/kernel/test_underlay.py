@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The choice of the interface below the overlay, on a host with several."""
+"""The choice of the underlay interface on a host with several interfaces."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""config_files as a process on files of its own: what is stated comes about, and nothing where one entry cannot be."""
+"""The module config_files: it writes all entries, or nothing if one of them is impossible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUN = Runner("config_files", {})
 
 
 def raw(files: list[dict[str, Any]], check: bool = False, secrets: dict[str, str] | None = None) -> str:
-    """All that the module prints for these entries."""
+    """The output of the module for these entries."""
     return RUN.raw(check, files=files, secrets=secrets or {})
 
 
@@ -35,13 +35,13 @@ def mode(path: Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> dict[str, Any]:
-    """A folder that is to be."""
+    """An entry for a folder."""
     return {"path": str(tmp_path / "etc" / "example"), "state": "directory", "mode": "0750"}
 
 
 @pytest.fixture
 def file(folder: dict[str, Any]) -> dict[str, Any]:
-    """A file that is to be in it."""
+    """An entry for a file in the folder."""
     return {"path": f"{folder['path']}/settings.env", "content": "A=1\n", "mode": "0644"}
 
 

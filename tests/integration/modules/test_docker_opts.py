@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""docker_opts as a process with files of its own: what mk-docker-opts does, and what is refused beforehand."""
+"""The module docker_opts: the options of mk-docker-opts, and what is refused before a change."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""etcd_auth against a real etcd: who may do what afterwards, in both APIs, and whatever was there before."""
+"""The module etcd_auth with a real etcd: the permissions of each user, in both APIs and after partial runs."""
 
 from __future__ import annotations
 

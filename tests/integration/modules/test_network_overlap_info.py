@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An overlay network that takes destinations from a host is found before anything is installed there."""
+"""The module network_overlap_info: it finds an overlap with a host's own networks before the installation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Question:
         self._run = Runner("network_overlap_info", state, host)
 
     def member_of(self, network: str, subnet: str) -> None:
-        """Leave the subnet file of an agent."""
+        """Write the subnet file as an agent does."""
         self._subnet_file.write_text(
             f"FLANNEL_NETWORK={network}\nFLANNEL_SUBNET={subnet}\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
         )

@@ -27,7 +27,7 @@ def host(request: pytest.FixtureRequest, fleet: Fleet, network: Network) -> Host
 
 @pytest.fixture
 def info(module_on: Callable[..., Run], host: Host) -> Run:
-    """overlay_info on the host; no unit is judged, as systemd does not run the agents of these tests."""
+    """overlay_info on the host, without a check of the unit, as systemd does not run the agents of these tests."""
     return module_on(host, "overlay_info", subnet_file=str(host.subnet_file), agent_unit="none")
 
 
@@ -36,7 +36,7 @@ def own_lease(host: Host, network: Network) -> dict[str, Any]:
 
 
 def write_lease(host: Host, network: Network, ttl: int | None = 86400, **changes: Any) -> None:
-    """Write the host's lease again as it is but for the changes, its agent being stopped."""
+    """Stop the agent and write its lease again with these changes."""
     fields = own_lease(host, network) | changes
     network.lease(host.subnet, fields.pop("PublicIP"), ttl=ttl, **fields)
 

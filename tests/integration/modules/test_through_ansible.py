@@ -115,7 +115,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdServer]:
 def ad_hoc(
     *words: str, variables: Mapping[str, str] | None = None, wrapper: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run ansible against this machine, with all that it can be made to say."""
+    """Run ansible on this machine with its most verbose output."""
     return subprocess.run(
         [*wrapper, *command("ansible"), "localhost", "-c", "local", "-vvv", *words],
         cwd=ROOT,

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The check of the interface below the overlay: it names what is wrong before any setting is written."""
+"""The module underlay_info: it names the problems of an underlay interface before a setting is written."""
 
 from __future__ import annotations
 

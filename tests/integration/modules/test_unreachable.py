@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a module does where endpoints swallow packets: a host that is off, a firewall that drops."""
+"""Modules and endpoints that drop packets, as a host that is off or a firewall does."""
 
 from __future__ import annotations
 

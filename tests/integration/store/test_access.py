@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""TLS in every combination, users, tokens that expire; and no secret in what anyone gets to see."""
+"""TLS in all combinations, users and expiring tokens, without a secret in any output."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_a_token_that_is_no_longer_valid_is_renewed_for_calls_and_watches(guarde
 
 
 def void_tokens(etcd: EtcdServer) -> None:
-    """Make etcd forget the tokens of root, as it does when they expire: setting the password does that."""
+    """Void the tokens of root, as an expiry does, by setting the password again."""
     etcdctl = ("user", "passwd", "root", "--interactive=false")
     etcd.etcdctl(*etcdctl, user=f"root:{PASSWORD}", feed=f"{PASSWORD}\n")
 

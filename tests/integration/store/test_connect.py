@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which API is chosen, what is said when the data is in the other one, and reading config and leases."""
+"""The choice of the API, the error for a config in the other API, and reading config and leases."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What both APIs promise alike: reading, creating, compare-and-swap, time to live."""
+"""The contract of the store, the same for both APIs: reading, creating, compare-and-swap, TTL."""
 
 from __future__ import annotations
 

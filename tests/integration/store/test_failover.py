@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Three members: killed, frozen or cut off from the others, and what an operation and a watch make of it."""
+"""Operations and watches on a cluster whose members are killed, paused or without a leader."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The v2 client beside python-etcd, an independent client: what one writes the other reads and follows."""
+"""The v2 client together with python-etcd, an independent client: each reads what the other writes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which endpoint accepts connections: found with one handshake to each, whatever the others do."""
+"""The endpoint that accepts connections is found with one handshake to each."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A watch misses nothing, doubles nothing, wakes at once, and says so when history is gone."""
+"""A watch delivers each event once and at once, and reports a lost history."""
 
 from __future__ import annotations
 

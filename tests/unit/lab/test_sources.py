@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which of the machine's package sources the lab's hosts are built from, for this release or another."""
+"""The apt sources for the lab's hosts, taken from the machine, for its release or another."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Components: main
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that has bookworm, and no wish for another release."""
+    """A machine with bookworm, where no other release is requested."""
     monkeypatch.setattr(sources, "release", lambda: "bookworm")
     monkeypatch.delenv("LAB_SUITE", raising=False)
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The sentence about a change of a network in use names variables, hosts, restarts and what containers notice."""
+"""The message about a change of a network in use: variables, hosts, restarts and effects on containers."""
 
 from __future__ import annotations
 

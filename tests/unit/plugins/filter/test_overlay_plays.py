@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the plays take from variables of the hosts, and the batches in which Docker restarts."""
+"""The keywords of the plays, computed from variables of the hosts, and the batches of Docker restarts."""
 
 from __future__ import annotations
 

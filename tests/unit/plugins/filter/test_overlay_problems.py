@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every way in which an inventory does not suit a network config is one sentence; a sound inventory gives none."""
+"""Each conflict between an inventory and a network config is one sentence."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def plan(**more: Any) -> dict[str, Any]:
 
 
 def result(**more: Any) -> dict[str, Any]:
-    """What the roles report of h1 when all went well."""
+    """The facts of h1 after a complete removal."""
     agent = {"installed": True, "dataplane": True, "lease_error": "", "subnet": "", "packages": ["iptables"]}
     facts = {"name": "h1", "done": True, "release": {"leases": []}, "removal": {}}
     return {**facts, **more, "agent": {**agent, **more.get("agent", {})}}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""dockerd's unit: what it says by itself, what stands in the way, and the drop-in."""
+"""dockerd's unit: its own command and environment, conflicts, and the drop-in."""
 
 from __future__ import annotations
 

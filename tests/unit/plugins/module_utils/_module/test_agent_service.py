@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The agent's unit: which one a host runs, and every state but a healthy one is a sentence with its cure."""
+"""The unit of the agent on a host; each unhealthy state is a sentence with its remedy."""
 
 from __future__ import annotations
 

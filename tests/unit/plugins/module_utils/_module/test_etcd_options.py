@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the etcd settings of a module come from: its options, the environment, the agent's file, and in which order."""
+"""The etcd settings of a module, from its options, the environment and the agent's file, in this order."""
 
 from __future__ import annotations
 

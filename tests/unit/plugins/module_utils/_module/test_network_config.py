@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the options of network_config state, and whom a change of the config hurts."""
+"""The options of network_config as a config, and the leases that a change of it breaks."""
 
 from __future__ import annotations
 

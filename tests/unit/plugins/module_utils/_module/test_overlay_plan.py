@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which of a host's rows one peer's plan is about."""
+"""The rows of a host that belong to the plan of one peer."""
 
 from __future__ import annotations
 

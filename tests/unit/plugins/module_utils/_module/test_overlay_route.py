@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the options of overlay_route ask for."""
+"""The peers that the options of overlay_route select."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayd's command line reads like flannel's: dashes, values, variables, and which of them wins."""
+"""overlayd's command line follows flannel's: dashes, values, variables and their precedence."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Status tells each trouble once, and when it is over; files are replaced as a whole or left as they were."""
+"""Status logs each problem once, and its end; files are replaced as a whole or not at all."""
 
 from __future__ import annotations
 

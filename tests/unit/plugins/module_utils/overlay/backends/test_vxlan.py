@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The vxlan backend: which rows a lease asks for, and which leases ask for none."""
+"""The vxlan backend: the rows that a lease needs, and the leases without rows."""
 
 from __future__ import annotations
 

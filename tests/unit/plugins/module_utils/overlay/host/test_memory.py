@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The memory comes back as it was written, and nothing that is damaged or another machine's is taken for it."""
+"""The memory file is read back as written; a damaged one or that of another machine is ignored."""
 
 from __future__ import annotations
 

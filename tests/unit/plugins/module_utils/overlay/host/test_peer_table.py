@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The peer table: what changes of leases mean for the kernel's rows, one by one, in a batch, and when they clash."""
+"""The peer table: changes of leases as changes of kernel rows, one by one, in batches and in conflict."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def test_a_change_has_the_rows_before_and_after_it(table: PeerTable) -> None:
 
 
 def drawn_event(draw: random.Random, revision: int) -> Event:
-    """Return a lease of any length, range, backend and shape that comes, changes or goes."""
+    """Return an event for a random lease of any length, range, backend and form."""
     network = CONFIG.network
     length = draw.choice([22, 23, 24, 24, 24, 25, 26])
     name = lease_key(Subnet.of(network.first + draw.randrange(1 << 12), length))
@@ -251,7 +251,7 @@ def drawn_event(draw: random.Random, revision: int) -> Event:
 
 
 def judged_whole(items: Mapping[str, Item], backend: Backend) -> dict[Subnet, PeerRows]:
-    """Return what should be routed by one look at all leases, each against each."""
+    """Return the routed leases by a comparison of each lease with each other."""
     leases: dict[Subnet, tuple[SubnetLease, int]] = {}
     for name, item in sorted(items.items(), key=lambda one: (len(one[0]), one[0])):
         with contextlib.suppress(LeaseError):
@@ -288,7 +288,7 @@ class Kernel:
         self.fdb: dict[bytes, FdbEntry] = {}
 
     def apply(self, found: Iterable[PeerChange]) -> None:
-        """Carry out what the session plans for these changes."""
+        """Apply the plan for these changes."""
         found = list(found)
         wanted = DesiredState.of(None, (change.after for change in found if change.after))
         known = DesiredState.of(None, (change.before for change in found if change.before))
@@ -313,7 +313,7 @@ class Kernel:
                 raise AssertionError(step)
 
     def holds(self, rows: Iterable[PeerRows]) -> bool:
-        """Whether the tables hold just these rows."""
+        """Whether the tables hold exactly these rows."""
         wanted = DesiredState.of(None, rows)
         return (self.routes, self.neighbours, self.fdb) == (wanted.routes, wanted.neighbours, wanted.fdb)
 

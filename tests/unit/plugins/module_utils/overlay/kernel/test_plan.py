@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A plan is the shortest safe way from what is to what should be, and reads like the commands a person would type."""
+"""A plan has the steps from the observed to the desired state in a safe order, shown as commands."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def peer(number: int, mac: int | None = None) -> PeerRows:
 
 
 def direct(number: int) -> PeerRows:
-    """Return the rows of the same host where it is reached without a tunnel."""
+    """Return the rows of the same host when it is reached without a tunnel."""
     return PeerRows(
         Route(Subnet.parse(f"10.50.{number}.0/24"), parse_ipv4(f"192.0.2.{10 + number}"), "eth0", onlink=False)
     )

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Requests and rows: what is written can be read back, in the usual layout and in any other."""
+"""Netlink requests and rows: written rows are read back, with attributes in any order."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TABLE = attribute(15, struct.pack("=I", 254))
 
 
 def body(message: bytes) -> tuple[bytes, int, int]:
-    """Return buffer, start and end as a dump hands them over; the header must tell the length."""
+    """Return buffer, start and end of a message as in a dump; its header must have the length."""
     length = HEADER.unpack_from(message)[0]
     assert length == len(message)
     return message, HEADER.size, length

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Of overlapping subnets, which are admitted: the same answer one by one and all at once."""
+"""The admitted ones of overlapping subnets: the same by single changes and by a full comparison."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rivals(*texts: str) -> dict[str, str]:
 
 
 def judged_whole(present: Iterable[Subnet]) -> dict[Subnet, Subnet]:
-    """Return the rivals by one look at all: the fitting ones first, then the odd ones in order."""
+    """Return the rivals by a full comparison: first the fitting subnets, then the odd ones in order."""
     kept = sorted(subnet for subnet in present if CONFIG.fits(subnet))
     left_out: dict[Subnet, Subnet] = {}
     for subnet in sorted(subnet for subnet in present if not CONFIG.fits(subnet)):

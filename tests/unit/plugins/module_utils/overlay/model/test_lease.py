@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A lease in etcd: its key, every historic shape of its value, and what makes one unfit to act upon."""
+"""A lease in etcd: its key, each historic form of its value, and what makes it unusable."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def problems(host: HostNetworks, network: NetworkConfig | None = None, own: Subn
 
 
 def refusal(lease: str, host: HostNetworks, network: NetworkConfig | None = None) -> str:
-    """Return why a lease is refused, "" for one that is not."""
+    """Return the reason why a lease is refused, "" for an accepted one."""
     reserved = Reserved.of(network or config(), host, OWN)
     try:
         reserved.check(SubnetLease(Subnet.parse(lease), parse_ipv4("192.0.2.9")))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Kernel rows read like the lines a person would type, and an underlay knows who is one hop away."""
+"""Kernel rows as text, and the hosts that an underlay reaches in one hop."""
 
 from __future__ import annotations
 

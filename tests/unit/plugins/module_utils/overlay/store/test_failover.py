@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which endpoint is asked next, and what is told when none can be used."""
+"""The order in which endpoints are used, and the error if none can be used."""
 
 from __future__ import annotations
 
