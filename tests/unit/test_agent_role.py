@@ -6,12 +6,35 @@ from __future__ import annotations
 
 import ast
 
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.options import parse_options
 from support.agent_role import ROLE, settings_file
 
 
-def test_a_setting_without_a_value_is_not_written() -> None:
-    text = settings_file({"FLANNELD_IFACE": "", "FLANNELD_V": 0, "FLANNELD_IP_MASQ": "false"})
-    assert text.splitlines() == ["# Ansible managed", 'FLANNELD_V="0"', 'FLANNELD_IP_MASQ="false"']
+def test_an_empty_setting_is_omitted_and_a_zero_is_written() -> None:
+    lines = settings_file(agent_public_ip="", agent_verbosity=0, agent_ip_masq=False).splitlines()
+    assert lines[0] == "# Ansible managed"
+    assert [line for line in lines if "PUBLIC_IP" in line] == []
+    assert 'FLANNELD_V="0"' in lines
+    assert 'FLANNELD_IP_MASQ="false"' in lines
+
+
+def test_the_agent_reads_its_settings_as_the_role_wrote_them() -> None:
+    text = settings_file(
+        agent_etcd_endpoints=["http://192.0.2.10:2379", "http://192.0.2.11:2379"],
+        agent_etcd_prefix="/atomic.io/network",
+        agent_etcd_api="v2",
+        agent_iface=["eth1", "eth0"],
+        agent_healthz_port=8080,
+        agent_ip_masq_fully_random=False,
+        agent_ip_blackhole_route=True,
+    )
+    settings = dict(line.split("=", 1) for line in text.splitlines()[1:])
+    options = parse_options([], {name: value.strip('"') for name, value in settings.items()})
+    assert options.endpoints == ("http://192.0.2.10:2379", "http://192.0.2.11:2379")
+    assert (options.etcd_prefix, options.etcd_api) == ("/atomic.io/network", "v2")
+    assert options.iface == ["eth1", "eth0"]
+    assert (options.healthz_ip, options.healthz_port) == ("127.0.0.1", 8080)
+    assert (options.ip_masq, options.ip_masq_fully_random_disable, options.ip_blackhole_route) == (True, True, True)
 
 
 def test_the_agent_imports_nothing_from_outside_its_package() -> None:

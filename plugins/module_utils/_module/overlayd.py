@@ -1,0 +1,126 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How overlayd is installed and runs on this host, and what the host offers it.
+
+Works with Python 3.7, so that the role can refuse a host with an old Python in one sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..overlay.model.errors import OverlayError
+from .agent_settings import AGENT_FILE, read_settings
+from .host_state import not_installed, output
+from .service_age import changed_since_start
+
+UNIT = "overlayd.service"
+RELEASE_LINK = Path("/usr/lib/overlayd/overlay")
+_FILES = ("/usr/sbin/overlayd", f"/etc/systemd/system/{UNIT}", str(AGENT_FILE), str(RELEASE_LINK))
+_TLS_SETTINGS = ("FLANNELD_ETCD_CAFILE", "FLANNELD_ETCD_CERTFILE", "FLANNELD_ETCD_KEYFILE")
+_PROPERTIES = "ActiveState,UnitFileState,NeedDaemonReload,StatusText"
+_VERSION = "import sys; print(*sys.version_info[:2])"
+_TIMEOUT = 20.0  # seconds
+
+
+class Questions(NamedTuple):
+    """The options of the module; without ``files`` the files that this host's agent reads are examined."""
+
+    files: Sequence[str] | None
+    required_files: Sequence[str]
+    packages: Sequence[str]
+    python: str
+
+
+def examine(asked: Questions) -> dict[str, Any]:
+    """Return the module's result. Raise OverlayError without root, because most values would be wrong."""
+    if os.geteuid():
+        raise OverlayError("the state of overlayd cannot be read: user ID is not 0; run this as root, with become (-b)")
+    files = agent_files() if asked.files is None else asked.files
+    version, python_error = python_version(asked.python)
+    return {
+        "release": release(),
+        **service(),
+        "changed_files": changed_since_start(UNIT, files),
+        "missing_files": [path for path in asked.required_files if not Path(path).is_file()],
+        "missing_packages": not_installed(asked.packages),
+        "flanneld_runs": bool(output("pgrep", "-x", "flanneld")),
+        "python_version": version,
+        "python_error": python_error,
+        "vxlan_error": vxlan_error(),
+        "vxlan_is_module": output("modinfo", "-n", "vxlan").startswith("/"),
+        "ip_forward": output("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1",
+        "firewalls": firewalls(),
+    }
+
+
+def agent_files() -> list[str]:
+    """Return the files that the agent reads at its start, with the TLS files of its settings."""
+    settings = read_settings(AGENT_FILE)
+    return [*_FILES, *(settings[name] for name in _TLS_SETTINGS if settings.get(name))]
+
+
+def release(link: Path = RELEASE_LINK) -> str:
+    """Return the folder of the installed release and its package, as in release-1a2b/overlay; empty without a link."""
+    return "/".join(link.resolve().parts[-2:]) if link.is_symlink() else ""
+
+
+def service() -> dict[str, Any]:
+    """Return the state of overlayd's unit; empty values on a host without systemd."""
+    lines = output("systemctl", "show", f"--property={_PROPERTIES}", UNIT).splitlines()
+    shown = dict(line.split("=", 1) for line in lines if "=" in line)
+    state, enabled = shown.get("ActiveState", ""), shown.get("UnitFileState", "")
+    return {
+        "state": state,
+        "enabled": enabled,
+        "status": shown.get("StatusText", ""),
+        "runs": (state, enabled, shown.get("NeedDaemonReload")) == ("active", "enabled", "no"),
+    }
+
+
+def python_version(python: str) -> tuple[list[int], str]:
+    """Return major and minor version of an interpreter and no error, or no version and the reason."""
+    status, answer = _run(python, "-I", "-c", _VERSION)
+    return ([], answer) if status else ([int(number) for number in answer.split()], "")
+
+
+def vxlan_error() -> str:
+    """Return why the kernel cannot create a vxlan device; empty if it can.
+
+    The device is created in a network namespace that ends with the command. The kernel loads its module if it has one.
+    """
+    command = "unshare --net ip link add overlayd type vxlan id 1 dstport 8472"
+    status, answer = _run(*command.split())
+    return answer if status else ""
+
+
+def firewalls() -> list[str]:
+    """Return which of ufw and firewalld are active."""
+    active = {
+        "ufw": "Status: active" in output("ufw", "status"),
+        "firewalld": output("firewall-cmd", "--state").strip() == "running",
+    }
+    return [name for name, is_active in active.items() if is_active]
+
+
+def _run(*words: str) -> tuple[int, str]:
+    """Return exit status and output of a command in the locale C; if it fails, its last line, which is the reason."""
+    try:
+        done = subprocess.run(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "LC_ALL": "C"},
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return 127, str(error)
+    if not done.returncode:
+        return 0, done.stdout.strip()
+    return done.returncode, (done.stdout.strip().splitlines() or [f"exit status {done.returncode}"])[-1]

@@ -1,0 +1,161 @@
+#!/usr/bin/python
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read how the agent is installed on a host, whether it runs with its present files, and what the host offers it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: overlayd_info
+short_description: Read how overlayd is installed and runs on a host
+version_added: 1.1.0
+author: clusternet.overlay contributors (@clusternet)
+description:
+  - Reads the installed release of C(overlayd), the state of its systemd unit and the files changed after its start.
+  - Reads also what C(overlayd) needs from the host, namely Python, vxlan in the kernel, IP forwarding and the firewall.
+  - Works also on hosts without C(overlayd). The role P(clusternet.overlay.agent#role) decides by these values.
+  - M(clusternet.overlay.overlay_info) reads what C(overlayd) does, which is the lease, the kernel's tables and Docker.
+  - Requires root, so use C(become) or C(-b).
+  - To find out whether the kernel supports vxlan, the module creates a vxlan device in a temporary network namespace.
+    The kernel may load its module for this. The network of the host is not changed.
+options:
+  files:
+    description:
+      - The files to compare with the start of C(overlayd).
+      - The default is the command, the unit, the settings, the link to the release, and the TLS files in the settings.
+    type: list
+    elements: path
+  required_files:
+    description: Files that must exist. RV(missing_files) lists those that do not.
+    type: list
+    elements: path
+    default: []
+  packages:
+    description: Packages of Debian or Ubuntu that must be installed. RV(missing_packages) lists those that are not.
+    type: list
+    elements: str
+    default: []
+  python:
+    description: The Python interpreter for C(overlayd). Its version is returned.
+    type: path
+    default: /usr/bin/python3
+extends_documentation_fragment:
+  - clusternet.overlay.attributes
+  - clusternet.overlay.attributes.info
+seealso:
+  - module: clusternet.overlay.overlay_info
+  - module: clusternet.overlay.underlay_info
+"""
+
+EXAMPLES = r"""
+# ansible all -b -m clusternet.overlay.overlayd_info
+
+- name: Read the state of the agent on this host
+  clusternet.overlay.overlayd_info:
+  register: agent
+
+- name: List the hosts whose agent does not use its present files
+  ansible.builtin.debug:
+    msg: "{{ inventory_hostname }}: restart overlayd; changed after its start: {{ agent.changed_files | join(', ') }}"
+  when: agent.changed_files | length > 0
+"""
+
+RETURN = r"""
+release:
+  description: The installed release and its package; empty if C(overlayd) is not installed.
+  returned: success
+  type: str
+  sample: release-2f60c5f8a1d44b7e/overlay
+state:
+  description: The state of C(overlayd.service), C(ActiveState) of systemd.
+  returned: success
+  type: str
+  sample: active
+enabled:
+  description: Whether C(overlayd.service) starts at boot, C(UnitFileState) of systemd; empty if there is no such unit.
+  returned: success
+  type: str
+  sample: enabled
+status:
+  description: The status line of C(overlayd).
+  returned: success
+  type: str
+  sample: "10.50.25.0/24: 2 peers"
+runs:
+  description: Whether C(overlayd.service) is active and enabled, and systemd has read its present unit file.
+  returned: success
+  type: bool
+changed_files:
+  description: Those of O(files) that changed after C(overlayd) was started. It uses them after a restart.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/overlayd/overlayd.env]
+missing_files:
+  description: Those of O(required_files) that do not exist or are no regular files.
+  returned: success
+  type: list
+  elements: str
+missing_packages:
+  description: Those of O(packages) that are not installed; all of them if the host has no C(dpkg).
+  returned: success
+  type: list
+  elements: str
+flanneld_runs:
+  description: Whether a process C(flanneld) runs on the host.
+  returned: success
+  type: bool
+python_version:
+  description: The version of O(python), as a list of numbers; empty if it cannot be executed.
+  returned: success
+  type: list
+  elements: int
+  sample: [3, 11]
+python_error:
+  description: Why O(python) cannot be executed; empty if it can.
+  returned: success
+  type: str
+vxlan_error:
+  description: Why the kernel cannot create a vxlan device; empty if it can.
+  returned: success
+  type: str
+vxlan_is_module:
+  description: Whether vxlan is a module of the kernel, and not built in.
+  returned: success
+  type: bool
+ip_forward:
+  description: Whether the kernel forwards IPv4 packets.
+  returned: success
+  type: bool
+firewalls:
+  description: The active firewalls that the role opens for the fleet, of C(ufw) and C(firewalld).
+  returned: success
+  type: list
+  elements: str
+  sample: [ufw]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlayd import Questions, examine
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "list", "elements": "path"},
+            "required_files": {"type": "list", "elements": "path", "default": []},
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "python": {"type": "path", "default": "/usr/bin/python3"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(changed=False, **examine(Questions(**module.params)))
+    except OverlayError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
