@@ -56,8 +56,8 @@ EXAMPLES = r"""
 
 - name: List the hosts whose agent does not use its present files
   ansible.builtin.debug:
-    msg: "{{ inventory_hostname }}: restart overlayd; changed after its start: {{ agent.changed_files | join(', ') }}"
-  when: agent.changed_files | length > 0
+    msg: "{{ inventory_hostname }}: restart overlayd; changed after its start: {{ agent.newer_files | join(', ') }}"
+  when: agent.newer_files | length > 0
 """
 
 RETURN = r"""
@@ -66,6 +66,12 @@ release:
   returned: success
   type: str
   sample: release-2f60c5f8a1d44b7e/overlay
+releases:
+  description: The releases of C(overlayd) on the host. The link to RV(release) selects the one that starts.
+  returned: success
+  type: list
+  elements: str
+  sample: [release-2f60c5f8a1d44b7e]
 state:
   description: The state of C(overlayd.service), C(ActiveState) of systemd.
   returned: success
@@ -85,7 +91,7 @@ runs:
   description: Whether C(overlayd.service) is active and enabled, and systemd has read its present unit file.
   returned: success
   type: bool
-changed_files:
+newer_files:
   description: Those of O(files) that changed after C(overlayd) was started. It uses them after a restart.
   returned: success
   type: list

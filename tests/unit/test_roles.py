@@ -92,3 +92,39 @@ def test_every_option_has_a_description(role: Path) -> None:
 
 def test_every_role_in_the_tree_is_found() -> None:
     assert NAMES, "no roles: the other tests of this file would say nothing"
+
+
+TAGGED = ("agent", "docker", "network", "verify")
+# These are entry points without tags, or their tasks have tags of their own.
+OWN_TAGS = ("rollout.yml",)
+
+
+def tasks_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return all tasks of a file, those inside blocks too."""
+    inner = [task for block in blocks for part in ("block", "rescue", "always") for task in block.get(part, [])]
+    return blocks + (tasks_of(inner) if inner else [])
+
+
+@pytest.mark.parametrize("name", TAGGED)
+def test_an_included_file_runs_with_the_tags_of_its_include(name: str) -> None:
+    role = Path(__file__).resolve().parents[2] / "roles" / name
+    without = []
+    for file in sorted((role / "tasks").glob("*.yml")):
+        if file.name.startswith("remove"):
+            continue
+        for task in tasks_of(yaml.safe_load(file.read_text(encoding="utf-8"))):
+            include = task.get("ansible.builtin.include_tasks")
+            path = include.get("file") if isinstance(include, dict) else include
+            if path and path not in OWN_TAGS and not (isinstance(include, dict) and include["apply"].get("tags")):
+                without.append(f"{file.name}: {task['name']}")
+    assert without == [], "--tags would skip the tasks of these files"
+
+
+@pytest.mark.parametrize("name", TAGGED)
+def test_every_task_of_a_main_file_has_a_tag(name: str) -> None:
+    role = Path(__file__).resolve().parents[2] / "roles" / name
+    known = {"always", "install", "configure", "run"}
+    for task in yaml.safe_load((role / "tasks/main.yml").read_text(encoding="utf-8")):
+        tags = task.get("tags", [])
+        assert set([tags] if isinstance(tags, str) else tags) <= known
+        assert tags, task["name"]

@@ -44,8 +44,9 @@ def examine(asked: Questions) -> dict[str, Any]:
     version, python_error = python_version(asked.python)
     return {
         "release": release(),
+        "releases": releases(),
         **service(),
-        "changed_files": changed_since_start(UNIT, files),
+        "newer_files": changed_since_start(UNIT, files),
         "missing_files": [path for path in asked.required_files if not Path(path).is_file()],
         "missing_packages": not_installed(asked.packages),
         "flanneld_runs": bool(output("pgrep", "-x", "flanneld")),
@@ -67,6 +68,11 @@ def agent_files() -> list[str]:
 def release(link: Path = RELEASE_LINK) -> str:
     """Return the folder of the installed release and its package, as in release-1a2b/overlay; empty without a link."""
     return "/".join(link.resolve().parts[-2:]) if link.is_symlink() else ""
+
+
+def releases(folder: Path = RELEASE_LINK.parent) -> list[str]:
+    """Return the folders of all releases on this host, the installed one included."""
+    return sorted(path.name for path in folder.glob("release-*") if path.is_dir())
 
 
 def service() -> dict[str, Any]:

@@ -27,7 +27,7 @@ def host() -> Iterator[Namespace]:
 
 def test_a_host_without_overlayd_has_no_release_and_no_running_service(host: Namespace) -> None:
     result = Runner("overlayd_info", {}, host)()
-    assert (result["release"], result["runs"], result["changed_files"]) == ("", False, [])
+    assert (result["release"], result["runs"], result["newer_files"]) == ("", False, [])
     assert (result["changed"], result["flanneld_runs"], result["firewalls"]) == (False, False, [])
 
 
