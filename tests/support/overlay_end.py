@@ -10,14 +10,15 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for, lease_data
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.dataplane import Dataplane, Failure
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.monitor import Monitor
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import DesiredState, Plan, plan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import KernelPlan, plan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import DesiredState, PeerRows
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import PeerRows, Underlay
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.underlay import Underlay
 
 from support.netns import Namespace
 
@@ -46,11 +47,12 @@ class End:
         assert index is not None
         underlay = Underlay("eth0", index, self.public_ip, 1500, (UNDERLAY_NETWORK,))
         self.backend = backend_for(config, underlay, self.subnet, self.mac)
+        self._data = lease_data(config.backend, self.mac)
 
     @property
     def lease(self) -> SubnetLease:
         """The lease of this host."""
-        return SubnetLease(self.subnet, self.public_ip, self.backend.type, self.backend.lease_data())
+        return SubnetLease(self.subnet, self.public_ip, self.backend.type, self._data)
 
     def rows(self, peers: Iterable[End]) -> list[PeerRows]:
         """Return the rows for these peers."""
@@ -58,9 +60,9 @@ class End:
 
     def desired(self, *peers: End) -> DesiredState:
         """Return the desired state for exactly these peers."""
-        return DesiredState.of(self.backend.device, self.rows(peers))
+        return DesiredState.of(self.backend.own_rows, self.rows(peers))
 
-    def plan(self, desired: DesiredState, leftovers: Iterable[str] = ()) -> Plan:
+    def plan(self, desired: DesiredState, leftovers: Iterable[str] = ()) -> KernelPlan:
         """Return the plan from the observed to the desired state."""
         return plan(desired, self.dataplane.observe(desired, NETWORK, tuple(leftovers)))
 
@@ -76,7 +78,7 @@ class End:
     def converge(self, *peers: End) -> None:
         """Apply the plan for these peers, and check that a second plan is empty."""
         assert self.reach(self.desired(*peers)) == []
-        assert self.plan(self.desired(*peers)) == Plan()
+        assert self.plan(self.desired(*peers)) == KernelPlan()
 
     def ip(self, *words: str) -> str:
         """Return what ``ip`` prints on this host."""

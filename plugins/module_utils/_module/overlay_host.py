@@ -14,14 +14,14 @@ from ..overlay.host.files import read_text
 from ..overlay.host.identity import HostSettings, Identity
 from ..overlay.kernel.netlink.interfaces import Link, addresses, links
 from ..overlay.kernel.netlink.rtnetlink import Netlink
-from ..overlay.kernel.vxlan import KIND
+from ..overlay.kernel.tables.vxlan_device import KIND
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_mac
 from ..overlay.model.errors import LeaseError, OverlayError
 from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.overlap import Reserved
-from ..overlay.model.state import Underlay
 from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
+from ..overlay.model.underlay import Underlay
 from ..overlay.store.protocol import Item
 from ..overlay.store.schema import Keys
 

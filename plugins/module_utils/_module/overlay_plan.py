@@ -9,13 +9,20 @@ from typing import Union
 
 from ..overlay.host.peer_table import PeerTable
 from ..overlay.kernel.dataplane import Dataplane
-from ..overlay.kernel.netlink.rows import hop_identifier
-from ..overlay.kernel.plan import DesiredState, ObservedState, Plan, plan
-from ..overlay.kernel.steps import DeleteDevice, RemoveNextHop, RemoveRoute, RemoveStray, SetMac, Step
+from ..overlay.kernel.plan import KernelPlan, plan
+from ..overlay.kernel.state import DesiredState, ObservedState
+from ..overlay.kernel.step import Step
+from ..overlay.kernel.tables.address import Address
+from ..overlay.kernel.tables.device import DeleteDevice, SetMac
+from ..overlay.kernel.tables.fdb import FdbEntry
+from ..overlay.kernel.tables.neighbour import Neighbour
+from ..overlay.kernel.tables.next_hop import NextHop, RemoveNextHop, hop_identifier
+from ..overlay.kernel.tables.route import RemoveRoute, RemoveStray, Route
+from ..overlay.kernel.tables.unreachable import RemoveUnreachable, Unreachable
+from ..overlay.kernel.tables.vxlan_device import VxlanDevice
 from ..overlay.model.addresses import Subnet
 from ..overlay.model.backend import VxlanOptions
 from ..overlay.model.network import NetworkConfig
-from ..overlay.model.state import VxlanDevice
 from ..overlay.model.subnet_env import SubnetEnv
 from .lease_table import Row
 from .overlay_host import Host, tunnel_devices
@@ -23,10 +30,10 @@ from .overlay_host import Host, tunnel_devices
 Peer = Union[Subnet, int]  # a subnet, or the public address of its host
 
 
-def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: SubnetEnv | None) -> Plan:
+def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: SubnetEnv | None) -> KernelPlan:
     """Return the agent's plan, and before it the removal of routes of a former network of this host."""
     device, network = host.backend.device, host.config.network
-    wanted = DesiredState.of(device, table.rows.values())
+    wanted = DesiredState.of(host.backend.own_rows, table.rows.values())
     own = {device.name} if device else set()
     subnets = {host.lease.subnet, *([former.subnet] if former else [])}
     leftovers = {name for subnet in subnets for name in tunnel_devices(subnet)} - own
@@ -43,19 +50,21 @@ def _is_of_former(step: Step, network: Subnet, devices: Collection[str]) -> bool
     """Whether a step removes what the plan for this network, and the removal of these devices, do not."""
     if isinstance(step, RemoveNextHop):
         return not network.has(step.identifier)
+    if isinstance(step, RemoveUnreachable):
+        return not network.covers(step.network)
     if isinstance(step, (RemoveRoute, RemoveStray)):
         return step.route.device not in devices and not network.covers(step.route.subnet)
     return False
 
 
-def peer_plan(dataplane: Dataplane, host: Host, table: PeerTable, peers: list[Subnet]) -> Plan:
+def peer_plan(dataplane: Dataplane, host: Host, table: PeerTable, peers: list[Subnet]) -> KernelPlan:
     """Return the steps for these peers alone; for all where a new device or MAC would take the others' rows along."""
     rows = [table.rows[subnet] for subnet in peers]
-    wanted = DesiredState.of(host.backend.device, rows)
-    steps = plan(wanted, only(dataplane.observe(wanted, host.config.network), peers, wanted.fdb))
+    wanted = DesiredState.of(host.backend.own_rows, rows)
+    steps = plan(wanted, only(dataplane.observe(wanted, host.config.network), peers, wanted.rows(FdbEntry)))
     if not any(isinstance(step, (DeleteDevice, SetMac)) for step in steps.steps):
         return steps
-    wanted = DesiredState.of(host.backend.device, table.rows.values())
+    wanted = DesiredState.of(host.backend.own_rows, table.rows.values())
     return plan(wanted, dataplane.observe(wanted, host.config.network))
 
 
@@ -65,37 +74,42 @@ def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[by
     The row of a MAC that a peer of theirs had before is part of it, unless another peer has that MAC.
     """
     firsts = {subnet.first for subnet in peers}
-    neighbours = {address: row for address, row in observed.neighbours.items() if address in firsts}
-    others = {row.mac for address, row in observed.neighbours.items() if address not in firsts}
+    neighbours = {address: row for address, row in observed.rows(Neighbour).items() if address in firsts}
+    others = {row.mac for address, row in observed.rows(Neighbour).items() if address not in firsts}
     concerned = ({row.mac for row in neighbours.values()} - others) | set(macs)
     hops = {hop_identifier(subnet) for subnet in peers}
-    return observed._replace(
-        routes={subnet: route for subnet, route in observed.routes.items() if subnet in peers},
-        neighbours=neighbours,
-        fdb={mac: row for mac, row in observed.fdb.items() if mac in concerned},
-        leftovers=(),
-        stray_routes=tuple(route for route in observed.stray_routes if route.subnet in peers),
-        stray_fdb=tuple(row for row in observed.stray_fdb if row.mac in concerned),
-        stray_next_hops=tuple(hop for hop in observed.stray_next_hops if hop in hops),
-        unreachable=None,
+    routes, fdb = observed.found(Route), observed.found(FdbEntry)
+    return (
+        observed.without(Unreachable)
+        .replace(
+            Route,
+            rows={subnet: route for subnet, route in routes.rows.items() if subnet in peers},
+            strays=tuple(route for route in routes.strays if route.subnet in peers),
+        )
+        .replace(Neighbour, rows=neighbours)
+        .replace(
+            FdbEntry,
+            rows={mac: row for mac, row in fdb.rows.items() if mac in concerned},
+            strays=tuple(row for row in fdb.strays if row.mac in concerned),
+        )
+        .replace(NextHop, strays=tuple(hop for hop in observed.found(NextHop).strays if hop.identifier in hops))
     )
 
 
 def behind(observed: ObservedState, public_ip: int) -> list[Subnet]:
     """Return the subnets that the kernel routes to the host with this address, in order."""
-    macs = {mac for mac, row in observed.fdb.items() if row.destination == public_ip}
-    gateways = {address for address, row in observed.neighbours.items() if row.mac in macs} | {public_ip}
-    return sorted(subnet for subnet, route in observed.routes.items() if route.gateway in gateways)
+    macs = {mac for mac, row in observed.rows(FdbEntry).items() if row.destination == public_ip}
+    gateways = {address for address, row in observed.rows(Neighbour).items() if row.mac in macs} | {public_ip}
+    return sorted(subnet for subnet, route in observed.rows(Route).items() if route.gateway in gateways)
 
 
-def removal_plan(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> Plan:
+def removal_plan(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> KernelPlan:
     """Return the steps that leave nothing of the overlay on this host, under its config and a former one."""
     networks = {*([config.network] if config else []), *([former.network] if former else [])}
-    device = _device_of(dataplane, config)
-    devices = {*([device.name] if device else []), *(tunnel_devices(former.subnet) if former else [])}
+    devices = {*_device_names(config), *(tunnel_devices(former.subnet) if former else [])}
     nothing = DesiredState()
     plans = [plan(nothing, dataplane.observe(nothing, network, sorted(devices))) for network in sorted(networks)]
-    return Plan(tuple(dict.fromkeys(step for one in plans for step in one.steps)))
+    return KernelPlan(tuple(dict.fromkeys(step for one in plans for step in one.steps)))
 
 
 def peer_removal(
@@ -104,12 +118,12 @@ def peer_removal(
     former: SubnetEnv | None,
     peers: Iterable[Peer],
     rows: Iterable[Row],
-) -> tuple[Plan, list[Subnet]]:
+) -> tuple[KernelPlan, list[Subnet]]:
     """Return the steps that take these peers' rows away, and their subnets; a peer may be gone from etcd already."""
     known = config or former
     if known is None:
-        return Plan(), []
-    observed = dataplane.observe(DesiredState(_device_of(dataplane, config)), known.network)
+        return KernelPlan(), []
+    observed = dataplane.observe(DesiredState(), known.network, _device_names(config)).without(VxlanDevice, Address)
     subnets: set[Subnet] = set()
     for peer in peers:
         subnets.update([peer] if isinstance(peer, Subnet) else [*behind(observed, peer), *subnets_of(peer, rows)])
@@ -121,11 +135,7 @@ def subnets_of(public_ip: int, rows: Iterable[Row]) -> list[Subnet]:
     return [row.lease.subnet for row in rows if row.lease and row.lease.public_ip == public_ip]
 
 
-def _device_of(dataplane: Dataplane, config: NetworkConfig | None) -> VxlanDevice | None:
-    """Return as much of the tunnel device as it takes to look at its rows, None where there is none to look at."""
+def _device_names(config: NetworkConfig | None) -> list[str]:
+    """Return the name of the tunnel device under this config, if it has one."""
     options = config.backend if config else None
-    if not isinstance(options, VxlanOptions) or dataplane.ifindex(options.device_name) is None:
-        return None
-    return VxlanDevice(
-        options.device_name, options.vni, underlay="", local=0, port=options.port, mtu=0, mac=b"", address=0
-    )
+    return [options.device_name] if isinstance(options, VxlanOptions) else []

@@ -17,7 +17,7 @@ from ..overlay.host.peer_table import PeerTable
 from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.firewall.rules import Firewall
 from ..overlay.kernel.forwarding import forwarding_problem
-from ..overlay.kernel.plan import Plan
+from ..overlay.kernel.plan import KernelPlan
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..overlay.model.errors import ConfigError, KernelError, LeaseError, OverlayError
 from ..overlay.model.lease import LEASE_TTL, lease_key
@@ -52,7 +52,7 @@ class RouteRequest(NamedTuple):
 class Work(NamedTuple):
     """The changes on this host: kernel steps, then firewall rules, then the subnet file's text (None: no file)."""
 
-    steps: Plan
+    steps: KernelPlan
     firewall: Firewall | None
     subnet_file: Path
     before: str | None
@@ -225,7 +225,7 @@ def _facts(
     table: PeerTable,
     rows: list[Row],
     peers: list[Subnet] | None,
-    steps: Plan,
+    steps: KernelPlan,
     has_agent: bool,
     nested: Iterable[str],
 ) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..overlay.kernel.netlink.rtnetlink import Netlink, NetlinkError
 from ..overlay.kernel.underlay import NOT_FOUND, choose_underlay
 from ..overlay.model.addresses import format_ipv4, parse_ipv4
 from ..overlay.model.errors import KernelError
-from ..overlay.model.state import Underlay
+from ..overlay.model.underlay import Underlay
 
 ARP_TABLE = Path("/proc/thread-self/net/arp")
 ARP_SECONDS = 2.5  # the kernel sends three ARP requests, one each second

@@ -17,16 +17,17 @@ from ..overlay.kernel.forwarding import forwarding_problem
 from ..overlay.kernel.host_networks import read_host_networks
 from ..overlay.kernel.netlink.interfaces import addresses, link, links
 from ..overlay.kernel.netlink.rtnetlink import Netlink, NetlinkError
-from ..overlay.kernel.plan import DesiredState, ObservedState, plan
+from ..overlay.kernel.plan import plan
+from ..overlay.kernel.state import DesiredState, ObservedState, PeerRows
+from ..overlay.kernel.tables.route import Route
+from ..overlay.kernel.tables.vxlan_device import KIND
 from ..overlay.kernel.underlay import choose_underlay
-from ..overlay.kernel.vxlan import KIND
 from ..overlay.model.addresses import format_ipv4, parse_mac
 from ..overlay.model.errors import LeaseError, OverlayError
 from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.overlap import Reserved, network_problems
 from ..overlay.model.setting_names import option_names
-from ..overlay.model.state import PeerRows
 from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from ..overlay.store.protocol import Item, Store
 from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
@@ -164,7 +165,7 @@ def _look_at_kernel(
     report.problems += table.problems
     dataplane = Dataplane()
     try:
-        wanted = DesiredState.of(backend.device, table.rows.values())
+        wanted = DesiredState.of(backend.own_rows, table.rows.values())
         observed = dataplane.observe(wanted, config.network)
     finally:
         dataplane.close()
@@ -186,10 +187,8 @@ def own_mac(own: SubnetLease) -> bytes | None:
 
 def _programmed(rows: PeerRows, observed: ObservedState) -> bool:
     """Return whether the kernel has all rows of a peer; another program's route with the same effect counts."""
-    route, neighbour, fdb = rows
-    foreign = observed.foreign_routes.get(route.subnet)
-    return (
-        (observed.routes.get(route.subnet) == route or (foreign is not None and foreign.does_the_job_of(route)))
-        and (neighbour is None or observed.neighbours.get(neighbour.address) == neighbour)
-        and (fdb is None or observed.fdb.get(fdb.mac) == fdb)
+    foreign = observed.found(Route).foreign.get(rows.route.key)
+    does_the_job = foreign is not None and foreign.does_the_job_of(rows.route)
+    return all(
+        observed.found(type(row)).rows.get(row.key) == row or (row is rows.route and does_the_job) for row in rows.all()
     )

@@ -92,7 +92,9 @@ def test_a_foreign_route_on_a_peers_subnet_is_reported_and_never_touched(host: H
     network.lease(PEER, "192.0.2.200", PEER_MAC)
     network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9")
     host.join()
-    host.wait_said("10.50.200.0/24 via 192.0.2.55 dev eth0 .*is there and not ours; .*ip route delete 10.50.200.0/24")
+    host.wait_said(
+        "10.50.200.0/24 via 192.0.2.55 dev eth0 .*is not managed by overlayd; .*ip route delete 10.50.200.0/24"
+    )
     assert "10.50.201.0/24" in host.routes()
     assert "via 192.0.2.55" in host.routes()[PEER]
     network.delete("subnets/10.50.200.0-24")
@@ -100,7 +102,7 @@ def test_a_foreign_route_on_a_peers_subnet_is_reported_and_never_touched(host: H
     until(lambda: "10.50.201.0/24" not in host.routes(), "the peer to go")
     assert "via 192.0.2.55" in host.routes()[PEER]
     network.lease(PEER, "192.0.2.200", PEER_MAC)
-    host.wait_said("somebody else has a route|is there and not ours", 2)
+    host.wait_said("another program has a route|is not managed by overlayd", 2)
     host.ip("route", "delete", PEER)
     until(lambda: "dev flannel.1" in host.routes().get(PEER, ""), "our own route")
     host.wait_said("kernel: resolved")

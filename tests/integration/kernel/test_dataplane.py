@@ -15,12 +15,9 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     Netlink,
     NetlinkError,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
-    DesiredState,
-    ObservedState,
-    Plan,
-    plan,
-)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import KernelPlan, plan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import DesiredState, ObservedState
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
     format_ipv4,
@@ -131,7 +128,7 @@ def test_an_adoption_without_the_route_adds_nothing_and_takes_no_other_route(fle
     one.ip("route", "delete", "10.50.2.0/24")
     one.ip("route", "add", "10.50.2.0/24", "via", "192.0.2.12", "metric", "7")
     (failure,) = one.dataplane.apply(steps)
-    assert "the route that flannel left is gone" in str(failure)
+    assert "the route that flannel left no longer exists" in str(failure)
     assert one.ip("route", "show", "10.50.2.0/24").strip() == "10.50.2.0/24 via 192.0.2.12 dev eth0 metric 7"
     one.converge(two)
 
@@ -153,7 +150,7 @@ def test_a_change_without_observation_does_not_override_a_foreign_route(fleet: F
     known = one.desired(two)
     two.public_ip = three.public_ip
     (failure,) = one.dataplane.apply(plan(one.desired(two), ObservedState.of(known)))
-    assert "left alone" in str(failure)
+    assert "left untouched" in str(failure)
     assert one.ip("route", "show", "10.50.2.0/24").strip() == "10.50.2.0/24 via 192.0.2.12 dev eth0 proto static"
     assert one.ip("nexthop") == ""
     assert len(one.plan(one.desired(two)).conflicts) == 1
@@ -189,7 +186,7 @@ def test_the_take_over_of_a_flannel_host_leaves_correct_rows_untouched(fleet: Fl
         "ip route add 10.50.2.0/24 via 10.50.2.0 dev flannel.1 onlink",
     ):
         one.host.command(*command.split())
-    assert one.plan(one.desired(two)) == Plan()
+    assert one.plan(one.desired(two)) == KernelPlan()
     two.converge(one)
     assert reaches(one, two)
     assert [str(step) for step in one.plan(one.desired()).steps] == [
@@ -249,7 +246,7 @@ def test_a_live_fleet_changes_its_backend_and_always_has_routes(fleet: Fleet, ad
         two.use(**backend)
         for end, peer in ((one, two), (two, one)):
             assert end.reach(end.desired(peer), leftovers) == []
-            assert end.plan(end.desired(peer), leftovers) == Plan()
+            assert end.plan(end.desired(peer), leftovers) == KernelPlan()
         assert reaches(one, two)
     seen = lookout.stop()
     assert seen.pop("no route", 0) == 0
@@ -274,7 +271,7 @@ def test_the_vni_of_a_live_fleet_changes(fleet: Fleet) -> None:
         end.use(Type="vxlan", VNI=9)
     for end, peer in ((one, two), (two, one)):
         assert end.reach(end.desired(peer), leftovers=["flannel.1"]) == []
-        assert end.plan(end.desired(peer), leftovers=["flannel.1"]) == Plan()
+        assert end.plan(end.desired(peer), leftovers=["flannel.1"]) == KernelPlan()
     assert "flannel.1" not in one.ip("link")
     assert reaches(one, two, size=1450)
 
@@ -282,7 +279,7 @@ def test_the_vni_of_a_live_fleet_changes(fleet: Fleet) -> None:
 def test_a_device_of_the_tunnels_name_that_is_not_vxlan_is_named_and_left_untouched(fleet: Fleet) -> None:
     (one,) = fleet(1)
     one.ip("link", "add", "flannel.1", "type", "bridge")
-    with pytest.raises(KernelError, match=r"interface flannel\.1 is there but is bridge, not vxlan"):
+    with pytest.raises(KernelError, match=r"interface flannel\.1 exists but is a bridge device, not vxlan"):
         one.plan(one.desired())
     assert "flannel.1" in one.ip("link", "show", "type", "bridge")
 
@@ -297,8 +294,8 @@ def test_a_device_with_the_same_vni_is_named_with_a_remedy(fleet: Fleet) -> None
 def test_a_host_that_is_not_one_hop_away_fails_alone(fleet: Fleet) -> None:
     one, two, three = fleet(3, Type="host-gw")
     desired = one.desired(two, three)
-    far = desired.routes[two.subnet]._replace(gateway=NETWORK.first + 1)
-    (failure,) = one.reach(DesiredState(routes={**desired.routes, two.subnet: far}))
+    far = desired.rows(Route)[two.subnet]._replace(gateway=NETWORK.first + 1)
+    (failure,) = one.reach(DesiredState({Route: {**desired.rows(Route), two.subnet: far}}))
     assert "10.50.2.0/24" in str(failure)
     assert "Nexthop has invalid gateway" in str(failure), "the kernel's own words are lost"
     assert "10.50.3.0/24 " in one.ip("route")
@@ -325,7 +322,7 @@ def many(one: End, count: int) -> DesiredState:
         )
         for number in range(count)
     )
-    return DesiredState.of(one.backend.device, filter(None, map(one.backend.rows, leases)))
+    return DesiredState.of(one.backend.own_rows, filter(None, map(one.backend.rows, leases)))
 
 
 def test_ten_thousand_peers_are_added_and_removed_without_own_notifications(fleet: Fleet) -> None:
@@ -335,7 +332,7 @@ def test_ten_thousand_peers_are_added_and_removed_without_own_notifications(flee
     desired = many(one, 10_000)
     assert one.reach(desired) == []
     assert not one.monitor.drain()
-    assert one.plan(desired) == Plan()
+    assert one.plan(desired) == KernelPlan()
     one.converge()
     assert not one.monitor.drain()
     assert one.host.command("bridge", "fdb", "show", "dev", "flannel.1") == ""

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.underlay import choose_underlay
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, format_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import KernelError
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import Underlay
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.underlay import Underlay
 from support.netns import Namespace
 
 NOT_FOUND = "^Failed to find interface to use that matches the interfaces and/or regexes provided"

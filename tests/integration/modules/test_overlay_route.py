@@ -166,7 +166,7 @@ def test_a_foreign_route_is_reported_and_never_touched(host: Host, route: Module
     assert len(done["conflicts"]) == 1 and done["conflicts"][0] in str(done["warnings"])
     assert host.routes()["10.50.12.0/24"].startswith("via 192.0.2.77 ") and "10.50.13.0/24" in host.routes()
     failed = route(host)(fails=True, peers=["10.50.12.0/24"])
-    assert "the route 10.50.12.0/24 via 192.0.2.77 dev eth0" in failed["msg"]
+    assert "route 10.50.12.0/24 via 192.0.2.77 dev eth0" in failed["msg"]
     route(host)(state="absent")
     assert list(host.routes()) == ["10.50.12.0/24"]
 

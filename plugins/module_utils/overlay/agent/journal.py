@@ -14,32 +14,12 @@ from typing import Generic, TypeVar
 
 from ..host.log import log
 from ..host.peer_table import PeerChange
-from ..kernel.steps import (
-    AddAddress,
-    AddRoute,
-    AddUnreachable,
-    AdoptRoute,
-    ChangeRoute,
-    CreateDevice,
-    RemoveAddress,
-    RemoveFdb,
-    RemoveNeighbour,
-    RemoveRoute,
-    RemoveStray,
-    SetFdb,
-    SetMac,
-    SetMtu,
-    SetNeighbour,
-    SetTunnel,
-    SetUp,
-    Step,
-)
-from ..model.addresses import Subnet, format_ipv4, format_mac
-from ..model.state import PeerRows
+from ..kernel.state import PeerRows
+from ..kernel.step import Step
+from ..model.addresses import format_ipv4, format_mac
 
 LINES = 20  # single lines in each period; what comes on top is summed up at its end
 PERIOD = 1.0  # seconds
-RowKey = object  # of a row: a route's subnet, a neighbour's address, an FDB entry's MAC
 Entry = TypeVar("Entry")
 
 
@@ -99,33 +79,8 @@ def peer_log(backend: str) -> BoundedLog[PeerChange]:
 
 
 def repair_log() -> BoundedLog[Step]:
-    """Return the log of steps that undo what somebody else did in the kernel."""
-    return BoundedLog("repaired", _kind_of_step, _repair_line)
-
-
-def keys_of(rows: PeerRows | None) -> list[RowKey]:
-    """Return the keys of a peer's rows."""
-    if rows is None:
-        return []
-    keys: list[RowKey] = [rows.route.subnet]
-    if rows.neighbour is not None:
-        keys.append(rows.neighbour.address)
-    if rows.fdb is not None:
-        keys.append(rows.fdb.mac)
-    return keys
-
-
-def key_of(step: Step) -> RowKey | None:
-    """Return the key of the row that a step is about; None for a step of a device, and for other routes."""
-    if isinstance(step, (AddRoute, AdoptRoute, RemoveRoute, RemoveStray)):
-        return step.route.subnet
-    if isinstance(step, ChangeRoute):
-        return step.new.subnet
-    if isinstance(step, (SetNeighbour, RemoveNeighbour)):
-        return step.neighbour.address
-    if isinstance(step, (SetFdb, RemoveFdb)):
-        return step.entry.mac
-    return None
+    """Return the log of steps that undo changes of the kernel by other programs."""
+    return BoundedLog("repaired", lambda step: step.kind, lambda step: f"repaired: {step.repaired}")
 
 
 def _kind_of_change(change: PeerChange) -> str:
@@ -152,49 +107,3 @@ def _change_line(change: PeerChange, backend: str) -> str:
 
 def _host(rows: PeerRows) -> str:
     return format_ipv4(rows.fdb.destination if rows.fdb is not None else rows.route.gateway)
-
-
-def _kind_of_step(step: Step) -> str:
-    if isinstance(step, (SetNeighbour, RemoveNeighbour)):
-        return "neighbours"
-    if isinstance(step, (SetFdb, RemoveFdb)):
-        return "FDB entries"
-    return "routes" if isinstance(key_of(step), Subnet) else "settings of the device"
-
-
-def _repair_line(step: Step) -> str:
-    if isinstance(step, CreateDevice):
-        return f"repaired: device {step.device.name} was missing"
-    if isinstance(step, SetUp):
-        return f"repaired: device {step.device} was down"
-    if isinstance(step, SetMac):
-        return f"repaired: device {step.device} had another MAC than {format_mac(step.mac)}"
-    if isinstance(step, SetMtu):
-        return f"repaired: device {step.device} had another MTU than {step.mtu}"
-    if isinstance(step, SetTunnel):
-        return f"repaired: device {step.device.name} had other tunnel settings: {step}"
-    if isinstance(step, AddAddress):
-        return f"repaired: address {format_ipv4(step.address)}/{step.length} was missing on {step.device}"
-    if isinstance(step, RemoveAddress):
-        return f"repaired: removed address {format_ipv4(step.address)}/{step.length} from {step.device}"
-    return _row_repair_line(step)
-
-
-def _row_repair_line(step: Step) -> str:
-    if isinstance(step, AddRoute):
-        return f"repaired: {step.route} was missing"
-    if isinstance(step, ChangeRoute):
-        return f"repaired: {step.new} was another one: {step.old}"
-    if isinstance(step, SetNeighbour):
-        return f"repaired: {step.neighbour} was missing or another one"
-    if isinstance(step, SetFdb):
-        return f"repaired: {step.entry} was missing or another one"
-    if isinstance(step, AddUnreachable):
-        return f"repaired: the unreachable route {step.network} was missing"
-    if isinstance(step, (RemoveRoute, RemoveStray)):
-        return f"repaired: removed {step.route if isinstance(step, RemoveRoute) else f'route {step.route}'}"
-    if isinstance(step, RemoveNeighbour):
-        return f"repaired: removed {step.neighbour}"
-    if isinstance(step, RemoveFdb):
-        return f"repaired: removed {step.entry}"
-    return f"repaired: {step}"

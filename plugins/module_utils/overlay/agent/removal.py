@@ -15,7 +15,8 @@ from ..host.log import log
 from ..host.memory import Memory, recall
 from ..kernel.dataplane import Dataplane
 from ..kernel.firewall.rules import Firewall
-from ..kernel.plan import DesiredState, Plan, plan
+from ..kernel.plan import KernelPlan, plan
+from ..kernel.state import DesiredState
 from ..model.addresses import Subnet, format_mac
 from ..model.errors import KernelError, OverlayError
 from ..model.network import NetworkConfig
@@ -57,7 +58,7 @@ def remove(options: Options, connection: EtcdConnection) -> int:
     return 0
 
 
-def clearing(dataplane: Dataplane, network: Subnet, devices: Collection[str] = ()) -> Plan:
+def clearing(dataplane: Dataplane, network: Subnet, devices: Collection[str] = ()) -> KernelPlan:
     """Return the steps that remove these devices and all routes of overlayd into a network."""
     nothing = DesiredState()
     return plan(nothing, dataplane.observe(nothing, network, devices))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from ..backends import Backend
 from ..backends.guarded import Guarded
@@ -13,19 +13,20 @@ from ..host.log import DEBUG, log
 from ..host.peer_table import PeerChange, PeerTable
 from ..kernel.dataplane import Dataplane, Failure
 from ..kernel.firewall.rules import Firewall
-from ..kernel.plan import DesiredState, ObservedState, Plan, plan
-from ..kernel.steps import AdoptRoute, CreateDevice, RemoveNextHop
+from ..kernel.plan import KernelPlan, plan
+from ..kernel.state import DesiredState, ObservedState
+from ..kernel.tables.route import AdoptRoute
+from ..kernel.tables.unreachable import Unreachable
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved
 from ..store.protocol import Event, Item
-from .journal import RowKey, key_of, keys_of, peer_log, repair_log
+from .journal import peer_log, repair_log
 from .options import Options
 from .status import Status
 
 SHOWN = 20  # subnets named in a log line about many
-_NO_REPAIRS = (AdoptRoute, RemoveNextHop)  # the latter goes with the repair of a route
 
 
 def firewall_for(options: Options, config: NetworkConfig, own: Subnet) -> Firewall:
@@ -68,12 +69,12 @@ class Session:
         self._status = status
         self._leftovers = leftovers
         self._takes_over = True  # until flannel's rules were looked for
-        self._unreachable = config.network if unreachable else None
+        self._network_rows = [Unreachable(config.network)] if unreachable else []
         self.device_ifindex: int | None = None
         self._peer_log = peer_log(backend.type)
         self._repair_log = repair_log()
         self._is_applied = False  # whether all rows were applied once, so that a step for one of them is a repair
-        self._pending: set[RowKey] = set()  # the rows for which a step is none
+        self._pending: set[Hashable] = set()  # the keys of rows for which a step is no repair
 
     @property
     def device_stands(self) -> bool:
@@ -150,20 +151,19 @@ class Session:
         steps, _unused = self._whole_plan()
         return [*map(str, steps.steps), *self._firewall.plan(), *steps.conflicts]
 
-    def _whole_plan(self) -> tuple[Plan, ObservedState]:
-        wanted = DesiredState.of(self.backend.device, self.table.rows.values())
-        wanted = wanted._replace(unreachable=self._unreachable, leave_unreachable=False)
+    def _whole_plan(self) -> tuple[KernelPlan, ObservedState]:
+        wanted = DesiredState.of(self.backend.own_rows, self.table.rows.values(), self._network_rows)
         observed = self._dataplane.observe(wanted, self.config.network, self._leftovers)
         return plan(wanted, observed), observed
 
-    def _plan_of(self, changes: list[PeerChange]) -> Plan:
+    def _plan_of(self, changes: list[PeerChange]) -> KernelPlan:
         """Return the steps for single peers, taking for granted what was applied for them before."""
-        device = self.backend.device
-        wanted = DesiredState.of(device, (change.after for change in changes if change.after))
-        known = DesiredState.of(device, (change.before for change in changes if change.before))
+        own = self.backend.own_rows
+        wanted = DesiredState.of(own, (change.after for change in changes if change.after))
+        known = DesiredState.of(own, (change.before for change in changes if change.before))
         return plan(wanted, ObservedState.of(known))
 
-    def _apply(self, steps: Plan) -> list[Failure]:
+    def _apply(self, steps: KernelPlan) -> list[Failure]:
         """Carry the steps out; return those that the kernel refused."""
         if log.level <= DEBUG:
             for step in steps.steps:
@@ -176,9 +176,10 @@ class Session:
     def _expect(self, changes: Iterable[PeerChange]) -> None:
         """Take note of rows that are not applied yet."""
         for change in changes:
-            self._pending.update(keys_of(change.before), keys_of(change.after))
+            for rows in change:
+                self._pending.update(rows.keys() if rows else ())
 
-    def _report_repairs(self, steps: Plan, failures: list[Failure], observed: ObservedState) -> None:
+    def _report_repairs(self, steps: KernelPlan, failures: list[Failure], observed: ObservedState) -> None:
         """Log the steps that undo what somebody else did: those for rows that were applied before."""
         refused = {failure.step for failure in failures}
         if self._is_applied and steps.steps:
@@ -186,12 +187,14 @@ class Session:
                 [
                     step
                     for step in steps.steps
-                    if step not in refused and key_of(step) not in self._pending and not isinstance(step, _NO_REPAIRS)
+                    if step.repaired and step not in refused and step.key not in self._pending
                 ]
             )
-        self._is_applied = not any(isinstance(step, CreateDevice) for step in refused)
+        self._is_applied = not any(step.essential for step in refused)
         # A refused row, and one in whose place somebody else has a route, is still to come.
-        self._pending = {key for key in map(key_of, refused) if key is not None} | set(observed.foreign_routes)
+        self._pending = {step.key for step in refused if step.key is not None}.union(
+            *(found.foreign for found in observed.tables.values())
+        )
 
     def _tell_leases(self) -> None:
         self._status.peers = len(self.table.rows)
@@ -201,7 +204,7 @@ class Session:
             self._status.publish()
 
 
-def _report_adoption(steps: Plan) -> None:
+def _report_adoption(steps: KernelPlan) -> None:
     """Name the routes of flannel that are ours now, in one line."""
     adopted = [str(step.route.subnet) for step in steps.steps if isinstance(step, AdoptRoute)]
     if adopted:

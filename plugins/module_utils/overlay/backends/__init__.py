@@ -1,17 +1,19 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ways to carry packets between hosts: what each wants in the kernel for a peer; pure."""
+"""The backends: what each wants in the kernel for this host and for a peer. Pure; one file each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from ..kernel.state import PeerRows, Row
+from ..kernel.tables.device import Device
 from ..model.addresses import Subnet
-from ..model.backend import VxlanOptions
+from ..model.backend import HOST_GW, VXLAN, BackendOptions
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
-from ..model.state import PeerRows, Underlay, VxlanDevice
+from ..model.underlay import Underlay
 from .host_gw import HostGw
 from .vxlan import Vxlan
 
@@ -28,25 +30,43 @@ class Backend(Protocol):
         """The MTU in bytes for containers: FLANNEL_MTU in the subnet file."""
 
     @property
-    def device(self) -> VxlanDevice | None:
-        """The tunnel device this host should have; None without one, and as long as the own subnet is not known."""
+    def device(self) -> Device | None:
+        """The tunnel device of this host, None for a backend without one."""
 
-    def lease_data(self) -> Mapping[str, Any] | None:
-        """Return the BackendData of the own lease, None for none."""
+    @property
+    def own_rows(self) -> tuple[Row, ...]:
+        """The rows of this host itself: its tunnel device and the address of that."""
 
     def rows(self, lease: SubnetLease) -> PeerRows | None:
-        """Return what the kernel needs for a peer; None for one that speaks another backend or VNI, which is no error.
+        """Return the rows of a peer; None for a peer with another backend or VNI, which is no error.
 
-        Mixed backends do not talk to each other, and a fleet is mixed while it is moved from one to another. Raise
-        LeaseError naming the lease and the reason for one that should be reachable and cannot be.
+        Hosts with different backends cannot reach each other, and a fleet is mixed while it moves from one to another.
+        Raise LeaseError naming the lease and the reason for a peer that should be reachable and is not.
         """
 
 
-def backend_for(config: NetworkConfig, underlay: Underlay, own: Subnet | None, mac: bytes | None) -> Backend:
-    """Return the backend of a network config; ``mac`` is that of this host's tunnel device, where there is one.
+class BackendClass(Protocol):
+    """The class of a backend: its constructor, and what is known before there is a subnet."""
 
-    Raise ConfigError when the MTU that is left for containers is unusable.
+    def __call__(self, options: Any, underlay: Underlay, own: Subnet, mac: bytes | None, /) -> Backend:
+        """Return the backend. Raise ConfigError if the MTU that is left for containers is unusable."""
+
+    def lease_data(self, options: Any, mac: bytes | None, /) -> Mapping[str, Any] | None:
+        """Return the BackendData of this host's lease, None for none."""
+
+
+# The registration of the backends, by Type.
+BACKENDS: dict[str, BackendClass] = {VXLAN: Vxlan, HOST_GW: HostGw}
+
+
+def backend_for(config: NetworkConfig, underlay: Underlay, own: Subnet, mac: bytes | None) -> Backend:
+    """Return the backend of a network config for this host's subnet; ``mac`` is that of its tunnel device, if any.
+
+    Raise ConfigError if the MTU that is left for containers is unusable.
     """
-    if isinstance(config.backend, VxlanOptions):
-        return Vxlan(config.backend, underlay, own, mac)
-    return HostGw(config.backend, underlay)
+    return BACKENDS[config.backend.type](config.backend, underlay, own, mac)
+
+
+def lease_data(options: BackendOptions, mac: bytes | None) -> Mapping[str, Any] | None:
+    """Return the BackendData of this host's lease, None for none."""
+    return BACKENDS[options.type].lease_data(options, mac)

@@ -4,22 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..kernel.state import PeerRows, Row
+from ..kernel.tables.device import Device
 from ..model.lease import SubnetLease
 from ..model.overlap import Reserved
-from ..model.state import PeerRows, VxlanDevice
 
 if TYPE_CHECKING:
     from . import Backend
 
 
 class Guarded:
-    """The backend itself, but for the peers that it refuses."""
+    """The same backend, except for the peers that it refuses."""
 
     def __init__(self, backend: Backend, reserved: Reserved) -> None:
-        """Refuse each lease that takes a reserved address."""
+        """Refuse each lease that contains a reserved address."""
         self._backend = backend
         self._reserved = reserved
 
@@ -34,16 +34,17 @@ class Guarded:
         return self._backend.mtu
 
     @property
-    def device(self) -> VxlanDevice | None:
-        """The tunnel device this host should have."""
+    def device(self) -> Device | None:
+        """The tunnel device of this host."""
         return self._backend.device
 
-    def lease_data(self) -> Mapping[str, Any] | None:
-        """Return the BackendData of the own lease."""
-        return self._backend.lease_data()
+    @property
+    def own_rows(self) -> tuple[Row, ...]:
+        """The rows of this host itself."""
+        return self._backend.own_rows
 
     def rows(self, lease: SubnetLease) -> PeerRows | None:
-        """Return what the kernel needs for a peer; raise LeaseError for a peer on a reserved address as well."""
+        """Return the rows of a peer; raise LeaseError for a lease with a reserved address as well."""
         rows = self._backend.rows(lease)
         if rows is not None:
             self._reserved.check(lease)

@@ -1,33 +1,36 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The host-gw backend: every other host is the gateway to its subnet, on a network all of them share."""
+"""The host-gw backend: each host is the gateway to its subnet; all hosts share one network."""
 
 from __future__ import annotations
 
-from ..model.addresses import format_ipv4
+from ..kernel.state import PeerRows
+from ..kernel.tables.route import Route
+from ..model.addresses import Subnet, format_ipv4
 from ..model.backend import HOST_GW, HostGwOptions
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease
-from ..model.state import PeerRows, Route, Underlay
+from ..model.underlay import Underlay
 
 
 class HostGw:
-    """Packets travel as they are, so containers have the whole MTU."""
+    """Packets travel without encapsulation, so containers have the whole MTU. There is no device of our own."""
 
     type = HOST_GW
     device = None
+    own_rows = ()
 
-    def __init__(self, options: HostGwOptions, underlay: Underlay) -> None:
-        """Route over this interface."""
+    def __init__(self, options: HostGwOptions, underlay: Underlay, _own: Subnet, _mac: bytes | None) -> None:
+        """Route over the underlay."""
         self.mtu = options.overlay_mtu(underlay.mtu)
         self._underlay = underlay
 
-    def lease_data(self) -> None:
-        """Return None: the PublicIP of a lease says it all."""
-        return None
+    @staticmethod
+    def lease_data(_options: HostGwOptions, _mac: bytes | None) -> None:
+        """Return None: a peer needs no more than the PublicIP of a lease."""
 
     def rows(self, lease: SubnetLease) -> PeerRows | None:
-        """Return the peer's route, None for a peer of another backend; raise LeaseError when it is not one hop away."""
+        """Return the peer's route, None for a peer of another backend; raise LeaseError if it is not one hop away."""
         if lease.backend_type != self.type:
             return None
         underlay = self._underlay
@@ -36,7 +39,7 @@ class HostGw:
         if not underlay.reaches_directly(lease.public_ip):
             address, networks = format_ipv4(lease.public_ip), ", ".join(map(str, underlay.networks)) or "none"
             raise LeaseError(
-                f"lease {lease.key}: PublicIP {address} is no host one hop away from {underlay.name} (its networks: "
-                f"{networks}), as host-gw needs; use vxlan, or --public-ip with an address there"
+                f"lease {lease.key}: PublicIP {address} is not one hop away from {underlay.name} (its networks: "
+                f"{networks}), which host-gw requires; use vxlan, or --public-ip with an address in one of them"
             )
         return PeerRows(Route(lease.subnet, lease.public_ip, underlay.name, onlink=False))

@@ -6,50 +6,54 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..kernel.state import PeerRows, Row
+from ..kernel.tables.address import Address
+from ..kernel.tables.fdb import FdbEntry
+from ..kernel.tables.neighbour import Neighbour
+from ..kernel.tables.route import Route
+from ..kernel.tables.vxlan_device import VxlanDevice
 from ..model.addresses import Subnet, format_ipv4, format_mac, parse_mac
 from ..model.backend import VXLAN, VxlanOptions
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease
-from ..model.state import FdbEntry, Neighbour, PeerRows, Route, Underlay, VxlanDevice
+from ..model.underlay import Underlay
 
 _GROUP_BIT = 1  # of a MAC's first byte: set in multicast and broadcast addresses (IEEE 802)
 
 
 class Vxlan:
-    """Nothing is flooded or learned: each peer's lease says which MAC is behind which host."""
+    """No packet is flooded and no MAC learned: the lease of each peer has the MAC of its VTEP."""
 
     type = VXLAN
 
-    def __init__(self, options: VxlanOptions, underlay: Underlay, own: Subnet | None, mac: bytes | None) -> None:
-        """Tunnel over this interface; without own subnet or MAC there is no device yet, and no lease data."""
+    def __init__(self, options: VxlanOptions, underlay: Underlay, own: Subnet, mac: bytes | None) -> None:
+        """Tunnel over the underlay. Raise LeaseError without a MAC."""
+        if mac is None:
+            raise LeaseError(
+                f"lease of this host's subnet {own}: BackendData has no VtepMAC, which the vxlan backend requires; "
+                f"restart the overlay agent"
+            )
         self.mtu = options.overlay_mtu(underlay.mtu)
-        self.name = options.device_name
+        self.device = VxlanDevice(
+            name=options.device_name,
+            vni=options.vni,
+            underlay=underlay.name,
+            local=underlay.address,
+            port=options.port,
+            mtu=self.mtu,
+            mac=mac,
+            learning=options.learning,
+            gbp=options.gbp,
+        )
+        # The other hosts send to the first address of the subnet.
+        self.own_rows: tuple[Row, ...] = (self.device, Address(options.device_name, own.first))
         self._options = options
         self._underlay = underlay
-        self._own = own
-        self._mac = mac
 
-    @property
-    def device(self) -> VxlanDevice | None:
-        """This host's tunnel end point; its address is the subnet's own, as other hosts expect."""
-        if self._own is None or self._mac is None:
-            return None
-        return VxlanDevice(
-            name=self.name,
-            vni=self._options.vni,
-            underlay=self._underlay.name,
-            local=self._underlay.address,
-            port=self._options.port,
-            mtu=self.mtu,
-            mac=self._mac,
-            address=self._own.first,
-            learning=self._options.learning,
-            gbp=self._options.gbp,
-        )
-
-    def lease_data(self) -> dict[str, Any] | None:
-        """Return the VNI and the MAC that others must send to; None as long as there is no MAC."""
-        return None if self._mac is None else {"VNI": self._options.vni, "VtepMAC": format_mac(self._mac)}
+    @staticmethod
+    def lease_data(options: VxlanOptions, mac: bytes | None) -> dict[str, Any] | None:
+        """Return the VNI, and the MAC that others must send to; None without a MAC."""
+        return None if mac is None else {"VNI": options.vni, "VtepMAC": format_mac(mac)}
 
     def rows(self, lease: SubnetLease) -> PeerRows | None:
         """Return the peer's rows, the route alone where DirectRouting reaches it; None for another backend or VNI.
@@ -59,7 +63,7 @@ class Vxlan:
         if lease.backend_type != self.type:
             return None
         data = lease.backend_data or {}
-        if data.get("VNI", self._options.vni) != self._options.vni:  # leases of flannel before 0.14 do not tell it
+        if data.get("VNI", self._options.vni) != self._options.vni:  # leases of flannel before 0.14 have no VNI
             return None
         if lease.public_ip == self._underlay.address:
             raise LeaseError(f"lease {lease.key}: PublicIP {format_ipv4(lease.public_ip)} is this host's own address")
@@ -68,13 +72,13 @@ class Vxlan:
             return PeerRows(Route(lease.subnet, lease.public_ip, self._underlay.name, onlink=False))
         gateway = lease.subnet.first
         return PeerRows(
-            Route(lease.subnet, gateway, self.name, onlink=True),
-            Neighbour(self.name, gateway, mac),
-            FdbEntry(self.name, mac, lease.public_ip),
+            Route(lease.subnet, gateway, self.device.name, onlink=True),
+            Neighbour(self.device.name, gateway, mac),
+            FdbEntry(self.device.name, mac, lease.public_ip),
         )
 
     def _peer_mac(self, lease: SubnetLease, value: Any) -> bytes:
-        """Return the MAC of a peer's VTEP; raise LeaseError for one that no VTEP other than ours can have."""
+        """Return the MAC of a peer's VTEP; raise LeaseError for a MAC that it cannot have."""
         if value is None:
             raise LeaseError(f"lease {lease.key}: BackendData has no VtepMAC; restart the overlay agent of that host")
         try:
@@ -82,10 +86,10 @@ class Vxlan:
         except ValueError as error:
             raise LeaseError(f"lease {lease.key}: VtepMAC {error}") from None
         if mac[0] & _GROUP_BIT or not any(mac):
-            raise LeaseError(f"lease {lease.key}: VtepMAC {value} is not the address of one interface")
-        if mac == self._mac:
+            raise LeaseError(f"lease {lease.key}: VtepMAC {value} is a group address or zero")
+        if mac == self.device.mac:
             raise LeaseError(
                 f"lease {lease.key}: VtepMAC {value} is this host's own; two hosts with one MAC cannot reach each "
-                f"other: on that host run `ip link delete {self.name}` and restart its overlay agent"
+                f"other: on that host run `ip link delete {self.device.name}` and restart its overlay agent"
             )
         return mac

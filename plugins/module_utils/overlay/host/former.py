@@ -13,10 +13,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from ..kernel.tables.device import Device
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
-from ..model.state import VxlanDevice
 from ..model.subnet_env import SubnetEnv, parse_subnet_env
 from .files import read_text
 from .log import log
@@ -61,7 +61,7 @@ def former_host(memory: Memory | None, memory_path: Path, subnet_file: Path) -> 
     return Former((Held(env.subnet, remembered.public_ip), remembered), networks, macs, device_wins=True)
 
 
-def former_devices(memory: Memory | None, device: VxlanDevice | None) -> list[str]:
+def former_devices(memory: Memory | None, device: Device | None) -> list[str]:
     """Return the tunnel device in the memory file if it is not ``device``, the one of the current config."""
     name = device.name if device else ""
     return [memory.device] if memory is not None and memory.device not in ("", name) else []

@@ -10,19 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..backends import backend_for
+from ..backends import lease_data
 from ..kernel.host_networks import read_host_networks
 from ..kernel.netlink.interfaces import links
 from ..kernel.netlink.rtnetlink import Netlink
+from ..kernel.tables.vxlan_device import KIND
 from ..kernel.underlay import choose_underlay
-from ..kernel.vxlan import KIND
 from ..model.addresses import Subnet, format_ipv4, format_mac, parse_ipv4
 from ..model.backend import HostGwOptions, VxlanOptions
 from ..model.errors import ConfigError, KernelError
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved, network_problems
-from ..model.state import Underlay
+from ..model.underlay import Underlay
 from .claim import Claim
 from .former import Held, former_host
 from .memory import Memory
@@ -118,14 +118,15 @@ class Identity:
                 f"{format_ipv4(self.underlay.address)}, because other hosts route to it; remove --public-ip "
                 f"(agent_public_ip), or use vxlan"
             )
-        backend = backend_for(config, self.underlay, None, self.mac_for(config))
+        config.backend.overlay_mtu(self.underlay.mtu)  # raises ConfigError
+        data = lease_data(config.backend, self.mac_for(config))
         if config.network not in self._networks:
             for problem in self.overlaps(config):
                 raise ConfigError(problem)
             self._networks.add(config.network)
         subnet, public_ip = self._former_lease(config) or (None, None)
         macs = frozenset(map(format_mac, (*dict(self._former.macs).values(), *self._macs.values())))
-        return Claim(self.public_ip, backend.type, backend.lease_data(), subnet, public_ip, macs)
+        return Claim(self.public_ip, config.backend.type, data, subnet, public_ip, macs)
 
     def overlaps(self, config: NetworkConfig) -> list[str]:
         """Return a sentence for each overlap of the overlay with the host's own networks (see model/overlap.py)."""

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..backends import Backend
+from ..kernel.state import PeerRows
+from ..kernel.tables.fdb import FdbEntry
 from ..model.addresses import Subnet, format_ipv4, format_mac
 from ..model.admission import Admission
 from ..model.collector import collector_at_rest
@@ -27,7 +29,6 @@ from ..model.errors import LeaseError
 from ..model.lease import SubnetLease, lease_key, lease_problem, parse_lease
 from ..model.mac_claims import MacClaim, MacClaims
 from ..model.network import NetworkConfig
-from ..model.state import FdbEntry, PeerRows
 from ..store.protocol import Event, Item, Put
 
 

@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Mapping
 
 from ..model.addresses import Subnet
 from ..model.overlap import HostAddress, HostNetworks, HostRoute
 from .netlink.codec import RTMSG
-from .netlink.constants import IFF_NOARP, IFF_POINTOPOINT, RTM_GETROUTE, RTN_UNICAST, RTPROT_KERNEL
+from .netlink.constants import IFF_NOARP, IFF_POINTOPOINT, RTN_UNICAST, RTPROT_KERNEL
 from .netlink.interfaces import Link, addresses, links
-from .netlink.rows import RouteRow, ask_routes, read_route
-from .netlink.rtnetlink import Netlink, NetlinkError
-from .steps import PROTOCOL
+from .netlink.routes import RouteRow, dump_routes, main_table, read_route
+from .netlink.rtnetlink import Netlink
+from .ownership import PROTOCOL
 
 
 def read_host_networks(endpoints: Iterable[int] = ()) -> HostNetworks:
@@ -25,20 +24,11 @@ def read_host_networks(endpoints: Iterable[int] = ()) -> HostNetworks:
         held = [
             HostAddress(one.address, devices[one.ifindex].name) for one in addresses(netlink) if one.ifindex in devices
         ]
-        rows = _routes(netlink)
+        rows = dump_routes(netlink, main_table(), _read_foreign)
     finally:
         netlink.close()
     routes = (_host_route(row, devices) for row in rows if row.kind == RTN_UNICAST)
     return HostNetworks(tuple(held), tuple(routes), tuple(endpoints))
-
-
-def _routes(netlink: Netlink) -> list[RouteRow]:
-    try:
-        return netlink.dump(RTM_GETROUTE, ask_routes(), _read_foreign)
-    except NetlinkError as error:
-        if error.errno == errno.ENOENT:
-            return []  # the kernel creates the main table together with its first route
-        raise
 
 
 def _read_foreign(buffer: bytes, start: int, end: int) -> RouteRow | None:

@@ -25,7 +25,7 @@ from .netlink.constants import (
     RTM_NEWNEXTHOP,
     RTM_NEWROUTE,
 )
-from .steps import PROTOCOL
+from .ownership import PROTOCOL
 
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_AT_X, _LOAD_VALUE = 0x20, 0x28, 0x30, 0x40, 0x00
 _SET_X, _A_TO_X, _AND, _IF_EQUAL, _IF_LEAST, _IF_BIT, _RETURN = 0x01, 0x07, 0x54, 0x15, 0x35, 0x45, 0x06

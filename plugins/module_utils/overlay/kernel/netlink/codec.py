@@ -19,11 +19,23 @@ RTMSG = struct.Struct("=BBBBBBBBI")  # family, dst and src length, tos, table, p
 NDMSG = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
 NHMSG = struct.Struct("=BBBxI")  # family, scope, protocol, flags
 U32 = struct.Struct("=I")
+NO_PORT = bytes(4)  # the last field of struct nlmsghdr, of a message to the kernel
+_HEAD = struct.Struct("=IHH")
 
 
 def message(sequence: int, kind: int, flags: int, body: bytes) -> bytes:
     """Return a request: header and body."""
     return HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, sequence, 0) + body
+
+
+def head(layout: struct.Struct, kind: int, flags: int) -> bytes:
+    """Return the first eight bytes of all requests of one layout: length, type and flags."""
+    return _HEAD.pack(layout.size, kind, NLM_F_REQUEST | flags)
+
+
+def title(size: int, kind: int) -> bytes:
+    """Return the header of an attribute with a value of this size."""
+    return ATTRIBUTE.pack(ATTRIBUTE.size + size, kind)
 
 
 def attribute(kind: int, value: bytes) -> bytes:

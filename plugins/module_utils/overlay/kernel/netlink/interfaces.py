@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .codec import IFADDRMSG, IFINFOMSG, RTMSG, U32, attribute, attributes
+from .codec import IFADDRMSG, IFINFOMSG, RTMSG, attribute, attributes
 from .constants import (
     IFA_ADDRESS,
     IFA_FLAGS,
@@ -29,13 +28,13 @@ from .constants import (
     RTA_PREFSRC,
     RTA_PRIORITY,
     RTA_SRC,
-    RTA_TABLE,
     RTM_GETADDR,
     RTM_GETLINK,
     RTM_GETROUTE,
     RTN_UNICAST,
 )
-from .rtnetlink import Netlink, NetlinkError
+from .routes import dump_routes, main_table
+from .rtnetlink import Netlink
 
 
 class Link(NamedTuple):
@@ -109,13 +108,7 @@ def path_to(netlink: Netlink, address: int, source: int | None = None) -> Path:
 
 def default_paths(netlink: Netlink) -> list[Path]:
     """Return the default routes of the main table; the one that the kernel prefers comes first."""
-    body = RTMSG.pack(socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, 0, 0, RTN_UNICAST, 0)
-    try:
-        found = netlink.dump(RTM_GETROUTE, body + attribute(RTA_TABLE, U32.pack(RT_TABLE_MAIN)), _parse_default)
-    except NetlinkError as error:
-        if error.errno == errno.ENOENT:
-            return []  # the kernel creates the main table together with its first route
-        raise
+    found = dump_routes(netlink, main_table(kind=RTN_UNICAST), _parse_default)
     return [path for _unused, path in sorted(found, key=lambda entry: entry[0])]
 
 

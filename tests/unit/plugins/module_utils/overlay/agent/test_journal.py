@@ -8,27 +8,21 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent import journal
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.journal import (
     LINES,
-    key_of,
-    keys_of,
     peer_log,
     repair_log,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.log import INFO, log
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import PeerChange
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import (
-    AddRoute,
-    SetFdb,
-    SetNeighbour,
-    SetUp,
-    Step,
-)
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import (
-    FdbEntry,
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import PeerRows
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.step import Step
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.device import SetUp
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.fdb import FdbEntry, SetFdb
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.neighbour import (
     Neighbour,
-    PeerRows,
-    Route,
+    SetNeighbour,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import AddRoute, Route
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 
 
 @pytest.fixture(autouse=True)
@@ -96,5 +90,5 @@ def test_a_step_for_a_row_has_the_key_of_that_row() -> None:
     assert rows.neighbour is not None
     assert rows.fdb is not None
     steps: list[Step] = [AddRoute(rows.route), SetNeighbour(rows.neighbour), SetFdb(rows.fdb)]
-    assert [key_of(step) for step in steps] == keys_of(rows)
-    assert key_of(SetUp("flannel.1")) is None
+    assert [step.key for step in steps] == rows.keys()
+    assert SetUp("flannel.1").key is None

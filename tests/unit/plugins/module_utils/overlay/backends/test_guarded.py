@@ -12,7 +12,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.e
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.overlap import Range, Reserved
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import Underlay
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.underlay import Underlay
 
 CONFIG = NetworkConfig.parse('{"Network": "10.50.0.0/16", "Backend": {"Type": "host-gw"}}')
 UNDERLAY = Underlay("eth0", 2, parse_ipv4("192.0.2.11"), 1500, (Subnet.parse("192.0.2.0/24"),))

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for, lease_data
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import PeerRows
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import LeaseError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import Route, Underlay
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.underlay import Underlay
 
 PEER = Subnet.parse("10.50.7.0/24")
 UNDERLAY = Underlay("eth0", 2, parse_ipv4("192.0.2.11"), 1500, (Subnet.parse("192.0.2.0/24"),))
@@ -25,11 +27,12 @@ def lease(address: str, kind: str = "host-gw") -> SubnetLease:
 
 def test_a_peer_is_the_gateway_to_its_subnet() -> None:
     route = Route(PEER, parse_ipv4("192.0.2.12"), "eth0", onlink=False)
-    assert BACKEND.rows(lease("192.0.2.12")) == (route, None, None)
+    assert BACKEND.rows(lease("192.0.2.12")) == PeerRows(route)
 
 
 def test_containers_have_the_whole_mtu_and_there_is_no_device_and_no_lease_data() -> None:
-    assert (BACKEND.mtu, BACKEND.device, BACKEND.lease_data()) == (1500, None, None)
+    assert (BACKEND.mtu, BACKEND.device, BACKEND.own_rows) == (1500, None, ())
+    assert lease_data(CONFIG.backend, None) is None
 
 
 def test_a_peer_of_another_backend_is_skipped_without_an_error() -> None:

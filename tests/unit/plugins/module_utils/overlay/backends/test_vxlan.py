@@ -7,8 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for, lease_data
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends.vxlan import Vxlan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import PeerRows
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.address import Address
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.fdb import FdbEntry
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.neighbour import Neighbour
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.vxlan_device import VxlanDevice
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
     parse_ipv4,
@@ -18,13 +24,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.b
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError, LeaseError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import (
-    FdbEntry,
-    Neighbour,
-    Route,
-    Underlay,
-    VxlanDevice,
-)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.underlay import Underlay
 
 OWN = Subnet.parse("10.50.1.0/24")
 PEER = Subnet.parse("10.50.7.0/24")
@@ -47,7 +47,7 @@ def lease(address: int = NEAR, kind: str = "vxlan", **data: Any) -> SubnetLease:
 
 def test_a_peer_needs_a_route_a_neighbour_and_a_forwarding_row() -> None:
     rows = backend().rows(lease())
-    assert rows == (
+    assert rows == PeerRows(
         Route(PEER, PEER.first, "flannel.1", onlink=True),
         Neighbour("flannel.1", PEER.first, PEER_MAC),
         FdbEntry("flannel.1", PEER_MAC, NEAR),
@@ -56,7 +56,7 @@ def test_a_peer_needs_a_route_a_neighbour_and_a_forwarding_row() -> None:
 
 def test_with_direct_routing_a_peer_one_hop_away_needs_a_route_alone() -> None:
     rows = backend(direct_routing=True).rows(lease())
-    assert rows == (Route(PEER, NEAR, "eth0", onlink=False), None, None)
+    assert rows == PeerRows(Route(PEER, NEAR, "eth0", onlink=False))
 
 
 def test_with_direct_routing_a_peer_behind_a_gateway_is_tunnelled_to() -> None:
@@ -81,9 +81,9 @@ def test_a_peer_of_another_backend_or_vni_is_skipped_without_an_error(other: Sub
         (SubnetLease(PEER, NEAR, "vxlan", None), "no VtepMAC"),
         (lease(VNI=1, VtepMAC="0e:00"), "'0e:00' is not a MAC address"),
         (lease(VNI=1, VtepMAC=7), "7 is not a MAC address"),
-        (lease(VNI=1, VtepMAC="00:00:00:00:00:00"), "not the address of one interface"),
-        (lease(VNI=1, VtepMAC="ff:ff:ff:ff:ff:ff"), "not the address of one interface"),
-        (lease(VNI=1, VtepMAC="01:00:5e:00:00:01"), "not the address of one interface"),
+        (lease(VNI=1, VtepMAC="00:00:00:00:00:00"), "is a group address or zero"),
+        (lease(VNI=1, VtepMAC="ff:ff:ff:ff:ff:ff"), "is a group address or zero"),
+        (lease(VNI=1, VtepMAC="01:00:5e:00:00:01"), "is a group address or zero"),
         (lease(VNI=1, VtepMAC="0E:00:00:00:00:01"), "is this host's own"),
         (lease(UNDERLAY.address), "PublicIP 192.0.2.11 is this host's own address"),
     ],
@@ -95,7 +95,7 @@ def test_a_lease_that_cannot_be_routed_is_refused_by_name(unfit: SubnetLease, re
 
 
 def test_the_device_follows_from_config_underlay_and_own_subnet() -> None:
-    assert backend(vni=5, port=4789, gbp=True, learning=True).device == VxlanDevice(
+    device = VxlanDevice(
         name="flannel.5",
         vni=5,
         underlay="eth0",
@@ -103,17 +103,23 @@ def test_the_device_follows_from_config_underlay_and_own_subnet() -> None:
         port=4789,
         mtu=1450,
         mac=MAC,
-        address=OWN.first,
         learning=True,
         gbp=True,
     )
+    found = backend(vni=5, port=4789, gbp=True, learning=True)
+    assert found.device == device
+    assert found.own_rows == (device, Address("flannel.5", OWN.first))
 
 
-def test_without_own_subnet_there_is_lease_data_but_no_device() -> None:
-    config = NetworkConfig.parse('{"Network": "10.50.0.0/16", "Backend": {"Type": "vxlan", "VNI": 3}}')
-    early = backend_for(config, UNDERLAY, None, MAC)
-    assert early.device is None
-    assert early.lease_data() == {"VNI": 3, "VtepMAC": "0e:00:00:00:00:01"}
+def test_the_lease_data_is_known_without_a_subnet() -> None:
+    assert lease_data(VxlanOptions(vni=3), MAC) == {"VNI": 3, "VtepMAC": "0e:00:00:00:00:01"}
+    assert lease_data(VxlanOptions(vni=3), None) is None
+
+
+def test_a_vxlan_host_without_a_mac_is_refused() -> None:
+    config = NetworkConfig.parse('{"Network": "10.50.0.0/16", "Backend": {"Type": "vxlan"}}')
+    with pytest.raises(LeaseError, match=r"subnet 10\.50\.1\.0/24: BackendData has no VtepMAC"):
+        backend_for(config, UNDERLAY, OWN, None)
 
 
 def test_the_mtu_leaves_room_for_the_tunnel_and_must_fit_the_interface() -> None:

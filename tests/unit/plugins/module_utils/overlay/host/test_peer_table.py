@@ -13,19 +13,27 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import Backend, backend_for
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends.vxlan import Vxlan
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import PeerChange, PeerTable
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import plan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import (
     DesiredState,
     ObservedState,
-    plan,
+    PeerRows,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.fdb import (
+    FdbEntry,
+    RemoveFdb,
+    SetFdb,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.neighbour import (
+    Neighbour,
+    RemoveNeighbour,
+    SetNeighbour,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import (
     AddRoute,
     ChangeRoute,
-    RemoveFdb,
-    RemoveNeighbour,
     RemoveRoute,
-    SetFdb,
-    SetNeighbour,
+    Route,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
@@ -42,13 +50,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.l
     parse_lease,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import (
-    FdbEntry,
-    Neighbour,
-    PeerRows,
-    Route,
-    Underlay,
-)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.underlay import Underlay
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Deleted, Event, Item, Put
 
 CONFIG = NetworkConfig.parse('{"Network": "10.50.0.0/16", "Backend": {"Type": "vxlan"}}')
@@ -290,8 +292,8 @@ class Kernel:
     def apply(self, found: Iterable[PeerChange]) -> None:
         """Apply the plan for these changes."""
         found = list(found)
-        wanted = DesiredState.of(None, (change.after for change in found if change.after))
-        known = DesiredState.of(None, (change.before for change in found if change.before))
+        wanted = DesiredState.of((), (change.after for change in found if change.after))
+        known = DesiredState.of((), (change.before for change in found if change.before))
         for step in plan(wanted, ObservedState.of(known)).steps:
             if isinstance(step, AddRoute):
                 assert step.route.subnet not in self.routes
@@ -314,8 +316,8 @@ class Kernel:
 
     def holds(self, rows: Iterable[PeerRows]) -> bool:
         """Whether the tables hold exactly these rows."""
-        wanted = DesiredState.of(None, rows)
-        return (self.routes, self.neighbours, self.fdb) == (wanted.routes, wanted.neighbours, wanted.fdb)
+        wanted = DesiredState.of((), rows)
+        return (self.routes, self.neighbours, self.fdb) == tuple(map(wanted.rows, (Route, Neighbour, FdbEntry)))
 
 
 @pytest.mark.parametrize("seed", range(4))

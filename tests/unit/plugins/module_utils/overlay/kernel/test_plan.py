@@ -7,26 +7,28 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import KernelPlan, plan
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import (
     DesiredState,
-    ForeignRoute,
-    FoundDevice,
+    Found,
     ObservedState,
-    Plan,
-    plan,
+    PeerRows,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.steps import StrayRoute
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.address import Address
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.fdb import FdbEntry
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.neighbour import Neighbour
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.next_hop import NextHop
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import (
+    ForeignRoute,
+    Route,
+    StrayRoute,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.unreachable import Unreachable
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.vxlan_device import VxlanDevice
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
     parse_ipv4,
     parse_mac,
-)
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.state import (
-    FdbEntry,
-    Neighbour,
-    PeerRows,
-    Route,
-    VxlanDevice,
 )
 
 DEVICE = VxlanDevice(
@@ -37,8 +39,8 @@ DEVICE = VxlanDevice(
     port=8472,
     mtu=1450,
     mac=parse_mac("0e:00:00:00:00:01"),
-    address=parse_ipv4("10.50.1.0"),
 )
+ADDRESS = Address("flannel.1", parse_ipv4("10.50.1.0"))
 CREATION = [
     "ip link add flannel.1 address 0e:00:00:00:00:01 mtu 1450 type vxlan id 1 dev eth0 local 192.0.2.11 dstport 8472 "
     "nolearning",
@@ -77,7 +79,7 @@ def direct(number: int) -> PeerRows:
 
 def state(*peers: PeerRows, device: VxlanDevice | None = DEVICE) -> DesiredState:
     """Return the state with these peers."""
-    return DesiredState.of(device, peers)
+    return DesiredState.of((device, ADDRESS) if device else (), peers)
 
 
 def steps(desired: DesiredState, observed: ObservedState) -> list[str]:
@@ -89,9 +91,12 @@ def steps(desired: DesiredState, observed: ObservedState) -> list[str]:
 
 def observed(*peers: PeerRows, **found: Any) -> ObservedState:
     """Return the state with these peers as it is observed, its device found with other settings if some are given."""
-    known = ObservedState.of(state(*peers))
-    assert known.device is not None
-    return known._replace(device=known.device._replace(device=DEVICE._replace(**found)))
+    return ObservedState.of(state(*peers)).replace(VxlanDevice, rows={DEVICE.name: DEVICE._replace(**found)})
+
+
+def with_foreign(route: ForeignRoute) -> ObservedState:
+    """Return a state with nothing but a route of another program."""
+    return ObservedState({Route: Found(foreign={route.route.subnet: route})})
 
 
 def test_on_a_bare_host_the_device_is_added_first_and_routes_last() -> None:
@@ -100,7 +105,7 @@ def test_on_a_bare_host_the_device_is_added_first_and_routes_last() -> None:
 
 def test_a_state_as_desired_needs_no_step() -> None:
     reached = plan(state(peer(2), direct(3)), ObservedState.of(state(peer(2), direct(3))))
-    assert reached == Plan()
+    assert reached == KernelPlan()
     assert not reached
 
 
@@ -159,7 +164,8 @@ def test_settings_that_a_device_cannot_change_recreate_it_with_its_rows(
 
 
 def test_a_wrong_address_is_removed_after_the_right_one_and_the_routes_are_set() -> None:
-    wrong = observed()._replace(device=FoundDevice(DEVICE, False, ((parse_ipv4("10.50.9.0"), 16),)))
+    other = Address("flannel.1", parse_ipv4("10.50.9.0"), 16)
+    wrong = observed(up=False).replace(Address, rows={other: other})
     assert steps(state(peer(2)), wrong) == [
         "ip address add 10.50.1.0/32 dev flannel.1",
         "ip link set flannel.1 up",
@@ -170,23 +176,19 @@ def test_a_wrong_address_is_removed_after_the_right_one_and_the_routes_are_set()
 
 def test_stray_rows_are_removed_before_anything_is_added() -> None:
     stray = StrayRoute(Subnet.parse("10.50.2.0/24"), "flannel.1", 0, 7, 0, 3, 1, 0)
-    untidy = observed()._replace(
-        stray_routes=(stray,),
-        stray_next_hops=(77,),
-        stray_fdb=(FdbEntry("flannel.1", bytes(6), parse_ipv4("192.0.2.99")),),
-    )
+    entry = FdbEntry("flannel.1", bytes(6), parse_ipv4("192.0.2.99"))
+    untidy = observed().replace(Route, strays=(stray,)).replace(FdbEntry, strays=(entry,))
+    untidy = untidy.replace(NextHop, strays=(NextHop(77),))
     assert steps(state(peer(2)), untidy) == [
+        "bridge fdb delete 00:00:00:00:00:00 dev flannel.1 dst 192.0.2.99 self",
         "ip route delete 10.50.2.0/24 dev flannel.1 metric 7 proto 3",
         "ip nexthop delete id 77",
-        "bridge fdb delete 00:00:00:00:00:00 dev flannel.1 dst 192.0.2.99 self",
         *ADDITION,
     ]
 
 
 def test_an_unwanted_device_is_removed_last_together_with_its_rows() -> None:
-    old = ObservedState.of(state(peer(2), peer(3), device=None))._replace(
-        neighbours={}, fdb={}, leftovers=("flannel.1",)
-    )
+    old = ObservedState.of(state(peer(2), peer(3)))
     assert steps(state(direct(2), device=None), old) == [
         "ip route change 10.50.2.0/24 via 192.0.2.12 dev eth0 proto 158",
         "ip link delete flannel.1",
@@ -195,12 +197,12 @@ def test_an_unwanted_device_is_removed_last_together_with_its_rows() -> None:
 
 def test_an_equivalent_foreign_route_is_sufficient() -> None:
     foreign = ForeignRoute(direct(2).route, 4)
-    assert plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign})) == Plan()
+    assert plan(state(direct(2), device=None), with_foreign(foreign)) == KernelPlan()
 
 
 def test_the_same_route_as_flannel_left_it_is_adopted_in_place() -> None:
     foreign = ForeignRoute(direct(2).route, 3, is_flannels=True)
-    found = ObservedState(foreign_routes={foreign.route.subnet: foreign})
+    found = with_foreign(foreign)
     assert steps(state(direct(2), device=None), found) == [
         "ip route replace 10.50.2.0/24 via 192.0.2.12 dev eth0 proto 158"
     ]
@@ -208,18 +210,18 @@ def test_the_same_route_as_flannel_left_it_is_adopted_in_place() -> None:
 
 def test_a_route_of_flannel_that_leads_elsewhere_is_a_conflict() -> None:
     foreign = ForeignRoute(direct(2).route._replace(gateway=direct(3).route.gateway), 3, is_flannels=True)
-    found = plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign}))
+    found = plan(state(direct(2), device=None), with_foreign(foreign))
     assert not found.steps
     assert "ip route delete 10.50.2.0/24 via 192.0.2.13 dev eth0" in found.conflicts[0]
 
 
 def test_any_other_foreign_route_is_a_conflict_with_a_remedy() -> None:
     foreign = ForeignRoute(Route(Subnet.parse("10.50.2.0/24"), 0, "br-7", onlink=False), 2)
-    found = plan(state(direct(2), device=None), ObservedState(foreign_routes={foreign.route.subnet: foreign}))
+    found = plan(state(direct(2), device=None), with_foreign(foreign))
     assert found.steps == ()
     assert found.conflicts == (
-        "route 10.50.2.0/24 via 192.0.2.12 dev eth0 cannot be made: the route 10.50.2.0/24 dev br-7 (proto 2) is there "
-        "and not ours; remove what sets it, then run: ip route delete 10.50.2.0/24 dev br-7",
+        "route 10.50.2.0/24 via 192.0.2.12 dev eth0 cannot be added: route 10.50.2.0/24 dev br-7 (proto 2) exists and "
+        "is not managed by overlayd; stop the program that sets it, then run: ip route delete 10.50.2.0/24 dev br-7",
     )
 
 
@@ -230,18 +232,26 @@ def test_one_peers_change_is_planned_from_its_rows_alone() -> None:
 
 
 NETWORK = Subnet.parse("10.50.0.0/16")
-UNREACHABLE = StrayRoute(NETWORK, "", 0, 2**32 - 1, 0, 158, 7, 0)
+UNREACHABLE = Unreachable(NETWORK)
 
 
 def test_the_unreachable_route_is_added_after_the_routes_to_peers() -> None:
-    wanted = state(peer(2))._replace(unreachable=NETWORK, leave_unreachable=False)
+    wanted = DesiredState.of((DEVICE, ADDRESS), [peer(2)], [UNREACHABLE])
     lines = [str(step) for step in plan(wanted, ObservedState()).steps]
     assert lines[-2:] == [ADDITION[-1], "ip route add unreachable 10.50.0.0/16 metric 4294967295 proto 158"]
-    assert plan(wanted, ObservedState.of(wanted)._replace(unreachable=UNREACHABLE)) == Plan()
+    assert plan(wanted, ObservedState.of(wanted)) == KernelPlan()
 
 
 def test_an_unreachable_route_is_removed_only_on_request() -> None:
-    observed = ObservedState.of(state())._replace(unreachable=UNREACHABLE)
-    assert plan(state(), observed) == Plan()
-    steps = plan(state()._replace(leave_unreachable=False), observed).steps
+    observed = ObservedState.of(state()).replace(Unreachable, rows={NETWORK: UNREACHABLE})
+    assert plan(state(), observed) == KernelPlan()
+    steps = plan(state()._replace(partial=False), observed).steps
     assert [str(step) for step in steps] == ["ip route delete 10.50.0.0/16 metric 4294967295 proto 158"]
+
+
+def test_a_second_device_of_ours_is_deleted_last_and_its_rows_with_it() -> None:
+    other = DEVICE._replace(name="flannel.9", vni=9)
+    row = Neighbour("flannel.9", parse_ipv4("10.50.9.0"), DEVICE.mac)
+    found = ObservedState.of(DesiredState.of([DEVICE, ADDRESS, other, Address("flannel.9", 7)], [peer(2)]))
+    found = found.replace(Neighbour, rows={**found.rows(Neighbour), row.key: row})
+    assert steps(state(peer(2)), found) == ["ip link delete flannel.9"]

@@ -1,0 +1,214 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Network devices in general: the steps that any kind of device shares, and the base of the tables of one kind."""
+
+from __future__ import annotations
+
+import socket
+from abc import abstractmethod
+from typing import NamedTuple, Protocol, TypeVar
+
+from ...model.addresses import format_mac
+from ...model.errors import KernelError
+from ..netlink.codec import IFINFOMSG, U32, attribute, message
+from ..netlink.constants import IFF_UP, IFLA_ADDRESS, IFLA_MTU, RTM_DELLINK, RTM_SETLINK
+from ..netlink.interfaces import Link
+from ..observation import Observation
+from ..state import DesiredState, Found, ObservedState
+from ..step import Removal, Step, Wire
+from ..table import Table, TableSteps
+
+
+class Device(Protocol):
+    """A row of a device table."""
+
+    @property
+    def name(self) -> str:
+        """The name of the interface."""
+
+    @property
+    def mac(self) -> bytes:
+        """The MAC address."""
+
+    @property
+    def up(self) -> bool:
+        """Whether the device is administratively up."""
+
+
+D = TypeVar("D", bound=Device)
+
+
+class _DeviceMac(NamedTuple):
+    device: str
+    mac: bytes
+
+
+class _DeviceMtu(NamedTuple):
+    device: str
+    mtu: int
+
+
+class _DeviceName(NamedTuple):
+    device: str
+
+
+class SetMac(_DeviceMac, Step):
+    """Change the MAC of a device; the kernel then flushes the neighbours on it."""
+
+    __slots__ = ()
+    alone = True
+
+    def __str__(self) -> str:
+        return f"ip link set {self.device} address {format_mac(self.mac)}"
+
+    def encode(self, wire: Wire, messages: list[bytes]) -> None:
+        """Append the request."""
+        body = link_body(wire.index[self.device]) + attribute(IFLA_ADDRESS, self.mac)
+        messages.append(message(len(messages), RTM_SETLINK, 0, body))
+
+    @property
+    def repaired(self) -> str:
+        """The log text for a repair."""
+        return f"device {self.device} had another MAC than {format_mac(self.mac)}"
+
+
+class SetMtu(_DeviceMtu, Step):
+    """Change the MTU (bytes) of a device."""
+
+    __slots__ = ()
+    alone = True
+
+    def __str__(self) -> str:
+        return f"ip link set {self.device} mtu {self.mtu}"
+
+    def encode(self, wire: Wire, messages: list[bytes]) -> None:
+        """Append the request."""
+        body = link_body(wire.index[self.device]) + attribute(IFLA_MTU, U32.pack(self.mtu))
+        messages.append(message(len(messages), RTM_SETLINK, 0, body))
+
+    @property
+    def repaired(self) -> str:
+        """The log text for a repair."""
+        return f"device {self.device} had another MTU than {self.mtu}"
+
+
+class SetUp(_DeviceName, Step):
+    """Bring a device up."""
+
+    __slots__ = ()
+    alone = True
+
+    def __str__(self) -> str:
+        return f"ip link set {self.device} up"
+
+    def encode(self, wire: Wire, messages: list[bytes]) -> None:
+        """Append the request."""
+        messages.append(message(len(messages), RTM_SETLINK, 0, link_body(wire.index[self.device], IFF_UP)))
+
+    @property
+    def repaired(self) -> str:
+        """The log text for a repair."""
+        return f"device {self.device} was down"
+
+
+class DeleteDevice(_DeviceName, Removal):
+    """Delete a device, and with it all addresses, neighbours, FDB entries, next hops and routes on it."""
+
+    __slots__ = ()
+    alone = True
+
+    def __str__(self) -> str:
+        return f"ip link delete {self.device}"
+
+    def encode(self, wire: Wire, messages: list[bytes]) -> None:
+        """Append the request."""
+        messages.append(message(len(messages), RTM_DELLINK, 0, link_body(wire.index[self.device])))
+
+    @property
+    def repaired(self) -> str:
+        """The log text for a repair."""
+        return str(self)
+
+
+def link_body(index: int, flags: int = 0) -> bytes:
+    """Return the fixed part of a link message; index 0 for a device that is named by an attribute."""
+    return IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, index, flags, flags)
+
+
+class DeviceTable(Table[D]):
+    """The devices of one kind, by name; ``kind`` is the kernel's name of the kind."""
+
+    kind: str
+
+    @abstractmethod
+    def read(self, observation: Observation, link: Link) -> D:
+        """Return a device as it is configured."""
+
+    @abstractmethod
+    def creation(self, device: D) -> Step:
+        """Return the step that creates a device. The device is then down."""
+
+    @abstractmethod
+    def can_become(self, held: D, wanted: D) -> bool:
+        """Whether an existing device can be changed into the wanted one; otherwise it is replaced."""
+
+    @abstractmethod
+    def changes(self, held: D, wanted: D) -> list[Step]:
+        """Return the steps that change an existing device, apart from bringing it up."""
+
+    def refuse_rival(self, observation: Observation, wanted: D, held: D | None) -> None:
+        """Raise KernelError if another device prevents the creation of the wanted one."""
+
+    def observe(self, observation: Observation) -> Found:
+        """Return the desired devices and those left over that exist; the rows on them are ours from now on.
+
+        Raise KernelError if an interface of another kind has the name of a device.
+        """
+        desired = observation.desired.rows(self.row)
+        rows: dict[str, D] = {}
+        for name in (*desired, *observation.leftovers):
+            link = observation.link(name)
+            if link is not None and link.kind != self.kind:
+                raise KernelError(
+                    f"interface {name} exists but is a {link.kind or 'hardware'} device, not {self.kind}; it is left "
+                    f"untouched: rename or remove it, or choose another VNI in the network config"
+                )
+            held = self.read(observation, link) if link is not None else None
+            if name in desired:
+                self.refuse_rival(observation, desired[name], held)
+            if link is not None and held is not None:
+                rows[name] = held
+                observation.adopt(link.ifindex, name)
+        return Found(rows)
+
+    def plan(self, desired: DesiredState, observed: ObservedState) -> TableSteps:
+        """Create, replace or change the desired devices; delete the others at the end."""
+        wanted, held = desired.rows(self.row), observed.rows(self.row)
+        if wanted == held:
+            return TableSteps()
+        first: list[Step] = []
+        up: list[Step] = []
+        for name, device in wanted.items():
+            old = held.get(name)
+            if old is not None and not self.can_become(old, device):
+                first.append(DeleteDevice(name))
+                observed = observed.without_device(name)
+                old = None
+            if old is None:
+                first.append(self.creation(device))
+            else:
+                first += self.changes(old, device)
+                observed = self.after_changes(old, device, observed)
+            if old is None or not old.up:
+                up.append(SetUp(name))
+        leaving = [name for name in held if name not in wanted]
+        return TableSteps(
+            first=first,
+            add=up,
+            remove=[DeleteDevice(name) for name in leaving],
+            observed=observed._replace(leaving=observed.leaving.union(leaving)),
+        )
+
+    def after_changes(self, _held: D, _wanted: D, observed: ObservedState) -> ObservedState:
+        """Return what is left of the observed state after the changes of a device."""
+        return observed
