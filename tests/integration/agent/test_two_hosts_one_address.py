@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.agent_fleet import Fleet
@@ -186,3 +187,42 @@ def test_the_former_subnet_and_address_of_a_host_stay_with_the_host_that_has_the
     host.join()
     assert host.subnet != subnet
     assert mac_of(network, subnet) == OTHER_MAC
+
+
+def claimants_since(network: Network, revision: int) -> list[str]:
+    """Return the challenges that were written below the prefix after a revision."""
+    return [text for text in writes_since(network, revision) if "Claimant" in text]
+
+
+@pytest.mark.parametrize("backend", ["vxlan", "host-gw"])
+def test_a_host_that_must_lease_another_subnet_does_not_challenge_itself(
+    host: Host, network: Network, backend: str
+) -> None:
+    network.configure(backend)
+    host.join()
+    former = host.subnet
+    revision = network.store.snapshot(network.prefix)[1]
+    network.lease(former, "192.0.2.99", OTHER_MAC if backend == "vxlan" else "")
+    host.wait_started_again()
+    assert host.subnet != former
+    assert set(network.leases()) == {former, host.subnet}
+    assert claimants_since(network, revision) == []
+    assert CONFLICT not in host.log
+
+
+@pytest.mark.parametrize("change", [{"VNI": 2}, {"backend": "host-gw", "network": "10.77.0.0/16"}])
+def test_a_config_that_changed_before_a_start_without_etcd_causes_no_challenge(
+    host: Host, network: Network, change: dict[str, Any]
+) -> None:
+    network.configure()
+    host.join()
+    host.stop()
+    network.configure(**change)
+    revision = network.store.snapshot(network.prefix)[1]
+    host.ip("route", "add", "blackhole", "192.0.2.1/32")
+    host.join()
+    assert host.said("restoring the network from memory file") == 1
+    host.ip("route", "delete", "blackhole", "192.0.2.1/32")
+    host.wait_started_again()
+    assert claimants_since(network, revision) == []
+    assert CONFLICT not in host.log

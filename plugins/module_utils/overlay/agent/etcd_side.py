@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from queue import SimpleQueue
+from typing import NoReturn
 
 from ..host.identity import Identity
 from ..host.log import log
@@ -21,15 +22,15 @@ from ..store.failover import Failover
 from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
 from ..store.schema import Keys, NestedKeys, key_of, lease_events, read_network
 from ..store.stored_config import parse_config
-from .keeper import HeldLease, LeaseKeeper
+from .keeper import HeldLease, LeaseKeeper, SubnetLostError
 from .messages import (
-    ConfigChanged,
     Joined,
     KeysIgnored,
     LeaseConflict,
     LeaseRenewed,
     LeasesChanged,
     Message,
+    RestartNeeded,
     StoreTrouble,
 )
 from .outage import Outage
@@ -60,7 +61,6 @@ class EtcdSide(threading.Thread):
         self._nested = NestedKeys(self._keys, ())
         self._rivals = Rivals()
         self._config_text: str | None = None  # the last good network config
-        self._joined: NetworkConfig | None = None  # the config that the lease follows
         self._hosts = 0  # number of leases at the last full read
 
     def run(self) -> None:
@@ -107,12 +107,14 @@ class EtcdSide(threading.Thread):
         network = read_network(store, self._keys)
         text, trouble = self._usable_config(store, network.config)
         config = NetworkConfig.parse(text)
-        if self._joined not in (None, config):
-            # The re-executed process leases the subnet, so that the new lease belongs to the new process.
-            self._out.put(ConfigChanged())
-            threading.Event().wait()
-        held = keeper.acquire(config, self._identity.claim(config), network)
-        self._joined = config
+        served, subnet = self._identity.served or (None, None)
+        if served not in (None, config):
+            self._restart("the network config changed")
+        try:
+            held = keeper.acquire(config, self._identity.claim(config), network, subnet)
+        except SubnetLostError as lost:
+            self._restart(str(lost))
+        self._identity.serve(config, held.lease.subnet)
         self._hosts = len(network.leases)
         self._nested = NestedKeys(self._keys, network.nested)
         self._identity.known_as(held.lease)
@@ -126,6 +128,15 @@ class EtcdSide(threading.Thread):
             log.info("reading the whole network again: %s", error)
         finally:
             watch.close()
+
+    def _restart(self, reason: str) -> NoReturn:
+        """Make the main loop re-execute the process: the lease of another subnet belongs to the new process.
+
+        The new process would otherwise not recognize a lease without a known MAC as its own, and challenge itself.
+        """
+        self._out.put(RestartNeeded(reason))
+        while True:
+            threading.Event().wait()
 
     def _follow(
         self, store: Store, watch: Watch, keeper: LeaseKeeper, held: HeldLease, config: Item | None, trouble: str

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..host.claim import Claim, own_leases
 from ..host.log import log
-from ..model.addresses import format_ipv4
+from ..model.addresses import Subnet, format_ipv4
 from ..model.allocation import choose_subnet, taken_subnets
 from ..model.errors import LeaseError
 from ..model.lease import LEASE_TTL, SubnetLease
@@ -20,6 +20,10 @@ from ..store.schema import Keys, StoredNetwork, read_network
 from .rivals import Rivals, answer_value, claimant_of
 
 ATTEMPTS = 200  # lost races before giving up; fifty hosts that start at once need about five
+
+
+class SubnetLostError(LeaseError):
+    """The subnet that this process programs is not available any more."""
 
 
 class HeldLease(NamedTuple):
@@ -46,15 +50,19 @@ class LeaseKeeper:
         self._ttl = ttl
         self._rivals = rivals or Rivals()
 
-    def acquire(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
+    def acquire(
+        self, config: NetworkConfig, claim: Claim, network: StoredNetwork, served: Subnet | None = None
+    ) -> HeldLease:
         """Return this host's lease, taken over or created; ``network`` is the last read of etcd.
 
+        ``served`` is the subnet that this process programs. If a lease of another subnet would have to be created,
+        SubnetLostError is raised instead: the re-executed process creates it, and so recognizes it as its own.
         Raise PoolExhaustedError if other hosts hold every subnet, LeaseConflictError if another live host holds the
         lease with this host's public IP, and LeaseError if each attempt lost a race.
         """
         for _attempt in range(ATTEMPTS):
             try:
-                held = self._acquire_once(config, claim, network)
+                held = self._acquire_once(config, claim, network, served)
                 self._rivals.holds(held.lease)
                 return held
             except (KeyExistsError, ChangedError, GoneError) as race:
@@ -83,7 +91,9 @@ class LeaseKeeper:
             self._store.delete(item)
         return not item.reservation
 
-    def _acquire_once(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
+    def _acquire_once(
+        self, config: NetworkConfig, claim: Claim, network: StoredNetwork, served: Subnet | None
+    ) -> HeldLease:
         kept: HeldLease | None = None
         own = own_leases(claim, network.leases)
         for lease, item in self._rivals.settle(self._store, claim, own, self._ttl):
@@ -97,7 +107,7 @@ class LeaseKeeper:
                 log.warning(
                     "reservation %s is not used: it does not fit the network config; change one of them", lease.key
                 )
-        return kept or self._create(config, claim, network)
+        return kept or self._create(config, claim, network, served)
 
     def _take_over(self, claim: Claim, lease: SubnetLease, item: Item) -> HeldLease:
         wanted = claim.lease(lease.subnet)
@@ -111,9 +121,11 @@ class LeaseKeeper:
             log.info("taking over lease %s of %s", lease.key, format_ipv4(lease.public_ip))
         return self.renew(self._held(lease, item))
 
-    def _create(self, config: NetworkConfig, claim: Claim, network: StoredNetwork) -> HeldLease:
+    def _create(self, config: NetworkConfig, claim: Claim, network: StoredNetwork, served: Subnet | None) -> HeldLease:
         taken = taken_subnets(config, network.values(), network.directories)
         lease = claim.lease(choose_subnet(config, taken, claim.previous_subnet))
+        if served not in (None, lease.subnet):
+            raise SubnetLostError(f"subnet {served} is not available to this host any more")
         item = self._store.create(self._keys.lease(lease.subnet), lease.value(), self._ttl)
         log.info("leased subnet %s", lease.subnet)
         return self._held(lease, item)

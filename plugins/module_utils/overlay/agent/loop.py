@@ -24,7 +24,6 @@ from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Event, Item
 from .messages import (
-    ConfigChanged,
     Joined,
     KernelChanged,
     KeysIgnored,
@@ -32,6 +31,7 @@ from .messages import (
     LeaseRenewed,
     LeasesChanged,
     Message,
+    RestartNeeded,
     Stop,
     StoreTrouble,
 )
@@ -132,8 +132,8 @@ class Loop:
             self._follow(message.events)
         elif isinstance(message, Joined):
             self._join(message)
-        elif isinstance(message, ConfigChanged):
-            raise StartAgainError("the network config changed")
+        elif isinstance(message, RestartNeeded):
+            raise StartAgainError(message.reason)
         elif isinstance(message, KernelChanged):
             self._due["kernel"] = min(self._due["kernel"], self._pause_ends)
         elif isinstance(message, KeysIgnored):
@@ -163,6 +163,7 @@ class Loop:
 
     def _begin(self, config: NetworkConfig, text: str, own: Subnet, leases: Mapping[str, Item]) -> None:
         """Begin the session and reconcile the kernel; the subnet file and READY follow when that worked."""
+        self._identity.serve(config, own)
         backend = backend_for(config, self._identity.underlay, own, self._identity.mac_for(config))
         firewall = firewall_for(self._options, config, own)
         self._clear_former(config)

@@ -29,8 +29,10 @@ class Joined(NamedTuple):
     conflict: str = ""
 
 
-class ConfigChanged(NamedTuple):
-    """The network config changed; the lease has not been changed yet."""
+class RestartNeeded(NamedTuple):
+    """The process must re-execute itself for the reason, before it leases another subnet."""
+
+    reason: str
 
 
 class LeasesChanged(NamedTuple):
@@ -72,5 +74,5 @@ class Stop(NamedTuple):
 
 
 Message = Union[
-    Joined, ConfigChanged, LeasesChanged, KeysIgnored, LeaseConflict, LeaseRenewed, StoreTrouble, KernelChanged, Stop
+    Joined, RestartNeeded, LeasesChanged, KeysIgnored, LeaseConflict, LeaseRenewed, StoreTrouble, KernelChanged, Stop
 ]

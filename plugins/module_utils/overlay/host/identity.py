@@ -53,6 +53,7 @@ class Identity:
         self._held = self._former.held
         self._networks = set(self._former.networks)
         self._macs: dict[str, bytes] = {}
+        self.served: tuple[NetworkConfig, Subnet] | None = None
         self.underlay, self.public_ip = self._choose()
 
     @property
@@ -74,6 +75,10 @@ class Identity:
     def known_as(self, lease: SubnetLease) -> None:
         """Record the lease that this host holds now, so that it claims the same subnet if the lease is lost."""
         self._held = (Held(lease.subnet, lease.public_ip),)
+
+    def serve(self, config: NetworkConfig, subnet: Subnet) -> None:
+        """Record the network and the own subnet that this process programs; any other one needs a re-exec first."""
+        self.served = config, subnet
 
     def underlay_change(self) -> str | None:
         """Return the change of the underlay in words, None if it is unchanged or cannot be read at the moment."""
