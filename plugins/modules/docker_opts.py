@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell Docker which subnet of the overlay network is this host's."""
+"""Set Docker's options to this host's subnet of the overlay network."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""State the network config of an overlay network in etcd."""
+"""Write or remove the network config of an overlay network in etcd."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Compare what a host holds with what etcd says it should."""
+"""Read the state of the overlay on a host, and compare it with etcd."""
 
 from __future__ import annotations
 

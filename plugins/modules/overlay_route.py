@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make a host of an overlay network route to the others, without the agent."""
+"""Add or remove a host's routes to the other hosts of an overlay network, without the agent."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Find the interface below the overlay, and whether it reaches the other hosts."""
+"""Find the underlay interface of a host, and check that it reaches the other hosts."""
 
 from __future__ import annotations
 

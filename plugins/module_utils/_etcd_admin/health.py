@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The health of etcd members: each endpoint is asked for itself, and etcd's answer needs a quorum."""
+"""The health of etcd members: each member answers a separate read that needs the quorum."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def wait_healthy(connection: EtcdConnection, seconds: float) -> list[Health]:
 def read_health(connection: EtcdConnection) -> list[Health]:
     """Return the health of each endpoint, in the order given; raise StoreError for an unusable certificate file.
 
-    All endpoints are asked at the same time: silent ones cost one timeout together.
+    The requests to all endpoints run at the same time, so several silent endpoints cost one timeout together.
     """
     context, endpoints = connection.tls_context(), connection.parsed_endpoints
     with ThreadPoolExecutor(max_workers=len(endpoints)) as pool:

@@ -162,7 +162,7 @@ class Rivals:
 def is_certain(claim: Claim, lease: SubnetLease, item: Item) -> bool:
     """Return whether a lease is certain to be this host's own.
 
-    A lease with PublicIP 0 stands for this host's own lease with an invalid value (see host/claim.py).
+    PublicIP 0 means this host's own lease with an invalid value (see host/claim.py).
     """
     mac = (lease.backend_data or {}).get("VtepMAC")
     if isinstance(mac, str):
