@@ -196,6 +196,22 @@ class Bench:
         finally:
             counter.close()
 
+    def storm(self, peers: int, changes: int) -> float:
+        """Return the daemon's seconds of processor time while another program changes so many routes of its own."""
+        self.fill("vxlan", peers)
+        routes = [f"192.168.{number // 250}.{number % 250}/32" for number in range(changes // 20)]
+        with contextlib.closing(RouteCounter()) as counter, self.daemon() as (process, _unused):
+            counter.wait(peers, 60)
+            time.sleep(2)
+            before = cpu_seconds(process)
+            for _round in range(10):
+                for verb in ("add", "delete"):
+                    batch = "".join(f"route {verb} {route} dev {UNDERLAY}\n" for route in routes)
+                    subprocess.run(["ip", "-batch", "-"], input=batch.encode(), check=True)
+                    time.sleep(0.2)
+            time.sleep(2)
+            return cpu_seconds(process) - before
+
     def memory(self, peers: int) -> float:
         """Return resident MiB with so many peers programmed, two seconds later."""
         self.fill("vxlan", peers)
@@ -316,6 +332,8 @@ def _report(bench: Bench, options: argparse.Namespace) -> None:
             f"  etcd back to event followed, {api}   {statistics.median(times):8.3f} s   ({max(times):.3f} at most)",
             flush=True,
         )
+    times = [bench.storm(1000, 1000) for _attempt in range(options.rounds)]
+    print(f"  processor time for 1000 changes  {statistics.median(times):8.3f} s   (of routes by others)", flush=True)
     print(f"  resident with 100 peers          {bench.memory(100):8.1f} MiB", flush=True)
     for peers in map(int, options.fleets.split(",")):
         for backend in ("vxlan", "host-gw"):

@@ -54,9 +54,9 @@ def test_without_iptables_the_overlay_works_and_the_missing_program_is_reported(
     network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9")
     host.join(*HEALTH, environment={"PATH": "/nowhere"})
     assert "10.50.201.0/24" in host.routes()
-    host.wait_said("iptables-save is not there, which firewall rules need: install the package iptables")
+    host.wait_said("iptables-save is not installed, but firewall rules require it; install the package iptables")
     assert host.http("/readyz")[0] == 503
-    assert host.said("iptables-save is not there") == 1
+    assert host.said("iptables-save is not installed") == 1
 
 
 def test_with_a_forward_policy_of_drop_containers_reach_each_other_and_the_outside(

@@ -14,8 +14,8 @@ _OFF = (
 
 
 def forwarding_problem() -> str | None:
-    """Return why packets are not forwarded in this network namespace and the way out, as a sentence, or None."""
+    """Return why this network namespace does not forward packets and what to do, as a sentence; None if it does."""
     try:
         return _OFF if _SWITCH.read_text().strip() == "0" else None
     except OSError as error:
-        return f"{_SWITCH} cannot be read ({error.strerror}), so nobody can tell whether packets are forwarded"
+        return f"{_SWITCH} cannot be read ({error.strerror}), so it is not known whether packets are forwarded"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The host's own addresses and routes, as the rule about overlaps (model/overlap.py) needs them."""
+"""Reads the host's own addresses and routes for the rule about overlaps (model/overlap.py)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .ownership import PROTOCOL
 
 
 def read_host_networks(endpoints: Iterable[int] = ()) -> HostNetworks:
-    """Return the addresses and the unicast routes of the main table, less the overlay's own; raise KernelError."""
+    """Return the addresses and the unicast routes of the main table, without the overlay's; raise KernelError."""
     netlink = Netlink()
     try:
         devices = {link.ifindex: link for link in links(netlink)}

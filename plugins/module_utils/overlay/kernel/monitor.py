@@ -1,9 +1,10 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tells when somebody else changed what is ours; the kernel itself sorts out what is none of our business.
+"""Reports that another program changed a kernel object of the overlay.
 
-Most notifications carry the port of the socket that asked for the change, so our own are dropped. Those of forwarding
-rows do not: they are dropped while we change some, and the regular comparison finds what slips through then.
+The kernel filters the notifications (notification_filter.py). Most carry the port of the socket that made the change,
+so that our own changes are dropped. Notifications of FDB entries do not: they are dropped while we change entries, and
+the periodic reconciliation finds what is missed then.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from .netlink.rtnetlink import Netlink
 from .notification_filter import Watched, program
 
 _GROUPS = (RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_NEXTHOP)
-_RECEIVE_BUFFER = 256 << 10  # bytes; should it overflow, that is as good as a change
+_RECEIVE_BUFFER = 256 << 10  # bytes; an overflow counts as a change
 _LARGEST = 65536
 _NOTHING = Watched(Subnet(0, 32), 0, 0, 0)
 
 
 class Monitor:
-    """A socket that becomes readable when somebody else changes what is ours; it hears nothing before ``watch``."""
+    """A socket that becomes readable after a change by another program. It receives nothing before ``watch``."""
 
     def __init__(self) -> None:
-        """Listen in the network namespace of the calling thread; raise KernelError when that cannot be."""
+        """Listen in the network namespace of the calling thread; raise KernelError if that fails."""
         self._watched = _NOTHING
         self._is_muted = False
         self._netlink = Netlink(receive_buffer=_RECEIVE_BUFFER)
@@ -56,12 +57,12 @@ class Monitor:
         self._netlink.close()
 
     def ignore(self, port: int) -> None:
-        """Take what is done through the netlink socket with this port for our own doing."""
+        """Drop notifications of changes that are made through the netlink socket with this port: they are our own."""
         self._watched = self._watched._replace(port=port)
         self._filter()
 
     def watch(self, network: Subnet, underlay: int, device: int | None) -> None:
-        """Listen for changes of this overlay network, on the interfaces with these indexes; None for no device."""
+        """Listen for changes in this overlay network and on the interfaces with these indexes; None for no device."""
         watched = self._watched._replace(network=network, underlay=underlay, device=device or 0)
         if watched != self._watched:
             self._watched = watched
@@ -69,7 +70,7 @@ class Monitor:
 
     @contextmanager
     def muted(self) -> Iterator[None]:
-        """Do not listen to forwarding rows meanwhile."""
+        """Drop the notifications of FDB entries meanwhile."""
         self._is_muted = True
         self._filter()
         try:
@@ -79,7 +80,7 @@ class Monitor:
             self._filter()
 
     def drain(self) -> bool:
-        """Take what was heard; return whether there was anything. A buffer that overflowed counts as a change."""
+        """Read all notifications; return whether there was one. An overflow of the buffer counts as a change."""
         changed = False
         while True:
             try:
@@ -92,12 +93,12 @@ class Monitor:
             changed = True
 
     def _filter(self) -> None:
-        """Put the program that fits the present state in the place of the one before."""
+        """Replace the filter program by the one for the present state."""
         instructions = program(self._watched, with_fdb=not self._is_muted)
         code = array("B", b"".join(instructions))
         address, _unused = code.buffer_info()
         try:
-            # struct sock_fprog: how many instructions, where they are.
+            # struct sock_fprog: number of instructions, address.
             self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(instructions), address))
         except OSError as error:
-            raise KernelError(f"the kernel does not take the notification filter: {error}") from error
+            raise KernelError(f"cannot attach the notification filter: {error}") from error

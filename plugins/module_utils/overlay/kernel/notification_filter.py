@@ -1,6 +1,12 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The BPF program that decides, in the kernel, which notifications are worth waking up for (linux/filter.h)."""
+"""The BPF program by which the kernel drops notifications about objects of other programs (linux/filter.h).
+
+Measured with 1,000 peers while another program changed 1,000 routes of its own in about six seconds (``make bench``,
+row "processor time for 1000 changes"): no processor time with the filter, 0.09 to 0.17 s without it. Without it each
+notification triggers a full reconciliation, which may take a tenth of the time. A Docker host sends such notifications
+all day: each start of a container causes several, and each neighbour of the underlay does.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +45,7 @@ _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true,
 
 
 class Watched(NamedTuple):
-    """What is ours: overlay network, index of the interface below, of the device (0 for none), port of our socket."""
+    """The overlay network, the indexes of underlay and tunnel device (0 for none), and the port of our socket."""
 
     network: Subnet
     underlay: int
@@ -48,7 +54,7 @@ class Watched(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """One instruction; jumps name labels, an empty one is the next instruction."""
+    """One instruction. Jumps name blocks; an empty name is the next instruction."""
 
     code: int
     operand: int = 0
@@ -57,9 +63,9 @@ class _Step(NamedTuple):
 
 
 def program(watched: Watched, with_fdb: bool) -> list[bytes]:
-    """Return the instructions that let through what concerns us, forwarding rows only if ``with_fdb``.
+    """Return the instructions that accept notifications about the overlay, about FDB entries only if ``with_fdb``.
 
-    BPF reads numbers in network order, and headers are in the machine's: operands are turned around to match.
+    BPF reads numbers in network byte order, but the headers are in that of the machine: operands are swapped to match.
     """
     blocks = {
         "start": _by_type(watched.port),
@@ -100,7 +106,7 @@ def _by_interface(watched: Watched) -> list[_Step]:
 
 
 def _by_neighbour(device: int, with_fdb: bool) -> list[_Step]:
-    """Neighbours of our device; of its forwarding rows those that stay, as learned ones come and go."""
+    """Accept neighbours of our device, and its permanent FDB entries: learned ones come and go."""
     return [
         _Step(_LOAD_WORD, _IFINDEX),
         _Step(_IF_EQUAL, htonl(device), "", "drop"),
@@ -113,7 +119,7 @@ def _by_neighbour(device: int, with_fdb: bool) -> list[_Step]:
 
 
 def _by_failure() -> list[_Step]:
-    """A neighbour that is removed is told of as failed, with the port of who did it, and once more without a port."""
+    """Drop the second notification of a removed neighbour: state failed, no port. The first has the port."""
     return [
         _Step(_LOAD_WORD, _PORT),
         _Step(_IF_EQUAL, 0, "", "pass"),
@@ -123,7 +129,7 @@ def _by_failure() -> list[_Step]:
 
 
 def _by_destination(network: Subnet) -> list[_Step]:
-    """Routes into the overlay network, whosever they are; else go on with the route's device."""
+    """Accept all routes into the overlay network; continue with the route's device for any other."""
     mask = (0xFFFFFFFF << (32 - network.length)) & 0xFFFFFFFF
     return [
         _Step(_LOAD_BYTE, _ROUTE_LENGTH),
@@ -139,7 +145,7 @@ def _by_device(device: int) -> list[_Step]:
 
 
 def _find_attribute(kind: int, without: str) -> list[_Step]:
-    """Return the steps that load a route's attribute of four bytes, or jump away where it has none."""
+    """Return the steps that load an attribute of four bytes of a route, or jump to ``without`` if it is missing."""
     return [
         _Step(_LOAD_VALUE, _ROUTE_ATTRIBUTES),
         _Step(_SET_X, kind),
@@ -151,7 +157,7 @@ def _find_attribute(kind: int, without: str) -> list[_Step]:
 
 
 def _assemble(blocks: dict[str, list[_Step]]) -> list[bytes]:
-    """Return the blocks one behind the other, jumps to their names resolved."""
+    """Return the blocks in order, with jumps to their names resolved."""
     places: dict[str, int] = {}
     steps: list[_Step] = []
     for name, block in blocks.items():

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which interface carries the overlay, and which of its addresses other hosts are told: flannel's choice."""
+"""Chooses the underlay: the interface that carries the overlay, and its address for other hosts, as flannel does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Interface(NamedTuple):
 
     @property
     def is_own_or_loopback(self) -> bool:
-        """Whether an expression must pass it over: loopback, or the overlay's own device of an earlier start."""
+        """Whether --iface-regex ignores it: loopback, or a tunnel device of the overlay."""
         is_tunnel = self.link.kind == "vxlan" and self.link.name.startswith("flannel")
         return is_tunnel or bool(self.link.flags & IFF_LOOPBACK)
 
@@ -42,11 +42,12 @@ class _Interface(NamedTuple):
 def choose_underlay(
     iface: Sequence[str], iface_regex: Sequence[str], can_reach: str, public_ip: str
 ) -> tuple[Underlay, int]:
-    """Return the interface below the overlay and the address (integer) by which other hosts reach this one.
+    """Return the underlay interface and the address (integer) by which other hosts reach this one.
 
     In this order, as flannel does: the first of ``iface`` (names or addresses) that can be used, the first of
-    ``iface_regex`` that matches an address or else a name, the way to ``can_reach``, the interface that holds
-    ``public_ip``, the default route. Raise KernelError naming what was asked for, what there is and the way out.
+    ``iface_regex`` that matches an address or else a name, the path to ``can_reach``, the interface that holds
+    ``public_ip``, the default route. Raise KernelError with the options, the
+    existing interfaces and what to do.
     """
     public = _address("--public-ip", public_ip) if public_ip else None
     netlink = Netlink()
@@ -125,14 +126,16 @@ def _by_default_route(netlink: Netlink, known: Iterable[_Interface]) -> Underlay
     for path in default_paths(netlink):
         if path.ifindex:
             return _underlay(_by_index(known, path.ifindex), None)
-    raise KernelError(f"{NOT_FOUND}: none was named and there is no default route; {_usable_interfaces(known)}")
+    raise KernelError(f"{NOT_FOUND}: no interface is named and there is no default route; {_usable_interfaces(known)}")
 
 
 def _by_index(known: Iterable[_Interface], index: int) -> _Interface:
     for interface in known:
         if interface.link.ifindex == index:
             return interface
-    raise KernelError(f"{NOT_FOUND}: the route's interface {index} is gone; {_usable_interfaces(known)}")
+    raise KernelError(
+        f"{NOT_FOUND}: the interface with index {index} of the route no longer exists; {_usable_interfaces(known)}"
+    )
 
 
 def _holder(known: Iterable[_Interface], address: int) -> _Interface | None:

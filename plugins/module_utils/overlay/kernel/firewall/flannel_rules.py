@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The iptables rules that a stopped flanneld leaves outside of the chains that it shares with overlayd.
+"""Finds the iptables rules that a stopped flanneld left outside of the chains that it shares with overlayd.
 
 Up to 0.5 flanneld hooked a nat chain FLANNEL in POSTROUTING; from 0.6 to 0.19 it appended four nat rules to
 POSTROUTING and two filter rules to FORWARD, later ones with a comment. Since 0.20 it has the chains FLANNEL-POSTRTG
@@ -18,7 +18,7 @@ _CHAIN = "FLANNEL"
 
 
 def leftover_masquerading(tables: Tables, network: Subnet) -> list[RuleChange]:
-    """Return what removes flanneld's nat rules for a network."""
+    """Return the changes that remove flanneld's nat rules for a network."""
     nat = tables.get("nat", {})
     rules = nat.get("POSTROUTING", [])
     masquerade = "-j MASQUERADE", "-j MASQUERADE --random-fully"
@@ -32,7 +32,7 @@ def leftover_masquerading(tables: Tables, network: Subnet) -> list[RuleChange]:
 
 
 def leftover_forwarding(tables: Tables, network: Subnet) -> list[RuleChange]:
-    """Return what removes flanneld's filter rules for a network."""
+    """Return the changes that remove flanneld's filter rules for a network."""
     rules = tables.get("filter", {}).get("FORWARD", [])
     wanted = [{Rule(f"{option} {network} -j ACCEPT").options} for option in ("-s", "-d")]
     return _removal("filter", "FORWARD", rules, wanted)
@@ -41,7 +41,7 @@ def leftover_forwarding(tables: Tables, network: Subnet) -> list[RuleChange]:
 def _removal(
     table: str, chain: str, rules: Iterable[Rule], wanted: Iterable[set[frozenset[tuple[str, ...]]]]
 ) -> list[RuleChange]:
-    """Return the removal of all rules of a set, each given in its variants; [] where one of the set is missing."""
+    """Return the removal of all rules of a set, each given in its variants; [] if one of the set is missing."""
     found = [[rule for rule in rules if rule.options in variants] for variants in wanted]
     if not all(found):
         return []
@@ -49,7 +49,7 @@ def _removal(
 
 
 def _guards_subnet(rule: Rule, network: Subnet) -> bool:
-    """Whether the rule spares from masquerading what comes from outside to one host's subnet of the network."""
+    """Whether the rule exempts packets from outside to one host's subnet of the network from masquerading."""
     targets = [option[1] for option in rule.options if option[0] == "-d" and len(option) > 1]
     try:
         subnet = Subnet.parse(targets[0] if targets else "")

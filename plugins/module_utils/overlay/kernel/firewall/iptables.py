@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The iptables programs: all tables read by one iptables-save, changes written by one iptables-restore."""
+"""Runs the iptables programs: one iptables-save reads all tables, one iptables-restore writes all changes."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Option = tuple[str, ...]
 
 
 class IptablesMissingError(KernelError):
-    """The iptables programs are not on this host."""
+    """The iptables programs are not installed."""
 
 
 class Rule(NamedTuple):
-    """A rule as iptables-save prints it: the text behind ``-A CHAIN``."""
+    """A rule as iptables-save prints it: the text after ``-A CHAIN``."""
 
     text: str
 
     @property
     def options(self) -> frozenset[Option]:
-        """What the rule says whatever the order, without its comment: the variants of iptables print differently."""
+        """The options without order and comment, because the variants of iptables print them in different order."""
         found: list[Option] = []
         for word in _words(self.text):
             if word == "!" or (word.startswith("-") and (not found or found[-1] != ("!",))):
@@ -44,18 +44,18 @@ class Rule(NamedTuple):
 
     @property
     def target(self) -> str:
-        """The chain or verdict the rule jumps to, "" where it has none."""
+        """The chain or verdict that the rule jumps to, "" if it has none."""
         jump = _JUMP.search(_without_comment(self.text))
         return jump.group(1) if jump else ""
 
     @property
     def matches_all(self) -> bool:
-        """Whether every packet meets the rule: nothing but a target and the target's own options."""
+        """Whether every packet matches: the rule has only a target and the options of that."""
         return _JUMP.match(_without_comment(self.text)) is not None
 
 
 class RuleChange(NamedTuple):
-    """One command on one table; ``str`` is what a person would type."""
+    """One command on one table; ``str`` is the command line."""
 
     table: str
     command: str
@@ -93,7 +93,7 @@ def parse_tables(printed: str, needed: Collection[str]) -> Tables:
 
 
 def write(changes: Sequence[RuleChange]) -> None:
-    """Carry the changes out, all of a table or none of it; raise KernelError with the program's own words."""
+    """Apply the changes, each table atomically; raise KernelError with the error of the program."""
     lines: list[str] = []
     for table in dict.fromkeys(change.table for change in changes):
         commands = [change.command for change in changes if change.table == table]
@@ -113,8 +113,8 @@ def _refuse_unreadable(line: str, needed: Collection[str]) -> None:
     unreadable = _UNREADABLE.match(line)
     if unreadable and unreadable.group(1) in needed:
         raise KernelError(
-            f"iptables cannot read its table {unreadable.group(1)}, as rules were added to it by nft; "
-            f"move those to an nft table of their own: nft list table ip {unreadable.group(1)} shows them"
+            f"iptables cannot read its table {unreadable.group(1)}: nft added rules to it; "
+            f"move those to another nft table (nft list table ip {unreadable.group(1)} shows them)"
         )
 
 
@@ -136,8 +136,8 @@ def _run(command: list[str], given: str = "") -> str:
         done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except FileNotFoundError:
         raise IptablesMissingError(
-            f"{command[0]} is not there, which firewall rules need: install the package iptables, "
-            f"or turn the rules off with --iptables-forward-rules=false and --ip-masq=false"
+            f"{command[0]} is not installed, but firewall rules require it; install the package iptables, "
+            f"or disable the rules with --iptables-forward-rules=false and --ip-masq=false"
         ) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise KernelError(f"{command[0]}: {error}") from error
@@ -147,7 +147,7 @@ def _run(command: list[str], given: str = "") -> str:
 
 
 def _culprit(complaint: str, given: str) -> str:
-    """Return the line iptables-restore complains about, as it names it by number alone."""
+    """Return the line that iptables-restore refuses: its message has only the number."""
     number = re.search(r"line:? (\d+)", complaint)
     lines = given.splitlines()
     return f" ({lines[int(number.group(1)) - 1]})" if number and 0 < int(number.group(1)) <= len(lines) else ""

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The nftables tables of flanneld (since 0.25, with EnableNFTables): whether they exist, and their removal.
 
-Spoken to the kernel itself (linux/netfilter/nfnetlink.h, nf_tables.h): a host that ran flanneld in a container may
-not have the program nft.
+This uses netlink (linux/netfilter/nfnetlink.h, nf_tables.h), because a host that ran flanneld in a container may not
+have the program nft.
 """
 
 from __future__ import annotations
@@ -50,17 +50,19 @@ _TABLES = (Table(socket.AF_INET, "flannel-ipv4"), Table(socket.AF_INET6, "flanne
 
 
 def flannel_tables() -> list[Table]:
-    """Return the tables of flanneld that exist; raise KernelError when the kernel cannot be asked."""
+    """Return the tables of flanneld that exist; raise KernelError if the kernel cannot be read."""
     return [table for table in _TABLES if not _ask(table, [_message(_GET_TABLE, 0, table)])]
 
 
 def remove_tables(tables: Iterable[Table]) -> None:
-    """Remove tables with all their chains and rules; raise KernelError naming the one that the kernel refused."""
+    """Remove tables with all their chains and rules; raise KernelError for a table that the kernel keeps."""
     for table in tables:
         batch = [_edge(NFNL_MSG_BATCH_BEGIN), _message(_DELETE_TABLE, NLM_F_ACK, table), _edge(NFNL_MSG_BATCH_END)]
         number = _ask(table, batch)
         if number not in (0, errno.ENOENT):
-            raise KernelError(f"{table}: {os.strerror(number)}; run that command, and see what uses the table")
+            raise KernelError(
+                f"{table}: {os.strerror(number)}; run that command, and look for a program that uses the table"
+            )
 
 
 def _ask(table: Table, messages: list[bytes]) -> int:

@@ -1,19 +1,19 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The overlay's iptables rules: two chains of our own, each hooked exactly once where packets pass.
+"""The overlay's iptables rules: two chains of our own, each reached by exactly one jump from each hook.
 
 The chains and their rules are flannel's, so that a host that ran it is taken over as it is::
 
-    nat     POSTROUTING  -> FLANNEL-POSTRTG  masquerade what leaves the overlay or comes in from outside (--ip-masq)
-    filter  FORWARD      -> FLANNEL-FWD      accept what the overlay sends or receives: Docker's policy is DROP
-    filter  DOCKER-USER  -> FLANNEL-FWD      for traffic within the overlay only: since version 28 Docker drops what
-                                             is routed to a container, and this chain alone comes before that
+    nat     POSTROUTING  -> FLANNEL-POSTRTG  masquerade packets that leave or enter the overlay (--ip-masq)
+    filter  FORWARD      -> FLANNEL-FWD      accept packets from and to the overlay: Docker's policy is DROP
+    filter  DOCKER-USER  -> FLANNEL-FWD      for traffic within the overlay only: since version 28 Docker drops packets
+                                             routed to a container, and only this chain comes before that rule
 
-A hook stands behind the administrator's own rules, but ahead of one that ends the chain for every packet.
+A jump comes after the administrator's own rules, but before a rule that ends the chain for every packet.
 
 Rules of flanneld outside of these chains (flannel_rules.py) and its nftables tables (nft.py) are removed at take-over,
-after ours are in place, and are named in what ``plan`` and ``apply`` return. Its rules in FORWARD stay where the
-options ask for no forward rules of our own, as then nothing else might accept the traffic.
+after ours are added, and are part of what ``plan`` and ``apply`` return. Its rules in FORWARD stay if the options ask
+for no forward rules of our own, because then nothing else might accept the traffic.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from .nft import flannel_tables, remove_tables
 MASQUERADE_CHAIN = "FLANNEL-POSTRTG"
 FORWARD_CHAIN = "FLANNEL-FWD"
 _ENDS = ("DROP", "REJECT", "RETURN")
-_NO_NAT_MARK = "0x4000/0x4000"  # flannel's and Kubernetes' mark for "this packet is dealt with"
+_NO_NAT_MARK = "0x4000/0x4000"  # the mark of flannel and Kubernetes for packets that need no masquerading
 
 
 class Hook(NamedTuple):
-    """A jump to a chain of ours; ``optional`` where the chain it stands in belongs to a program that may be absent."""
+    """A jump to a chain of ours; ``optional`` if the chain that contains it belongs to a program that may be absent."""
 
     chain: str
     rule: Rule
@@ -41,7 +41,7 @@ class Hook(NamedTuple):
 
 
 class OwnChain(NamedTuple):
-    """A chain of ours: its rules in order, and where it is hooked; both empty when it should not exist."""
+    """A chain of ours: its rules in order, and the jumps to it; both empty if it should not exist."""
 
     table: str
     name: str
@@ -55,7 +55,7 @@ class Firewall:
     def __init__(
         self, network: Subnet, own: Subnet, *, ip_masq: bool, forward_rules: bool, random_fully: bool = True
     ) -> None:
-        """Touch nothing yet; ``random_fully`` is dropped silently where iptables does not know it, as flannel does."""
+        """Change nothing yet; ``random_fully`` is ignored if iptables does not know it, as in flannel."""
         self._network = network
         self._own = own
         self._ip_masq = ip_masq
@@ -70,14 +70,14 @@ class Firewall:
         return firewall
 
     def plan(self) -> list[str]:
-        """Return the commands that would take over and put the rules right, [] when they are; raise KernelError."""
+        """Return the commands that ``apply`` would run, [] if the rules are as wanted; raise KernelError."""
         changes, leftovers = self._changes(take_over=True)
         return _commands(changes, [*leftovers, *flannel_tables()])
 
     def apply(self, take_over: bool = True) -> list[str]:
-        """Put the rules right, each table in one step, and return the commands this took; raise KernelError.
+        """Correct the rules, each table atomically, and return the commands; raise KernelError.
 
-        With ``take_over`` what flanneld left is removed as well.
+        With ``take_over`` the rules that flanneld left are removed as well.
         """
         changes, leftovers = self._changes(take_over)
         write([*changes, *leftovers])
@@ -87,7 +87,7 @@ class Firewall:
 
     @staticmethod
     def remove() -> list[str]:
-        """Remove the chains and every jump to them, nothing else; return the commands this took; raise KernelError."""
+        """Remove the chains and every jump to them, nothing else; return the commands; raise KernelError."""
         wanted = [OwnChain("nat", MASQUERADE_CHAIN), OwnChain("filter", FORWARD_CHAIN)]
         changes = differences(wanted, _tables(wanted))
         write(changes)
@@ -98,7 +98,7 @@ class Firewall:
         return [self._masquerading(), self._forwarding()]
 
     def _changes(self, take_over: bool) -> tuple[list[RuleChange], list[RuleChange]]:
-        """Return what puts the own rules right, and what removes those that flanneld left."""
+        """Return the changes that correct our rules, and those that remove the rules of flanneld."""
         wanted = self.chains()
         tables = _tables(wanted)
         leftovers: list[RuleChange] = []
@@ -198,7 +198,7 @@ def _removal_commands(name: str, present: Mapping[str, list[Rule]]) -> list[str]
 
 
 def _ends_chain(rule: Rule, present: Mapping[str, list[Rule]], seen: tuple[str, ...] = ()) -> bool:
-    """Whether no packet gets past the rule to those behind it, unless accepted: also by way of another chain."""
+    """Whether no packet reaches the rules after this one, unless it is accepted: also by way of another chain."""
     if not rule.matches_all:
         return False
     target = rule.target

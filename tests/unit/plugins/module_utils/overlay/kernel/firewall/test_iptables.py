@@ -42,7 +42,7 @@ def test_saved_rules_are_read_by_table_and_chain_with_empty_chains() -> None:
 
 def test_an_unreadable_table_is_an_error_only_where_it_is_needed() -> None:
     assert parse_tables(UNREADABLE, ["nat"]) == {}
-    with pytest.raises(KernelError, match="iptables cannot read its table filter, as rules were added to it by nft"):
+    with pytest.raises(KernelError, match="iptables cannot read its table filter: nft added rules to it"):
         parse_tables(UNREADABLE, ["nat", "filter"])
 
 
