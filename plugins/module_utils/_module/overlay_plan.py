@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The kernel steps for all peers as the agent plans them, for some of them alone, and for the end of it all."""
+"""Plans of the module overlay_route: kernel steps for all peers, for single peers, and for the removal."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from ..overlay.model.subnet_env import SubnetEnv
 from .lease_table import Row
 from .overlay_host import Host, tunnel_devices
 
-Peer = Union[Subnet, int]  # a subnet, or the public address of its host
+Peer = Union[Subnet, int]  # a subnet, or the public IP of its host
 
 
 def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: SubnetEnv | None) -> KernelPlan:
-    """Return the agent's plan, and before it the removal of routes of a former network of this host."""
+    """Return the agent's plan for all peers, preceded by the removal of routes of this host's former network."""
     device, network = host.backend.device, host.config.network
     wanted = DesiredState.of(host.backend.own_rows, table.rows.values())
     own = {device.name} if device else set()
@@ -47,7 +47,7 @@ def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: Subne
 
 
 def _is_of_former(step: Step, network: Subnet, devices: Collection[str]) -> bool:
-    """Whether a step removes what the plan for this network, and the removal of these devices, do not."""
+    """Return whether a step is still necessary after the plan for this network and the removal of these devices."""
     if isinstance(step, RemoveNextHop):
         return not network.has(step.identifier)
     if isinstance(step, RemoveUnreachable):
@@ -58,7 +58,7 @@ def _is_of_former(step: Step, network: Subnet, devices: Collection[str]) -> bool
 
 
 def peer_plan(dataplane: Dataplane, host: Host, table: PeerTable, peers: list[Subnet]) -> KernelPlan:
-    """Return the steps for these peers alone; for all where a new device or MAC would take the others' rows along."""
+    """Return the steps for these peers only; for all peers if a new device or MAC makes the kernel delete all rows."""
     rows = [table.rows[subnet] for subnet in peers]
     wanted = DesiredState.of(host.backend.own_rows, rows)
     steps = plan(wanted, only(dataplane.observe(wanted, host.config.network), peers, wanted.rows(FdbEntry)))
@@ -69,7 +69,7 @@ def peer_plan(dataplane: Dataplane, host: Host, table: PeerTable, peers: list[Su
 
 
 def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[bytes] = ()) -> ObservedState:
-    """Return the part of the observed state that these peers' plan is about, and rows of these MACs.
+    """Return the part of the observed state for these peers' plan, with the rows of these MACs.
 
     The row of a MAC that a peer of theirs had before is part of it, unless another peer has that MAC.
     """
@@ -96,15 +96,15 @@ def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[by
     )
 
 
-def behind(observed: ObservedState, public_ip: int) -> list[Subnet]:
-    """Return the subnets that the kernel routes to the host with this address, in order."""
+def routed_to(observed: ObservedState, public_ip: int) -> list[Subnet]:
+    """Return the subnets that the kernel routes to the host with this public IP, sorted."""
     macs = {mac for mac, row in observed.rows(FdbEntry).items() if row.destination == public_ip}
     gateways = {address for address, row in observed.rows(Neighbour).items() if row.mac in macs} | {public_ip}
     return sorted(subnet for subnet, route in observed.rows(Route).items() if route.gateway in gateways)
 
 
 def removal_plan(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> KernelPlan:
-    """Return the steps that leave nothing of the overlay on this host, under its config and a former one."""
+    """Return the steps that remove everything of the overlay on this host, under its config and a former one."""
     networks = {*([config.network] if config else []), *([former.network] if former else [])}
     devices = {*_device_names(config), *(tunnel_devices(former.subnet) if former else [])}
     nothing = DesiredState()
@@ -119,19 +119,19 @@ def peer_removal(
     peers: Iterable[Peer],
     rows: Iterable[Row],
 ) -> tuple[KernelPlan, list[Subnet]]:
-    """Return the steps that take these peers' rows away, and their subnets; a peer may be gone from etcd already."""
+    """Return the steps that remove these peers' rows, and their subnets; a peer's lease may already be deleted."""
     known = config or former
     if known is None:
         return KernelPlan(), []
     observed = dataplane.observe(DesiredState(), known.network, _device_names(config)).without(VxlanDevice, Address)
     subnets: set[Subnet] = set()
     for peer in peers:
-        subnets.update([peer] if isinstance(peer, Subnet) else [*behind(observed, peer), *subnets_of(peer, rows)])
+        subnets.update([peer] if isinstance(peer, Subnet) else [*routed_to(observed, peer), *subnets_of(peer, rows)])
     return plan(DesiredState(), only(observed, subnets)), sorted(subnets)
 
 
 def subnets_of(public_ip: int, rows: Iterable[Row]) -> list[Subnet]:
-    """Return the subnets that a host holds in etcd."""
+    """Return the subnets of a host's leases in etcd."""
     return [row.lease.subnet for row in rows if row.lease and row.lease.public_ip == public_ip]
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Log lines on the data plane: one for each peer that is added, changed or removed, and one for each repair.
+"""Log lines about the data plane: one for each peer that is added, changed or removed, and one for each repair.
 
 Many at once become one line with their numbers, so that a mass change does not flood the journal.
 """
@@ -18,16 +18,16 @@ from ..kernel.state import PeerRows
 from ..kernel.step import Step
 from ..model.addresses import format_ipv4, format_mac
 
-LINES = 20  # single lines in each period; what comes on top is summed up at its end
+LINES = 20  # maximum of single lines in a period; the others become one sum at its end
 PERIOD = 1.0  # seconds
 Entry = TypeVar("Entry")
 
 
 class BoundedLog(Generic[Entry]):
-    """Writes one INFO line for each entry, or one for many: at most 20 lines and a sum in a second."""
+    """A log of INFO lines with at most LINES lines and one sum in a period."""
 
     def __init__(self, title: str, kind: Callable[[Entry], str], line: Callable[[Entry], str]) -> None:
-        """``kind`` is what a sum counts, ``line`` the text of a single entry."""
+        """``kind`` returns the kind of an entry, which a sum counts; ``line`` returns the text of an entry."""
         self._title = title
         self._kind = kind
         self._line = line
@@ -37,7 +37,7 @@ class BoundedLog(Generic[Entry]):
         self._first = ""
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Write the entries now, or count them for the sum."""
+        """Write the entries, or count them for the sum if they are too many."""
         self.flush()
         if not entries:
             return
@@ -51,19 +51,19 @@ class BoundedLog(Generic[Entry]):
             return
         self._first = self._first or self._line(entries[0])
         self._kinds.update(map(self._kind, entries))
-        if self._left == LINES:  # the first of this period: nothing to wait for
+        if self._left == LINES:  # no line was written in this period, so write the sum at once
             self._sum()
         self._left = 0
 
     def flush(self) -> None:
-        """Write the sum of what had to wait, once its time has come."""
+        """Write the sum if it is due."""
         if self._kinds and time.monotonic() >= self._ends:
             self._sum()
             self._left, self._ends = 0, time.monotonic() + PERIOD
 
     @property
     def due(self) -> float | None:
-        """When (monotonic clock) ``flush`` has something to write; None where it has not."""
+        """Time (monotonic clock) at which ``flush`` has something to write, None if it has nothing."""
         return self._ends if self._kinds else None
 
     def _sum(self) -> None:
@@ -74,7 +74,7 @@ class BoundedLog(Generic[Entry]):
 
 
 def peer_log(backend: str) -> BoundedLog[PeerChange]:
-    """Return the log of peers that are added, changed and removed, as reached by this backend."""
+    """Return the log of added, changed and removed peers with this backend."""
     return BoundedLog("peers", _kind_of_change, lambda change: _change_line(change, backend))
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One overlay network as this host takes part in it: the rows it should have, compared with the kernel and applied."""
+"""This host's part of one overlay network: compares the desired rows with the kernel and applies the differences."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from .journal import peer_log, repair_log
 from .options import Options
 from .status import Status
 
-SHOWN = 20  # subnets named in a log line about many
+SHOWN = 20  # maximum of subnets in a log line
 
 
 def firewall_for(options: Options, config: NetworkConfig, own: Subnet) -> Firewall:
-    """Return the firewall rules that the options ask for."""
+    """Return the firewall rules of the options."""
     return Firewall(
         config.network,
         own,
@@ -41,7 +41,7 @@ def firewall_for(options: Options, config: NetworkConfig, own: Subnet) -> Firewa
 
 
 class Session:
-    """Holds for one config and one own subnet; a change of either is a new session."""
+    """Valid for one config and one own subnet; after a change of either, the re-executed process has a new session."""
 
     def __init__(
         self,
@@ -55,10 +55,10 @@ class Session:
         reserved: Reserved | None = None,
         unreachable: bool = False,
     ) -> None:
-        """Start with no peers; nothing is touched before ``reconcile``, which also removes the devices left over.
+        """Start without peers; ``reconcile`` makes the first changes, and also removes the devices in ``leftovers``.
 
-        A lease that takes a ``reserved`` address of this host is no peer. ``unreachable`` says whether the part of
-        Network that nobody leases is to have an unreachable route.
+        A lease that contains a ``reserved`` address of this host is not a peer. ``unreachable`` is whether the
+        unleased subnets of Network get an unreachable route.
         """
         self.config = config
         self.own = own
@@ -68,39 +68,39 @@ class Session:
         self._firewall = firewall
         self._status = status
         self._leftovers = leftovers
-        self._takes_over = True  # until flannel's rules were looked for
+        self._takes_over = True  # until flannel's rules were searched for once
         self._network_rows = [Unreachable(config.network)] if unreachable else []
         self.device_ifindex: int | None = None
         self._peer_log = peer_log(backend.type)
         self._repair_log = repair_log()
-        self._is_applied = False  # whether all rows were applied once, so that a step for one of them is a repair
+        self._is_applied = False  # whether all rows were applied once: later steps for them are repairs
         self._pending: set[Hashable] = set()  # the keys of rows for which a step is no repair
 
     @property
     def device_stands(self) -> bool:
-        """Whether the tunnel device, if there should be one, is there."""
+        """Whether the tunnel device exists, or the backend has none."""
         return self.backend.device is None or self.device_ifindex is not None
 
     @property
     def log_due(self) -> float | None:
-        """When (monotonic clock) ``flush_log`` has something to write; None where it has not."""
+        """Time (monotonic clock) at which ``flush_log`` has something to write, None if it has nothing."""
         dues = [due for due in (self._peer_log.due, self._repair_log.due) if due is not None]
         return min(dues, default=None)
 
     def flush_log(self) -> None:
-        """Write the log lines that had to wait."""
+        """Write the delayed log lines that are due."""
         self._peer_log.flush()
         self._repair_log.flush()
 
     def take(self, leases: Mapping[str, Item]) -> None:
-        """Replace all leases; the kernel follows with the next ``reconcile``."""
+        """Replace all leases; the next ``reconcile`` changes the kernel."""
         changes = self.table.reset(leases)
         if self._is_applied:
             self._expect(changes)
         self._peer_log.write(changes)
 
     def reconcile(self) -> bool:
-        """Make the kernel hold everything it should, whatever it holds now; return whether that worked in full."""
+        """Compare all rows with the kernel and apply the differences; return whether all changes succeeded."""
         started = time.monotonic()
         try:
             steps, observed = self._whole_plan()
@@ -121,7 +121,7 @@ class Session:
         return done
 
     def follow(self, events: Iterable[Event]) -> bool:
-        """Take in changed leases and change the kernel for just those; return whether that worked in full."""
+        """Apply changed leases and change the kernel for these peers only; return whether all changes succeeded."""
         changes = self.table.change(events)
         try:
             failures = [str(failure) for failure in self._apply(self._plan_of(changes))] if changes else []
@@ -135,7 +135,7 @@ class Session:
         return not failures
 
     def check_firewall(self) -> None:
-        """Put the firewall rules right where they are not."""
+        """Restore missing or changed firewall rules."""
         try:
             for line in self._firewall.apply(self._takes_over):
                 log.info("firewall: %s", line)
@@ -147,7 +147,7 @@ class Session:
             self._status.trouble("firewall")
 
     def preview(self) -> list[str]:
-        """Return what ``reconcile`` and ``check_firewall`` would change, as the commands a person would type."""
+        """Return the changes that ``reconcile`` and ``check_firewall`` would make, as shell commands."""
         steps, _unused = self._whole_plan()
         return [*map(str, steps.steps), *self._firewall.plan(), *steps.conflicts]
 
@@ -157,14 +157,14 @@ class Session:
         return plan(wanted, observed), observed
 
     def _plan_of(self, changes: list[PeerChange]) -> KernelPlan:
-        """Return the steps for single peers, taking for granted what was applied for them before."""
+        """Return the steps for single peers, planned against the rows that were applied for them before."""
         own = self.backend.own_rows
         wanted = DesiredState.of(own, (change.after for change in changes if change.after))
         known = DesiredState.of(own, (change.before for change in changes if change.before))
         return plan(wanted, ObservedState.of(known))
 
     def _apply(self, steps: KernelPlan) -> list[Failure]:
-        """Carry the steps out; return those that the kernel refused."""
+        """Apply the steps; return those that the kernel refused."""
         if log.level <= DEBUG:
             for step in steps.steps:
                 log.debug("kernel: %s", step)
@@ -174,13 +174,13 @@ class Session:
         return failures
 
     def _expect(self, changes: Iterable[PeerChange]) -> None:
-        """Take note of rows that are not applied yet."""
+        """Record rows that are not applied yet: steps for them are not repairs."""
         for change in changes:
             for rows in change:
                 self._pending.update(rows.keys() if rows else ())
 
     def _report_repairs(self, steps: KernelPlan, failures: list[Failure], observed: ObservedState) -> None:
-        """Log the steps that undo what somebody else did: those for rows that were applied before."""
+        """Log the steps that undo changes by other programs: those for rows that were applied before."""
         refused = {failure.step for failure in failures}
         if self._is_applied and steps.steps:
             self._repair_log.write(
@@ -191,7 +191,7 @@ class Session:
                 ]
             )
         self._is_applied = not any(step.essential for step in refused)
-        # A refused row, and one in whose place somebody else has a route, is still to come.
+        # Rows that the kernel refused, or that another program's route prevents, are not applied yet.
         self._pending = {step.key for step in refused if step.key is not None}.union(
             *(found.foreign for found in observed.tables.values())
         )
@@ -205,7 +205,7 @@ class Session:
 
 
 def _report_adoption(steps: KernelPlan) -> None:
-    """Name the routes of flannel that are ours now, in one line."""
+    """Log the adopted routes of flannel in one line."""
     adopted = [str(step.route.subnet) for step in steps.steps if isinstance(step, AdoptRoute)]
     if adopted:
         more = f" and {len(adopted) - SHOWN} more" if len(adopted) > SHOWN else ""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlay_plan import behind, only
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlay_plan import only, routed_to
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import Found, ObservedState
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.fdb import FdbEntry
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.neighbour import Neighbour
@@ -72,9 +72,9 @@ def test_the_row_of_the_peers_future_mac_is_compared_too() -> None:
 
 
 def test_the_subnets_behind_a_host_are_found_through_its_tunnel_end_points_or_as_gateway() -> None:
-    assert behind(observed(), HOSTS[2]) == [THREE]
+    assert routed_to(observed(), HOSTS[2]) == [THREE]
     plain = ObservedState(
         {Route: Found({subnet: Route(subnet, HOSTS[0], "eth0", onlink=False) for subnet in (TWO, ONE)})}
     )
-    assert behind(plain, HOSTS[0]) == [ONE, TWO]
-    assert behind(plain, HOSTS[1]) == []
+    assert routed_to(plain, HOSTS[0]) == [ONE, TWO]
+    assert routed_to(plain, HOSTS[1]) == []
