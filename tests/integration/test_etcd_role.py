@@ -27,10 +27,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.fixture(autouse=True)
 def _healthy_afterwards(fleet: Fleet) -> Iterator[None]:
-    """Start the members that a test stopped, and run the role on all of them."""
+    """Start the members that a test stopped, and run the role on all of them, also after a removal."""
     yield
     for host in HOSTS:
-        fleet.sh(host, "systemctl start --no-block etcd")
+        fleet.sh(host, "systemctl start --no-block etcd || true")
     repaired = fleet.role("etcd")
     assert repaired.status == 0, repaired.output
 
@@ -99,3 +99,37 @@ def test_a_member_that_lost_its_data_joins_again_in_a_run_on_all_hosts(fleet: Fl
     assert joined.status == 0, joined.output
     health = "ETCDCTL_API=3 etcdctl endpoint health --cluster 2>&1"
     assert fleet.sh("h1", health).count("is healthy") == 3
+
+
+def test_the_ports_are_opened_once_in_ufw_and_firewalld_and_closed_by_the_removal(fleet: Fleet) -> None:
+    install = "DEBIAN_FRONTEND=noninteractive apt-get install -qq -y {} > /dev/null 2>&1; {}"
+    fleet.sh("h1", install.format("ufw", "ufw allow 22/tcp; ufw --force enable"))
+    fleet.sh("h2", install.format("firewalld", "systemctl start firewalld"))
+    shown = {
+        "ufw": ("h1", "ufw show added | grep ' port ' | sort"),
+        "runtime": ("h2", "firewall-cmd --list-rich-rules | sort"),
+        "permanent": ("h2", "firewall-cmd --permanent --list-rich-rules | sort"),
+    }
+    opened = fleet.role("etcd")
+    assert opened.status == 0, opened.output
+    rules = {name: fleet.sh(*where).splitlines() for name, where in shown.items()}
+    assert rules["ufw"] == [
+        f"ufw allow from 192.168.100.{host} to any port {port} proto tcp"
+        for host in (11, 12, 13)
+        for port in (2379, 2380)
+    ]
+    assert (
+        rules["runtime"]
+        == rules["permanent"]
+        == [
+            f'rule family="ipv4" source address="192.168.100.{host}" port port="{port}" protocol="tcp" accept'
+            for host in (11, 12, 13)
+            for port in (2379, 2380)
+        ]
+    )
+    again = fleet.role("etcd")
+    assert again.output.count("changed=0") == len(HOSTS), again.output
+    removed = fleet.role("etcd", entry="remove")
+    assert removed.status == 0, removed.output
+    assert [fleet.sh(host, f"{script} || true") for host, script in shown.values()] == ["", "", ""]
+    assert "22/tcp" in fleet.sh("h1", "ufw show added")
