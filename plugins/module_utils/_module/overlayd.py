@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..overlay.model.errors import OverlayError
 from .agent_settings import AGENT_FILE, read_settings
-from .host_state import not_installed, output
+from .host_state import active_firewalls, not_installed, output
 from .service_age import changed_since_start
 
 UNIT = "overlayd.service"
@@ -55,7 +55,7 @@ def examine(asked: Questions) -> dict[str, Any]:
         "vxlan_error": vxlan_error(),
         "vxlan_is_module": output("modinfo", "-n", "vxlan").startswith("/"),
         "ip_forward": output("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1",
-        "firewalls": firewalls(),
+        "firewalls": active_firewalls(),
     }
 
 
@@ -102,15 +102,6 @@ def vxlan_error() -> str:
     command = "unshare --net ip link add overlayd type vxlan id 1 dstport 8472"
     status, answer = _run(*command.split())
     return answer if status else ""
-
-
-def firewalls() -> list[str]:
-    """Return which of ufw and firewalld are active."""
-    active = {
-        "ufw": "Status: active" in output("ufw", "status"),
-        "firewalld": output("firewall-cmd", "--state").strip() == "running",
-    }
-    return [name for name, is_active in active.items() if is_active]
 
 
 def _run(*words: str) -> tuple[int, str]:
