@@ -34,6 +34,7 @@ class Vxlan:
                 f"restart the overlay agent"
             )
         self.mtu = options.overlay_mtu(underlay.mtu)
+        self._name, self._mac = options.device_name, mac  # read for each peer
         self.device = VxlanDevice(
             name=options.device_name,
             vni=options.vni,
@@ -72,9 +73,9 @@ class Vxlan:
             return PeerRows(Route(lease.subnet, lease.public_ip, self._underlay.name, onlink=False))
         gateway = lease.subnet.first
         return PeerRows(
-            Route(lease.subnet, gateway, self.device.name, onlink=True),
-            Neighbour(self.device.name, gateway, mac),
-            FdbEntry(self.device.name, mac, lease.public_ip),
+            Route(lease.subnet, gateway, self._name, onlink=True),
+            Neighbour(self._name, gateway, mac),
+            FdbEntry(self._name, mac, lease.public_ip),
         )
 
     def _peer_mac(self, lease: SubnetLease, value: Any) -> bytes:
@@ -87,9 +88,9 @@ class Vxlan:
             raise LeaseError(f"lease {lease.key}: VtepMAC {error}") from None
         if mac[0] & _GROUP_BIT or not any(mac):
             raise LeaseError(f"lease {lease.key}: VtepMAC {value} is a group address or zero")
-        if mac == self.device.mac:
+        if mac == self._mac:
             raise LeaseError(
                 f"lease {lease.key}: VtepMAC {value} is this host's own; two hosts with one MAC cannot reach each "
-                f"other: on that host run `ip link delete {self.device.name}` and restart its overlay agent"
+                f"other: on that host run `ip link delete {self._name}` and restart its overlay agent"
             )
         return mac
