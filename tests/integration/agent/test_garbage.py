@@ -43,7 +43,7 @@ GARBAGE = {
     "10.50.159.0-24": (value(None), "lease 10.50.159.0-24: PublicIP None is not an IPv4 address"),
     "10.50.160.0-24": (value("192.0.2.66\ud800"), "lease 10.50.160.0-24: PublicIP"),
     "10.50.161.0-24": (value(mac="66:66"), "lease 10.50.161.0-24: VtepMAC '66:66' is not a MAC"),
-    "10.50.162.0-24": (value(mac="ff:ff:ff:ff:ff:ff"), "VtepMAC ff:ff:ff:ff:ff:ff is not the address of one interface"),
+    "10.50.162.0-24": (value(mac="ff:ff:ff:ff:ff:ff"), "VtepMAC ff:ff:ff:ff:ff:ff is a group address or zero"),
     "10.50.163.0-24": (value(BackendData={}), "lease 10.50.163.0-24: BackendData has no VtepMAC"),
     "10.50.164.0-24": (value(BackendData=None), "lease 10.50.164.0-24: BackendData has no VtepMAC"),
     "10.50.165.0-24": (value(BackendData=[1]), "lease 10.50.165.0-24: BackendData .* is not a JSON object"),
