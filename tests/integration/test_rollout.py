@@ -58,7 +58,7 @@ def test_an_interface_that_the_hosts_do_not_have_is_refused_before_any_setting_i
     refused = fleet.role("agent")
     assert refused.status != 0
     for host, address in zip(HOSTS, (11, 12, 13)):
-        assert f"{host}: the interface below the overlay does not suit" in refused.output
+        assert f"{host}: the underlay interface cannot be used" in refused.output
         assert f"eth0 (192.168.100.{address}/24)" in refused.output
     assert "overlay_iface=eth9" in refused.output
     assert agents(fleet) == before
