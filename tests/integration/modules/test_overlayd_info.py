@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module overlayd_info on a host without overlayd. test_site_parts.py has the tests on hosts that run it."""
+"""The module overlayd_info on a host without overlayd."""
 
 from __future__ import annotations
 
