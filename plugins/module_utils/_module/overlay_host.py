@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from ..overlay.backends import Backend, backend_for
+from ..overlay.backends import Backend
 from ..overlay.host.claim import own_leases
 from ..overlay.host.files import read_text
 from ..overlay.host.identity import HostSettings, Identity
+from ..overlay.host.reach import reach
+from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.netlink.interfaces import Link, addresses, links
 from ..overlay.kernel.netlink.rtnetlink import Netlink
 from ..overlay.kernel.tables.vxlan_device import KIND
@@ -66,7 +69,8 @@ def this_host(
     if mac is not None:
         identity.adopt_mac(config, mac)
     lease = identity.claim(config).lease(found.subnet)
-    backend = backend_for(config, identity.underlay, found.subnet, identity.mac_for(config))
+    with closing(Dataplane()) as dataplane:
+        backend = reach(config, identity.underlay, found.subnet, identity.mac_for(config), dataplane)
     reserved = identity.reserved(config, found.subnet)
     return Host(config, identity.underlay, backend, lease, found, item, reserved)
 

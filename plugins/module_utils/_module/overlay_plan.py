@@ -32,9 +32,9 @@ Peer = Union[Subnet, int]  # a subnet, or the public IP of its host
 
 def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: SubnetEnv | None) -> KernelPlan:
     """Return the agent's plan for all peers, preceded by the removal of routes of this host's former network."""
-    device, network = host.backend.device, host.config.network
+    network = host.config.network
     wanted = DesiredState.of(host.backend.own_rows, table.rows.values())
-    own = {device.name} if device else set()
+    own = set(wanted.rows(VxlanDevice))
     subnets = {host.lease.subnet, *([former.subnet] if former else [])}
     leftovers = {name for subnet in subnets for name in tunnel_devices(subnet)} - own
     steps = plan(wanted, dataplane.observe(wanted, network, sorted(leftovers)))
@@ -68,15 +68,17 @@ def peer_plan(dataplane: Dataplane, host: Host, table: PeerTable, peers: list[Su
     return plan(wanted, dataplane.observe(wanted, host.config.network))
 
 
-def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[bytes] = ()) -> ObservedState:
-    """Return the part of the observed state for these peers' plan, with the rows of these MACs.
+def only(
+    observed: ObservedState, peers: Collection[Subnet], entries: Collection[tuple[str, bytes]] = ()
+) -> ObservedState:
+    """Return the part of the observed state for these peers' plan, with the FDB entries of these devices and MACs.
 
     The row of a MAC that a peer of theirs had before is part of it, unless another peer has that MAC.
     """
     firsts = {subnet.first for subnet in peers}
-    neighbours = {address: row for address, row in observed.rows(Neighbour).items() if address in firsts}
-    others = {row.mac for address, row in observed.rows(Neighbour).items() if address not in firsts}
-    concerned = ({row.mac for row in neighbours.values()} - others) | set(macs)
+    neighbours = {key: row for key, row in observed.rows(Neighbour).items() if row.address in firsts}
+    others = {(row.device, row.mac) for row in observed.rows(Neighbour).values() if row.address not in firsts}
+    concerned = ({(row.device, row.mac) for row in neighbours.values()} - others) | set(entries)
     hops = {hop_identifier(subnet) for subnet in peers}
     routes, fdb = observed.found(Route), observed.found(FdbEntry)
     return (
@@ -89,8 +91,8 @@ def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[by
         .replace(Neighbour, rows=neighbours)
         .replace(
             FdbEntry,
-            rows={mac: row for mac, row in fdb.rows.items() if mac in concerned},
-            strays=tuple(row for row in fdb.strays if row.mac in concerned),
+            rows={key: row for key, row in fdb.rows.items() if key in concerned},
+            strays=tuple(row for row in fdb.strays if row.key in concerned),
         )
         .replace(NextHop, strays=tuple(hop for hop in observed.found(NextHop).strays if hop.identifier in hops))
     )
@@ -98,8 +100,9 @@ def only(observed: ObservedState, peers: Collection[Subnet], macs: Collection[by
 
 def routed_to(observed: ObservedState, public_ip: int) -> list[Subnet]:
     """Return the subnets that the kernel routes to the host with this public IP, sorted."""
-    macs = {mac for mac, row in observed.rows(FdbEntry).items() if row.destination == public_ip}
-    gateways = {address for address, row in observed.rows(Neighbour).items() if row.mac in macs} | {public_ip}
+    entries = {key for key, row in observed.rows(FdbEntry).items() if row.destination == public_ip}
+    neighbours = observed.rows(Neighbour).values()
+    gateways = {row.address for row in neighbours if (row.device, row.mac) in entries} | {public_ip}
     return sorted(subnet for subnet, route in observed.rows(Route).items() if route.gateway in gateways)
 
 

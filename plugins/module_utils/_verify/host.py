@@ -9,9 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..overlay.backends import backend_for
+from ..overlay.backends.by_lease import ByLease
 from ..overlay.backends.guarded import Guarded
 from ..overlay.host.peer_table import PeerTable
+from ..overlay.host.reach import reach
 from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.forwarding import forwarding_problem
 from ..overlay.kernel.host_networks import read_host_networks
@@ -29,6 +30,7 @@ from ..overlay.model.network import NetworkConfig
 from ..overlay.model.overlap import Reserved, network_problems
 from ..overlay.model.setting_names import option_names
 from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
+from ..overlay.model.underlay import Underlay
 from ..overlay.store.protocol import Item, Store
 from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
 
@@ -152,7 +154,30 @@ def _look_at_kernel(
         )
     underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
     report.backend, report.public_ip, report.underlay = own.backend_type, format_ipv4(own.public_ip), underlay.name
-    backend = backend_for(config, underlay, env.subnet, own_mac(own))
+    dataplane = Dataplane()
+    try:
+        backend = reach(config, underlay, env.subnet, own_mac(own), dataplane)
+        table = _peers(report, env, config, network, backend, underlay)
+        wanted = DesiredState.of(backend.own_rows, table.rows.values())
+        observed = dataplane.observe(wanted, config.network)
+    finally:
+        dataplane.close()
+    steps = plan(wanted, observed)
+    report.pending = [str(step) for step in steps.steps]
+    report.problems += [*steps.conflicts, *(f"the kernel differs from the leases: {step}" for step in report.pending)]
+    report.peers_expected = len(table.rows)
+    report.peers_programmed = sum(_programmed(rows, observed) for rows in table.rows.values())
+
+
+def _peers(
+    report: HostReport,
+    env: SubnetEnv,
+    config: NetworkConfig,
+    network: StoredNetwork,
+    backend: ByLease,
+    underlay: Underlay,
+) -> PeerTable:
+    """Return the peers of this host; report what keeps some of them from being reached."""
     if env.mtu != backend.mtu:
         report.problems.append(
             f"the subnet file has MTU {env.mtu}, but the network config results in {backend.mtu}; "
@@ -163,17 +188,7 @@ def _look_at_kernel(
     table = PeerTable(config, env.subnet, Guarded(backend, Reserved.of(config, networks, env.subnet)))
     table.reset(network.leases)
     report.problems += table.problems
-    dataplane = Dataplane()
-    try:
-        wanted = DesiredState.of(backend.own_rows, table.rows.values())
-        observed = dataplane.observe(wanted, config.network)
-    finally:
-        dataplane.close()
-    steps = plan(wanted, observed)
-    report.pending = [str(step) for step in steps.steps]
-    report.problems += [*steps.conflicts, *(f"the kernel differs from the leases: {step}" for step in report.pending)]
-    report.peers_expected = len(table.rows)
-    report.peers_programmed = sum(_programmed(rows, observed) for rows in table.rows.values())
+    return table
 
 
 def own_mac(own: SubnetLease) -> bytes | None:

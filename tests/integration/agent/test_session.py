@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.session import Session
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.status import Status
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.reach import reach
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.dataplane import Dataplane
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall.rules import Firewall
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.underlay import choose_underlay
@@ -34,8 +34,9 @@ def namespace() -> Iterator[Namespace]:
 def test_a_lost_netlink_socket_is_a_problem_and_does_not_end_the_agent(namespace: Namespace) -> None:
     underlay, _unused = namespace.run(lambda: choose_underlay(["eth0"], [], "", ""))
     dataplane, status = namespace.run(Dataplane), Status()
+    backend = reach(CONFIG, underlay, OWN, None, dataplane)
     firewall = Firewall(CONFIG.network, OWN, ip_masq=False, forward_rules=False)
-    session = Session(CONFIG, OWN, backend_for(CONFIG, underlay, OWN, None), dataplane, firewall, status)
+    session = Session(CONFIG, OWN, backend, dataplane, firewall, status)
     assert session.reconcile()
     dataplane.close()
     assert not session.follow([PEER])

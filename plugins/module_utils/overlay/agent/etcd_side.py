@@ -7,12 +7,13 @@ from __future__ import annotations
 import random
 import threading
 import time
+from functools import partial
 from queue import SimpleQueue
 from typing import NoReturn
 
 from ..host.identity import Identity
 from ..host.log import log
-from ..model.addresses import format_ipv4
+from ..model.addresses import Subnet, format_ipv4
 from ..model.errors import ConfigError, LeaseError, OverlayError
 from ..model.lease import parse_lease
 from ..model.network import NetworkConfig
@@ -26,6 +27,7 @@ from .keeper import HeldLease, LeaseKeeper, SubnetLostError
 from .messages import (
     Joined,
     KeysIgnored,
+    LeaseChanges,
     LeaseConflict,
     LeaseRenewed,
     LeasesChanged,
@@ -40,6 +42,7 @@ WATCH_TICK = 5.0  # seconds without an event after which the thread checks its t
 RESYNC = 600.0  # seconds between two full reads of etcd, in case a watch stopped delivering events
 RETRY = 1.0  # seconds between attempts while the config is missing or invalid, as in flannel
 LONGEST_RETRY = 10.0  # seconds between attempts to join while etcd accepts connections but refuses or does not answer
+PREPARATION = 5.0  # seconds to wait for the device of a changed lease
 PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an outage
 
 
@@ -103,13 +106,14 @@ class EtcdSide(threading.Thread):
     def _join_and_follow(self) -> None:
         """Read everything from etcd, then follow the changes; return when the next full read is due."""
         store = self._connected()
-        keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals)
         network = read_network(store, self._keys)
         text, trouble = self._usable_config(store, network.config)
         config = NetworkConfig.parse(text)
         served, subnet = self._identity.served or (None, None)
         if served not in (None, config):
             self._restart("the network config changed")
+        prepare = partial(self._prepare, config)
+        keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals, prepare=prepare)
         try:
             held = keeper.acquire(config, self._identity.claim(config), network, subnet)
         except SubnetLostError as lost:
@@ -137,6 +141,12 @@ class EtcdSide(threading.Thread):
         self._out.put(RestartNeeded(reason))
         while True:
             threading.Event().wait()
+
+    def _prepare(self, config: NetworkConfig, subnet: Subnet) -> None:
+        """Return once the device that the new content of the own lease names exists, or after a while."""
+        done = threading.Event()
+        self._out.put(LeaseChanges(config, subnet, done))
+        done.wait(PREPARATION)
 
     def _follow(
         self, store: Store, watch: Watch, keeper: LeaseKeeper, held: HeldLease, config: Item | None, trouble: str

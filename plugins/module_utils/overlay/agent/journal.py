@@ -17,6 +17,7 @@ from ..host.peer_table import PeerChange
 from ..kernel.state import PeerRows
 from ..kernel.step import Step
 from ..model.addresses import format_ipv4, format_mac
+from ..model.backend import VXLAN
 
 LINES = 20  # maximum of single lines in a period; the others become one sum at its end
 PERIOD = 1.0  # seconds
@@ -74,7 +75,7 @@ class BoundedLog(Generic[Entry]):
 
 
 def peer_log(backend: str) -> BoundedLog[PeerChange]:
-    """Return the log of added, changed and removed peers with this backend."""
+    """Return the log of peers that are added, changed and removed; ``backend`` is that of this host's lease."""
     return BoundedLog("peers", _kind_of_change, lambda change: _change_line(change, backend))
 
 
@@ -94,8 +95,11 @@ def _change_line(change: PeerChange, backend: str) -> str:
     rows = after or before
     if rows is None:
         return ""
-    direct = ", direct route" if backend == "vxlan" and rows.fdb is None else ""
-    line = f"peer {_kind_of_change(change)}: {rows.route.subnet} at {_host(rows)} ({backend}{direct})"
+    if rows.fdb is not None:
+        backend = VXLAN
+    elif backend == VXLAN:
+        backend = f"{VXLAN}, direct route"
+    line = f"peer {_kind_of_change(change)}: {rows.route.subnet} at {_host(rows)} ({backend})"
     if before is None or after is None:
         return line
     if _host(before) != _host(after):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..host.claim import Claim, own_leases
@@ -38,17 +39,25 @@ class LeaseKeeper:
     """The lease of this host; every method may raise StoreError and may be retried."""
 
     def __init__(
-        self, store: Store, keys: Keys, margin: float, ttl: int = LEASE_TTL, rivals: Rivals | None = None
+        self,
+        store: Store,
+        keys: Keys,
+        margin: float,
+        ttl: int = LEASE_TTL,
+        rivals: Rivals | None = None,
+        prepare: Callable[[Subnet], object] = bool,
     ) -> None:
         """Use leases of ``ttl`` seconds, each due for renewal ``margin`` seconds before its expiry.
 
         ``rivals`` has what earlier keepers of this process found out about other hosts with this host's public IP.
+        ``prepare`` is called with the subnet before the content of this host's lease changes.
         """
         self._store = store
         self._keys = keys
         self._margin = margin
         self._ttl = ttl
         self._rivals = rivals or Rivals()
+        self._prepare = prepare
 
     def acquire(
         self, config: NetworkConfig, claim: Claim, network: StoredNetwork, served: Subnet | None = None
@@ -114,6 +123,7 @@ class LeaseKeeper:
         if lease != wanted:
             ttl = None if item.reservation else self._ttl
             log.info("taking over lease %s and updating its data", lease.key)
+            self._prepare(lease.subnet)
             return self._held(wanted, self._store.replace(item, wanted.value(), ttl))
         if claimant_of(item.value) is not None:
             return self.answer(self._held(lease, item), item)

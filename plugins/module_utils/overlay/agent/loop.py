@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from ..backends import backend_for
+from ..backends.by_lease import ByLease
 from ..host.files import write_atomically
 from ..host.former import former_devices, former_network
 from ..host.identity import Identity
 from ..host.log import log
 from ..host.memory import Memory, machine_id, remember
+from ..host.reach import reach
 from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
 from ..kernel.monitor import Monitor
@@ -27,6 +28,7 @@ from .messages import (
     Joined,
     KernelChanged,
     KeysIgnored,
+    LeaseChanges,
     LeaseConflict,
     LeaseRenewed,
     LeasesChanged,
@@ -132,6 +134,8 @@ class Loop:
             self._follow(message.events)
         elif isinstance(message, Joined):
             self._join(message)
+        elif isinstance(message, LeaseChanges):
+            self._provide_device(message)
         elif isinstance(message, RestartNeeded):
             raise StartAgainError(message.reason)
         elif isinstance(message, KernelChanged):
@@ -161,10 +165,27 @@ class Loop:
             self._session.take(joined.leases)
             self._reconcile()
 
+    def _provide_device(self, change: LeaseChanges) -> None:
+        """Create the tunnel device that the new lease names, if it does not exist; change nothing else."""
+        try:
+            backend = self._backend(change.config, change.subnet)
+            failures = self._dataplane.create_missing(backend.device_rows, change.config.network)
+        except OverlayError as error:
+            log.warning("the tunnel device of the new lease is not created yet: %s", error)
+        else:
+            for failure in failures:
+                log.warning("the tunnel device of the new lease is not created yet: %s", failure)
+        finally:
+            change.done.set()
+
+    def _backend(self, config: NetworkConfig, own: Subnet) -> ByLease:
+        mac = self._identity.mac_for(config)
+        return reach(config, self._identity.underlay, own, mac, self._dataplane, keep=True)
+
     def _begin(self, config: NetworkConfig, text: str, own: Subnet, leases: Mapping[str, Item]) -> None:
         """Begin the session and reconcile the kernel; the subnet file and READY follow when that worked."""
         self._identity.serve(config, own)
-        backend = backend_for(config, self._identity.underlay, own, self._identity.mac_for(config))
+        backend = self._backend(config, own)
         firewall = firewall_for(self._options, config, own)
         self._clear_former(config)
         leftovers = former_devices(self._memory, backend.device)

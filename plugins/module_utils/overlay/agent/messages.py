@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import NamedTuple, Union
 
+from ..model.addresses import Subnet
 from ..model.network import NetworkConfig
 from ..store.protocol import Event, Item
 from .keeper import HeldLease
@@ -27,6 +29,17 @@ class Joined(NamedTuple):
     trouble: str = ""
     ignored: tuple[str, ...] = ()
     conflict: str = ""
+
+
+class LeaseChanges(NamedTuple):
+    """The etcd thread is about to change the content of this host's lease, and waits until ``done`` is set.
+
+    Other hosts send to the device of the new lease as soon as they read it, so the device must exist before.
+    """
+
+    config: NetworkConfig
+    subnet: Subnet
+    done: threading.Event
 
 
 class RestartNeeded(NamedTuple):
@@ -74,5 +87,14 @@ class Stop(NamedTuple):
 
 
 Message = Union[
-    Joined, RestartNeeded, LeasesChanged, KeysIgnored, LeaseConflict, LeaseRenewed, StoreTrouble, KernelChanged, Stop
+    Joined,
+    LeaseChanges,
+    RestartNeeded,
+    LeasesChanged,
+    KeysIgnored,
+    LeaseConflict,
+    LeaseRenewed,
+    StoreTrouble,
+    KernelChanged,
+    Stop,
 ]

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import sys
 
-from ..backends import backend_for
 from ..host.claim import own_leases
 from ..host.former import former_devices, former_network
 from ..host.identity import Identity
 from ..host.memory import recall
+from ..host.reach import reach
 from ..kernel.dataplane import Dataplane
 from ..model.allocation import choose_subnet, taken_subnets
 from ..store.api_choice import connect
@@ -44,8 +44,8 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     else:
         own = choose_subnet(config, taken_subnets(config, network.values(), network.directories), claim.previous_subnet)
         headline = f"# would lease a subnet, such as {own}"
-    backend = backend_for(config, identity.underlay, own, identity.mac_for(config))
     dataplane, former = Dataplane(), former_network(memory, config)
+    backend = reach(config, identity.underlay, own, identity.mac_for(config), dataplane, keep=True)
     leftovers = former_devices(memory, backend.device)
     firewall, reserved = firewall_for(options, config, own), identity.reserved(config, own)
     unreachable = options.ip_blackhole_route

@@ -42,7 +42,9 @@ def remove(options: Options, connection: EtcdConnection) -> int:
         _release(options, connection, memory)
     if memory is not None:
         network, dataplane = NetworkConfig.parse(memory.config).network, Dataplane()
-        failures = dataplane.apply(clearing(dataplane, network, former_devices(memory, None)))
+        further = dataplane.tunnels().with_address(memory.own_subnet().first)
+        devices = {*former_devices(memory, None), *further}
+        failures = dataplane.apply(clearing(dataplane, network, sorted(devices)))
         dataplane.close()
         if failures:
             raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))

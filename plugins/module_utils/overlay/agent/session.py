@@ -7,16 +7,17 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
-from ..backends import Backend
+from ..backends.by_lease import ByLease
 from ..backends.guarded import Guarded
 from ..host.log import DEBUG, log
 from ..host.peer_table import PeerChange, PeerTable
 from ..kernel.dataplane import Dataplane, Failure
 from ..kernel.firewall.rules import Firewall
 from ..kernel.plan import KernelPlan, plan
-from ..kernel.state import DesiredState, ObservedState
+from ..kernel.state import DesiredState, ObservedState, Row
 from ..kernel.tables.route import AdoptRoute
 from ..kernel.tables.unreachable import Unreachable
+from ..kernel.tables.vxlan_device import VxlanDevice
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
@@ -47,7 +48,7 @@ class Session:
         self,
         config: NetworkConfig,
         own: Subnet,
-        backend: Backend,
+        backend: ByLease,
         dataplane: Dataplane,
         firewall: Firewall,
         status: Status,
@@ -67,7 +68,8 @@ class Session:
         self._dataplane = dataplane
         self._firewall = firewall
         self._status = status
-        self._leftovers = leftovers
+        self._leftovers = set(leftovers) - DesiredState.of(backend.own_rows, ()).rows(VxlanDevice).keys()
+        self._own_rows: tuple[Row, ...] = backend.own_rows  # as last applied
         self._takes_over = True  # until flannel's rules were searched for once
         self._network_rows = [Unreachable(config.network)] if unreachable else []
         self.device_ifindex: int | None = None
@@ -103,8 +105,11 @@ class Session:
         """Compare all rows with the kernel and apply the differences; return whether all changes succeeded."""
         started = time.monotonic()
         try:
+            self._retire_devices()
+            own_rows = self.backend.own_rows
             steps, observed = self._whole_plan()
             failures = self._apply(steps)
+            self._own_rows = own_rows
             device = self.backend.device
             self.device_ifindex = self._dataplane.ifindex(device.name) if device else None
         except OverlayError as error:
@@ -123,13 +128,16 @@ class Session:
     def follow(self, events: Iterable[Event]) -> bool:
         """Apply changed leases and change the kernel for these peers only; return whether all changes succeeded."""
         changes = self.table.change(events)
+        own_rows = self.backend.own_rows
         try:
-            failures = [str(failure) for failure in self._apply(self._plan_of(changes))] if changes else []
+            failures = [str(failure) for failure in self._apply(self._plan_of(changes, own_rows))] if changes else []
         except OverlayError as error:
             failures = [str(error)]
         if failures:
             self._status.trouble("kernel", *failures)
             self._expect(changes)
+        else:
+            self._own_rows = own_rows
         self._peer_log.write([change for change in changes if change.before != change.after])
         self._tell_leases()
         return not failures
@@ -156,12 +164,17 @@ class Session:
         observed = self._dataplane.observe(wanted, self.config.network, self._leftovers)
         return plan(wanted, observed), observed
 
-    def _plan_of(self, changes: list[PeerChange]) -> KernelPlan:
+    def _plan_of(self, changes: list[PeerChange], own_rows: Iterable[Row]) -> KernelPlan:
         """Return the steps for single peers, planned against the rows that were applied for them before."""
-        own = self.backend.own_rows
-        wanted = DesiredState.of(own, (change.after for change in changes if change.after))
-        known = DesiredState.of(own, (change.before for change in changes if change.before))
+        wanted = DesiredState.of(own_rows, (change.after for change in changes if change.after))
+        known = DesiredState.of(self._own_rows, (change.before for change in changes if change.before))
         return plan(wanted, ObservedState.of(known))
+
+    def _retire_devices(self) -> None:
+        """Let the next plan delete the further tunnel devices that no lease needs any more."""
+        for name in self.backend.retire(self.table.rows.values(), time.monotonic):
+            log.info("deleting device %s: no lease needs it any more", name)
+            self._leftovers.add(name)
 
     def _apply(self, steps: KernelPlan) -> list[Failure]:
         """Apply the steps; return those that the kernel refused."""

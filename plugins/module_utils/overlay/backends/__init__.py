@@ -38,9 +38,8 @@ class Backend(Protocol):
         """The rows of this host itself: its tunnel device and the address of that."""
 
     def rows(self, lease: SubnetLease) -> PeerRows | None:
-        """Return the rows of a peer; None for a peer with another backend or VNI, which is no error.
+        """Return the rows of a peer; None for a peer with another backend or VNI, which by_lease.py reaches.
 
-        Hosts with different backends cannot reach each other, and a fleet is mixed while it moves from one to another.
         Raise LeaseError naming the lease and the reason for a peer that should be reachable and is not.
         """
 

@@ -19,10 +19,11 @@ from .netlink.interfaces import link
 from .netlink.next_hops import next_hops_supported
 from .netlink.rtnetlink import KernelRefusal, Netlink, NetlinkError
 from .observation import Observation
-from .plan import KernelPlan
-from .state import DesiredState, ObservedState
+from .plan import KernelPlan, plan
+from .state import DesiredState, ObservedState, Row
 from .step import Step, Wire
 from .tables import TABLES
+from .tunnels import Tunnels, read_tunnels
 
 _STEPS_AT_ONCE = 2000  # encoded, sent and forgotten, so that memory does not grow with the fleet
 
@@ -66,6 +67,10 @@ class Dataplane:
                 return None
             raise
 
+    def tunnels(self) -> Tunnels:
+        """Return the tunnel devices that exist, whatever network they belong to."""
+        return read_tunnels(self._netlink)
+
     @collector_at_rest()
     def observe(self, desired: DesiredState, network: Subnet, leftovers: Collection[str] = ()) -> ObservedState:
         """Return what the kernel holds of the overlay ``network``, to be compared with the whole desired state.
@@ -83,17 +88,27 @@ class Dataplane:
         )
         return observation.take(TABLES)
 
+    def create_missing(self, rows: Sequence[Row], network: Subnet) -> list[Failure]:
+        """Create the device among these rows of this host, with its address, if it does not exist; change nothing else.
+
+        Raise KernelError if another interface has its name, or its VNI and port.
+        """
+        wanted = DesiredState.of(rows, ())
+        observed = self.observe(wanted, network)
+        exists = any(key in observed.rows(table) for table in wanted.tables for key in wanted.rows(table))
+        return [] if exists else self.apply(plan(wanted, ObservedState()))
+
     @collector_at_rest()
-    def apply(self, plan: KernelPlan) -> list[Failure]:
+    def apply(self, steps: KernelPlan) -> list[Failure]:
         """Apply a plan; return the steps that the kernel refused.
 
         A refused step does not stop the others, unless it is essential. Removing what does not exist is a success.
         """
         failures: list[Failure] = []
         with self._monitor.muted() if self._monitor else nullcontext():
-            for alone, group in groupby(plan.steps, attrgetter("alone")):
-                steps = list(group)
-                batches = [[step] for step in steps] if alone else _batches(steps)
+            for alone, group in groupby(steps.steps, attrgetter("alone")):
+                members = list(group)
+                batches = [[step] for step in members] if alone else _batches(members)
                 wire = Wire(self._index, self._by_hops)
                 for batch in batches:
                     refused = self._send(batch, Wire(self._index, self._by_hops) if alone else wire)

@@ -51,9 +51,9 @@ class FdbEntry(NamedTuple):
     destination: int
 
     @property
-    def key(self) -> bytes:
-        """The MAC."""
-        return self.mac
+    def key(self) -> tuple[str, bytes]:
+        """Device and MAC."""
+        return self.device, self.mac
 
     def __str__(self) -> str:
         return f"fdb {format_mac(self.mac)} dst {format_ipv4(self.destination)} dev {self.device}"
@@ -80,9 +80,9 @@ class SetFdb(_FdbStep, Step):
         messages.append(_REQUEST.pack(_SET, len(messages), middle, mac, _DST, destination.to_bytes(4, "big")))
 
     @property
-    def key(self) -> bytes:
+    def key(self) -> tuple[str, bytes]:
         """The key of the row."""
-        return self.entry.mac
+        return self.entry.key
 
     @property
     def repaired(self) -> str:
@@ -107,9 +107,9 @@ class RemoveFdb(_FdbStep, Removal):
         messages.append(_REQUEST.pack(_REMOVE, len(messages), middle, mac, _DST, destination.to_bytes(4, "big")))
 
     @property
-    def key(self) -> bytes:
+    def key(self) -> tuple[str, bytes]:
         """The key of the row."""
-        return self.entry.mac
+        return self.entry.key
 
     @property
     def repaired(self) -> str:

@@ -47,9 +47,9 @@ class Neighbour(NamedTuple):
     mac: bytes
 
     @property
-    def key(self) -> int:
-        """The address."""
-        return self.address
+    def key(self) -> tuple[str, int]:
+        """Device and address."""
+        return self.device, self.address
 
     def __str__(self) -> str:
         return f"neighbour {format_ipv4(self.address)} lladdr {format_mac(self.mac)} dev {self.device}"
@@ -76,9 +76,9 @@ class SetNeighbour(_NeighbourStep, Step):
         messages.append(_REQUEST.pack(_SET, len(messages), middle, address.to_bytes(4, "big"), _LLADDR, mac))
 
     @property
-    def key(self) -> int:
+    def key(self) -> tuple[str, int]:
         """The key of the row."""
-        return self.neighbour.address
+        return self.neighbour.key
 
     @property
     def repaired(self) -> str:
@@ -102,9 +102,9 @@ class RemoveNeighbour(_NeighbourStep, Removal):
         messages.append(_REQUEST.pack(_REMOVE, len(messages), middle, address.to_bytes(4, "big"), _LLADDR, mac))
 
     @property
-    def key(self) -> int:
+    def key(self) -> tuple[str, int]:
         """The key of the row."""
-        return self.neighbour.address
+        return self.neighbour.key
 
     @property
     def repaired(self) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ...model.addresses import format_ipv4, format_mac
@@ -142,19 +142,7 @@ class VxlanDevices(DeviceTable[VxlanDevice]):
 
     def read(self, observation: Observation, link: Link) -> VxlanDevice:
         """Return a vxlan device as it is configured."""
-        vni, port = _identity(link)
-        return VxlanDevice(
-            name=link.name,
-            vni=vni,
-            underlay=observation.name(_number(link, IFLA_VXLAN_LINK)),
-            local=int.from_bytes(link.data.get(IFLA_VXLAN_LOCAL, b""), "big"),
-            port=port,
-            mtu=link.mtu,
-            mac=link.mac,
-            learning=bool(_number(link, IFLA_VXLAN_LEARNING)),
-            gbp=IFLA_VXLAN_GBP in link.data,
-            up=link.up,
-        )
+        return read_vxlan(link, observation.name)
 
     def refuse_rival(self, observation: Observation, wanted: VxlanDevice, held: VxlanDevice | None) -> None:
         """Raise KernelError for another device with the same VNI and port: the kernel allows one of them."""
@@ -191,6 +179,23 @@ class VxlanDevices(DeviceTable[VxlanDevice]):
     def after_changes(self, held: VxlanDevice, wanted: VxlanDevice, observed: ObservedState) -> ObservedState:
         """With a changed MAC the neighbours are lost."""
         return observed if held.mac == wanted.mac else observed.without_device(wanted.name, Neighbour)
+
+
+def read_vxlan(link: Link, name_of: Callable[[int], str]) -> VxlanDevice:
+    """Return a vxlan device as it is configured; ``name_of`` returns the name of an interface by its index."""
+    vni, port = _identity(link)
+    return VxlanDevice(
+        name=link.name,
+        vni=vni,
+        underlay=name_of(_number(link, IFLA_VXLAN_LINK)),
+        local=int.from_bytes(link.data.get(IFLA_VXLAN_LOCAL, b""), "big"),
+        port=port,
+        mtu=link.mtu,
+        mac=link.mac,
+        learning=bool(_number(link, IFLA_VXLAN_LEARNING)),
+        gbp=IFLA_VXLAN_GBP in link.data,
+        up=link.up,
+    )
 
 
 def _identity(link: Link) -> tuple[int, int]:

@@ -38,10 +38,10 @@ def observed(*macs: bytes) -> ObservedState:
                 tuple(StrayRoute(subnet, DEVICE, 0, 5, 0, 158, 1, 0) for subnet in SUBNETS),
             ),
             Neighbour: Found(
-                {subnet.first: Neighbour(DEVICE, subnet.first, mac) for subnet, mac in zip(SUBNETS, held)}
+                {(DEVICE, subnet.first): Neighbour(DEVICE, subnet.first, mac) for subnet, mac in zip(SUBNETS, held)}
             ),
             FdbEntry: Found(
-                {mac: FdbEntry(DEVICE, mac, host) for mac, host in zip(MACS, HOSTS)},
+                {(DEVICE, mac): FdbEntry(DEVICE, mac, host) for mac, host in zip(MACS, HOSTS)},
                 tuple(FdbEntry(DEVICE, mac, 7) for mac in MACS),
             ),
             NextHop: Found(strays=tuple(NextHop(hop_identifier(subnet)) for subnet in SUBNETS)),
@@ -53,8 +53,8 @@ def observed(*macs: bytes) -> ObservedState:
 def test_a_peers_part_of_the_state_has_all_its_rows_and_strays_and_nothing_else() -> None:
     part = only(observed(), [TWO])
     assert list(part.rows(Route)) == [TWO]
-    assert list(part.rows(Neighbour)) == [TWO.first]
-    assert list(part.rows(FdbEntry)) == [MACS[1]]
+    assert list(part.rows(Neighbour)) == [(DEVICE, TWO.first)]
+    assert list(part.rows(FdbEntry)) == [(DEVICE, MACS[1])]
     assert [route.subnet for route in part.found(Route).strays] == [TWO]
     assert [row.mac for row in part.found(FdbEntry).strays] == [MACS[1]]
     assert part.found(NextHop).strays == (NextHop(hop_identifier(TWO)),)
@@ -64,11 +64,12 @@ def test_a_peers_part_of_the_state_has_all_its_rows_and_strays_and_nothing_else(
 def test_the_row_of_a_mac_that_another_peer_has_too_is_left_out() -> None:
     shared = observed(MACS[0], MACS[0], MACS[2])
     assert list(only(shared, [TWO]).rows(FdbEntry)) == []
-    assert list(only(shared, [ONE, TWO]).rows(FdbEntry)) == [MACS[0]]
+    assert list(only(shared, [ONE, TWO]).rows(FdbEntry)) == [(DEVICE, MACS[0])]
 
 
 def test_the_row_of_the_peers_future_mac_is_compared_too() -> None:
-    assert set(only(observed(), [TWO], [MACS[2]]).rows(FdbEntry)) == {MACS[1], MACS[2]}
+    part = only(observed(), [TWO], [(DEVICE, MACS[2])])
+    assert set(part.rows(FdbEntry)) == {(DEVICE, MACS[1]), (DEVICE, MACS[2])}
 
 
 def test_the_subnets_behind_a_host_are_found_through_its_tunnel_end_points_or_as_gateway() -> None:

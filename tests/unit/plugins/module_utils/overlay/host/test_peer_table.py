@@ -286,8 +286,8 @@ class Kernel:
 
     def __init__(self) -> None:
         self.routes: dict[Subnet, Route] = {}
-        self.neighbours: dict[int, Neighbour] = {}
-        self.fdb: dict[bytes, FdbEntry] = {}
+        self.neighbours: dict[tuple[str, int], Neighbour] = {}
+        self.fdb: dict[tuple[str, bytes], FdbEntry] = {}
 
     def apply(self, found: Iterable[PeerChange]) -> None:
         """Apply the plan for these changes."""
@@ -304,13 +304,13 @@ class Kernel:
             elif isinstance(step, RemoveRoute):
                 assert self.routes.pop(step.route.subnet) == step.route
             elif isinstance(step, SetNeighbour):
-                self.neighbours[step.neighbour.address] = step.neighbour
+                self.neighbours[step.neighbour.key] = step.neighbour
             elif isinstance(step, RemoveNeighbour):
-                assert self.neighbours.pop(step.neighbour.address) == step.neighbour
+                assert self.neighbours.pop(step.neighbour.key) == step.neighbour
             elif isinstance(step, SetFdb):
-                self.fdb[step.entry.mac] = step.entry
+                self.fdb[step.entry.key] = step.entry
             elif isinstance(step, RemoveFdb):
-                assert self.fdb.pop(step.entry.mac) == step.entry
+                assert self.fdb.pop(step.entry.key) == step.entry
             else:
                 raise AssertionError(step)
 
