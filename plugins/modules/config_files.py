@@ -14,8 +14,8 @@ description:
   - Writes several small text files and creates their folders, with owners and modes.
   - One execution replaces one task of M(ansible.builtin.template) or M(ansible.builtin.file) for each file and folder.
     Use the template lookup for the content.
-  - This makes a run that changes nothing faster. For five unchanged files on three hosts, the controller needs 0.6 s
-    of processor time, and 2.6 s with five tasks of M(ansible.builtin.template).
+  - This makes a run that changes nothing faster. For five unchanged files on three hosts, the controller needs 0.7 s
+    of processor time, and 2.5 s with five tasks of M(ansible.builtin.template).
   - All entries are validated before the first change. Each file is replaced atomically.
 options:
   files:
