@@ -55,7 +55,7 @@ def test_a_reply_is_a_refusal_where_it_has_a_status_code(raw: Any, refusal: Grpc
     ],
 )
 def test_a_refusal_becomes_the_error_of_its_cause(code: int, message: str, kind: type[StoreError]) -> None:
-    assert type(GrpcStatus(code, message).error(PLAIN, "overlay")) is kind
+    assert GrpcStatus(code, message).error(PLAIN, "overlay").__class__ is kind
 
 
 def test_a_refusal_without_a_special_meaning_keeps_etcds_words() -> None:
