@@ -218,7 +218,8 @@ mtu:
   sample: 1450
 other_backends:
   description:
-    - The subnets that are not routed because their leases have another backend or VNI, or no backend yet.
+    - The subnets that are not routed because their leases have no backend, for example reservations of hosts without
+      an agent. A peer with another backend or VNI than this host is routed by the backend in its lease.
   returned: if O(state=present)
   type: list
   elements: str

@@ -126,7 +126,8 @@ def peer_removal(
     known = config or former
     if known is None:
         return KernelPlan(), []
-    observed = dataplane.observe(DesiredState(), known.network, _device_names(config)).without(VxlanDevice, Address)
+    devices = {*_device_names(config), *(tunnel_devices(former.subnet) if former else [])}
+    observed = dataplane.observe(DesiredState(), known.network, sorted(devices)).without(VxlanDevice, Address)
     subnets: set[Subnet] = set()
     for peer in peers:
         subnets.update([peer] if isinstance(peer, Subnet) else [*routed_to(observed, peer), *subnets_of(peer, rows)])

@@ -128,10 +128,14 @@ def test_leftovers_of_a_former_config_are_removed(host: Host, network: Network, 
     run()
     mac = host.mac()
     network.configure(VNI=7)
+    for number in (12, 13):
+        data = {"VNI": 7, "VtepMAC": MACS[number]}
+        network.lease(f"10.50.{number}.0/24", f"192.0.2.{number}", MACS[number], BackendData=data)
     run()
     assert host.has("flannel.7") and not host.has("flannel.1") and host.mac("flannel.7") == mac
     network.configure("host-gw")
     network.lease("10.50.12.0/24", "192.0.2.12")
+    network.put("subnets/10.50.13.0-24", '{"PublicIP":"192.0.2.13"}')
     done = run()
     assert not host.has("flannel.7") and list(host.routes()) == ["10.50.12.0/24"]
     assert done["other_backends"] == ["10.50.13.0/24"]
@@ -143,6 +147,23 @@ def test_leftovers_of_a_former_config_are_removed(host: Host, network: Network, 
     assert not run(check=True)["changed"]
     network.delete("config")
     assert run(state="absent")["changed"] and host.routes() == {} and not run(state="absent")["changed"]
+
+
+def test_a_peer_whose_lease_has_another_vni_is_reached_on_its_own_device(
+    host: Host, network: Network, route: Module
+) -> None:
+    run = route(host)
+    data = {"VNI": 7, "VtepMAC": MACS[13]}
+    network.lease("10.50.13.0/24", "192.0.2.13", MACS[13], BackendData=data)
+    done = run()
+    assert "dev flannel.7" in host.routes()["10.50.13.0/24"] and "dev flannel.1" in host.routes()["10.50.12.0/24"]
+    assert not done["other_backends"] and not done["problems"]
+    assert not run()["changed"]
+    assert run(state="absent", peers=["192.0.2.13"])["peers"] == ["10.50.13.0/24"]
+    assert rows(host, 13) == [] and MACS[13] not in host.dataplane("flannel.7")
+    network.lease("10.50.13.0/24", "192.0.2.13", MACS[13])
+    assert run()["operations"][-1] == "ip link delete flannel.7"
+    assert "dev flannel.1" in host.routes()["10.50.13.0/24"]
 
 
 def test_the_mac_in_the_lease_is_used_again_for_a_new_device(host: Host, network: Network, route: Module) -> None:
