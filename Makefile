@@ -40,7 +40,7 @@ lab-status: ## show the lab's hosts and their states
 	@$(LAB) status
 
 .PHONY: test
-test: setup ## run all tests: lint, unit, Python 3.9, sanity, integration, molecule
+test: setup ## run all tests: lint, unit, Python 3.9, sanity, integration, molecule, labs
 	@$(PYTHON) tools/test.py
 
 .PHONY: lint
@@ -60,8 +60,8 @@ test-sanity: setup ## run ansible-test sanity
 	@$(PYTHON) tools/test.py sanity
 
 .PHONY: test-integration
-test-integration: setup ## run the tests with a real etcd and the kernel in network namespaces; needs root
-	@$(PYTHON) tools/test.py integration
+test-integration: setup ## run the tests with a real etcd, the kernel in network namespaces, and labs; needs root
+	@$(PYTHON) tools/test.py integration labs
 
 .PHONY: test-molecule
 test-molecule: setup ## run the tests of the roles on the lab's hosts; needs root

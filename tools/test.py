@@ -22,6 +22,7 @@ REPORTS = ROOT / ".cache/reports"
 UNAVAILABLE = 77  # exit code of tools/python39.py
 MOST_FAILURES = 20  # lines in the summary, so that all of it is among the last lines of a log
 WIDTH = 300  # characters of such a line
+BESIDE_LABS = ("integration", "molecule")
 NOT_PASSED = ("failure", "error", "skipped")
 
 
@@ -78,22 +79,9 @@ def sanity() -> Tally:
 
 
 def integration() -> Tally:
-    """The tests with real parts, in two runs at the same time: the folders, and the files, which need labs."""
+    """The tests with a real etcd, and with the kernel in network namespaces: the folders of tests/integration."""
     folder = ROOT / "tests/integration"
-    labs = sorted(str(path.relative_to(ROOT)) for path in folder.glob("test_*.py"))
-    parts = sorted(str(path.relative_to(ROOT)) for path in folder.iterdir() if any(path.glob("test_*.py")))
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        later = beside.submit(pytest, "integration-labs", labs, REPORTS / "integration-labs.log")
-        return together([pytest("integration", parts), later.result()])
-
-
-def together(tallies: list[Tally]) -> Tally:
-    """The result of a suite of several runs."""
-    return Tally(
-        sum(each.passed for each in tallies),
-        tuple(failure for each in tallies for failure in each.failures),
-        tuple(reason for each in tallies for reason in each.skipped),
-    )
+    return pytest("integration", sorted(relative(path) for path in folder.iterdir() if any(path.glob("test_*.py"))))
 
 
 def molecule() -> Tally:
@@ -107,6 +95,12 @@ def molecule() -> Tally:
     return Tally(len(scenarios) - len(failures), tuple(failures))
 
 
+def labs() -> Tally:
+    """The tests on real hosts of a lab: the files of tests/integration. The output is printed at the end."""
+    files = sorted(map(relative, ROOT.glob("tests/integration/test_*.py")))
+    return pytest("labs", files, REPORTS / "labs.log")
+
+
 def scenario(name: str) -> dict[str, str]:
     """The environment for molecule: the place of the scenarios, and of molecule's state inside this clone."""
     return {
@@ -117,7 +111,7 @@ def scenario(name: str) -> dict[str, str]:
 
 
 SUITES: dict[str, Callable[[], Tally]] = {
-    suite.__name__: suite for suite in (lint, unit, python39, sanity, integration, molecule)
+    suite.__name__: suite for suite in (lint, unit, python39, sanity, integration, molecule, labs)
 }
 
 
@@ -125,6 +119,11 @@ def pytest(name: str, paths: list[str], kept: Path | None = None) -> Tally:
     """The tests in these files and folders; the output is printed at the end if it is to be kept until then."""
     report = fresh_report(name)
     return reported(report, run(["pytest", *paths, f"--junit-xml={report}"], kept, live=kept is None))
+
+
+def relative(path: Path) -> str:
+    """The path as it is written below the root of the tree."""
+    return str(path.relative_to(ROOT))
 
 
 def fresh_report(suite: str) -> Path:
@@ -270,6 +269,28 @@ def summary(results: dict[str, tuple[Tally, float]]) -> list[str]:
     return [*lines, *failures, f"{passed} passed, {failed} failed{skipped}"]
 
 
+def run_suites(names: list[str]) -> dict[str, tuple[Tally, float]]:
+    """The result and the seconds of each suite. The labs, which mostly wait, run beside the suites of BESIDE_LABS."""
+    results: dict[str, tuple[Tally, float]] = {}
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        beside = None
+        for name in names:
+            if name in BESIDE_LABS and "labs" in names and beside is None:
+                beside = pool.submit(timed, "labs")
+            if name != "labs" or beside is None:
+                results[name] = timed(name)
+        if beside is not None:
+            results["labs"] = beside.result()
+    return results
+
+
+def timed(name: str) -> tuple[Tally, float]:
+    """The result of a suite, and the seconds that it took."""
+    print(f"\n=== {name}", flush=True)
+    start = time.monotonic()
+    return SUITES[name](), time.monotonic() - start
+
+
 def main(names: list[str]) -> int:
     """Run the suites with these names (all without names); return 1 if a test failed, 2 for an unknown name."""
     unknown = [name for name in names if name not in SUITES]
@@ -277,11 +298,7 @@ def main(names: list[str]) -> int:
         print(f"unknown suite {', '.join(unknown)}; use {', '.join(SUITES)}", file=sys.stderr)
         return 2
     REPORTS.mkdir(parents=True, exist_ok=True)
-    results: dict[str, tuple[Tally, float]] = {}
-    for name in names or SUITES:
-        print(f"\n=== {name}", flush=True)
-        start = time.monotonic()
-        results[name] = SUITES[name](), time.monotonic() - start
+    results = run_suites(names or list(SUITES))
     print("\n=== summary")
     print("\n".join(summary(results)))
     return int(any(result.failures for result, _seconds in results.values()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import xml.etree.ElementTree as ET
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -173,6 +174,24 @@ def test_a_line_of_the_summary_is_cut_to_a_length_that_a_log_shows(program: Modu
     assert max(map(len, lines)) == program.WIDTH
 
 
-def test_two_runs_of_one_suite_are_one_result(program: ModuleType) -> None:
-    runs = [program.Tally(3, ("a: assert 0",), ("1 test: x",)), program.Tally(4, ("b: assert 1",))]
-    assert program.together(runs) == program.Tally(7, ("a: assert 0", "b: assert 1"), ("1 test: x",))
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (["unit", "integration", "molecule", "labs"], ["unit", "integration", "molecule", "labs"]),
+        (["labs"], ["labs"]),
+        (["labs", "unit"], ["labs", "unit"]),
+        (["unit", "labs"], ["unit", "labs"]),
+    ],
+)
+def test_each_named_suite_runs_once(
+    program: ModuleType, monkeypatch: pytest.MonkeyPatch, names: list[str], order: list[str]
+) -> None:
+    runs: list[str] = []
+
+    def run(name: str) -> object:
+        runs.append(name)
+        return program.Tally(1)
+
+    monkeypatch.setattr(program, "SUITES", {name: partial(run, name) for name in program.SUITES})
+    assert list(program.run_suites(names)) == order
+    assert sorted(runs) == sorted(names)
