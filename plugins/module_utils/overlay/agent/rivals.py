@@ -39,7 +39,7 @@ POLL = 0.1  # seconds between two reads of the answer
 FIRST_PAUSE = 60.0  # seconds from an answer to the next challenge, doubled each time
 SILENT, SILENT_PAUSE = 3, 20.0  # unanswered challenges after which a known holder counts as dead; seconds between them
 FIRST_WRITE_PAUSE = 1.0  # seconds between two writes of a lease that another host overwrites, doubled each time
-QUIET = 600.0  # seconds without an overwritten lease after which the write pause is reset
+QUIET = 600.0  # seconds without an overwritten lease: the write pause is reset and the report ends; it was one write
 REPORT = float(LEASE_TTL)  # seconds for which a holder reports its last claimant
 Own = tuple[SubnetLease, Item]
 
@@ -67,7 +67,7 @@ class Rivals:
         self._answered: dict[str, _Answered] = {}
         self._next_write = self._last_write = float("-inf")
         self._write_pause = FIRST_WRITE_PAUSE
-        self._sentence, self._reported = "", 0.0
+        self._sentence, self._report_ends = "", 0.0
         self._twin = ""  # a sentence about another lease with this host's public IP
 
     def holds(self, lease: SubnetLease) -> None:
@@ -76,12 +76,12 @@ class Rivals:
 
     def report(self) -> str:
         """Return the sentence about the last claimant of this host's lease, or about a second lease, "" if none."""
-        return self._sentence if self._sentence and time.monotonic() - self._reported < REPORT else self._twin
+        return self._sentence if time.monotonic() < self._report_ends else self._twin
 
-    def challenged(self, lease: SubnetLease, claimant: Mapping[str, Any] | None) -> str:
-        """Record that another host claimed this host's lease; return the sentence to report."""
+    def challenged(self, lease: SubnetLease, claimant: Mapping[str, Any] | None, seconds: float = REPORT) -> str:
+        """Record that another host claimed this host's lease; return the sentence, which is reported for so long."""
         self._sentence = _sentence(lease, f"this host, {_shown(_named(lease.backend_data))}", _shown(claimant))
-        self._reported = time.monotonic()
+        self._report_ends = time.monotonic() + seconds
         return self._sentence
 
     def settle(self, store: Store, claim: Claim, own: list[Own], ttl: int) -> list[Own]:
@@ -132,7 +132,7 @@ class Rivals:
             if known is None or known.lease != lease:
                 self._record_answer(lease, item.key, lease.backend_data)
             return False
-        sentence = self.challenged(self._held, lease.backend_data)
+        sentence = self.challenged(self._held, lease.backend_data, QUIET)
         if now < self._next_write:
             raise LeaseConflictError(sentence)
         self._write_pause = FIRST_WRITE_PAUSE if now - self._last_write > QUIET else self._write_pause * 2

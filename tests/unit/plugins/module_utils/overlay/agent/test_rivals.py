@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.rivals import (
+    Rivals,
     answer_value,
     claimant_of,
     is_certain,
@@ -75,3 +77,14 @@ def test_an_answer_is_the_same_lease_with_the_holder_and_no_challenge() -> None:
     assert parse_lease(own.key, value) == own
     assert json.loads(value)["Holder"]["VtepMAC"] == "0e:00:00:00:00:07"
     assert claimant_of(value) is None
+
+
+def test_the_report_of_a_claim_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    rivals = Rivals()
+    sentence = rivals.challenged(lease("0e:00:00:00:00:07"), {"VtepMAC": "0e:00:00:00:00:08"}, 600.0)
+    now[0] += 599.0
+    assert rivals.report() == sentence
+    now[0] += 2.0
+    assert rivals.report() == ""
