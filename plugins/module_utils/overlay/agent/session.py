@@ -15,6 +15,8 @@ from ..kernel.dataplane import Dataplane, Failure
 from ..kernel.firewall.rules import Firewall
 from ..kernel.plan import KernelPlan, plan
 from ..kernel.state import DesiredState, ObservedState, Row
+from ..kernel.step import Step
+from ..kernel.tables.device import DeleteDevice
 from ..kernel.tables.route import AdoptRoute
 from ..kernel.tables.unreachable import Unreachable
 from ..kernel.tables.vxlan_device import VxlanDevice
@@ -176,6 +178,10 @@ class Session:
             log.info("deleting device %s: no lease needs it any more", name)
             self._leftovers.add(name)
 
+    def _retires(self, step: Step) -> bool:
+        """Whether a step deletes a device that is not needed any more, which is no repair."""
+        return isinstance(step, DeleteDevice) and step.device in self._leftovers
+
     def _apply(self, steps: KernelPlan) -> list[Failure]:
         """Apply the steps; return those that the kernel refused."""
         if log.level <= DEBUG:
@@ -200,7 +206,10 @@ class Session:
                 [
                     step
                     for step in steps.steps
-                    if step.repaired and step not in refused and step.key not in self._pending
+                    if step.repaired
+                    and step not in refused
+                    and step.key not in self._pending
+                    and not self._retires(step)
                 ]
             )
         self._is_applied = not any(step.essential for step in refused)
