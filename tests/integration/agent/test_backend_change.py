@@ -64,7 +64,7 @@ def test_the_old_device_stays_for_the_peers_that_have_not_followed_and_goes_afte
     assert all(host.has("flannel.1") for host in hosts)
     deletion = "deleting device flannel.1: no lease needs it any more"
     # Not by listing the interfaces all the time: `ip` fails when one is deleted meanwhile.
-    until(lambda: all(host.said(deletion) for host in hosts), deletion, GRACE + 30)
+    until(lambda: all(host.said(deletion) for host in hosts), deletion, GRACE + 90)
     time.sleep(1)
     assert not any(host.has("flannel.1") for host in hosts)
     assert all(host.said(deletion) == 1 and not host.said("repaired") for host in hosts)
