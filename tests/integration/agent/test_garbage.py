@@ -48,6 +48,10 @@ GARBAGE = {
     "10.50.164.0-24": (value(BackendData=None), "lease 10.50.164.0-24: BackendData has no VtepMAC"),
     "10.50.165.0-24": (value(BackendData=[1]), "lease 10.50.165.0-24: BackendData .* is not a JSON object"),
     "10.50.166.0-24": (value(BackendType=5), "lease 10.50.166.0-24: BackendType 5 is not text"),
+    "10.50.167.0-24": (
+        value(BackendData={"VNI": [1], "VtepMAC": "0e:00:00:00:00:67"}),
+        r"lease 10.50.167.0-24: VNI \[1\] is not a whole number",
+    ),
     "10.50.201.128-25": (value(), f"lease 10.50.201.128-25: not routed: it overlaps lease {PEER}; delete one of them"),
     "10.50.200.0-22": (value(), "lease 10.50.200.0-22: not routed: it overlaps lease"),
     "deeper/10.50.168.0-24/x": (value(), "ignored keys: .*/subnets/deeper/"),

@@ -142,13 +142,13 @@ class ByLease:
         vni = (lease.backend_data or {}).get("VNI", own.vni if isinstance(own, VxlanOptions) else VxlanOptions().vni)
         if isinstance(own, VxlanOptions) and vni == own.vni:
             return self._own
+        if isinstance(vni, bool) or not isinstance(vni, int) or not 1 <= vni <= MAXIMUM_VNI:
+            raise LeaseError(f"lease {lease.key}: VNI {vni!r} is not a whole number from 1 to {MAXIMUM_VNI}")
         if vni not in self._further:
             self._further[vni] = self._new_vxlan(lease, vni)
         return self._further[vni]
 
-    def _new_vxlan(self, lease: SubnetLease, vni: object) -> Vxlan:
-        if isinstance(vni, bool) or not isinstance(vni, int) or not 1 <= vni <= MAXIMUM_VNI:
-            raise LeaseError(f"lease {lease.key}: VNI {vni!r} is not a whole number from 1 to {MAXIMUM_VNI}")
+    def _new_vxlan(self, lease: SubnetLease, vni: int) -> Vxlan:
         if len(self._further) >= MOST_VNIS:
             raise LeaseError(
                 f"lease {lease.key}: VNI {vni}: this host has devices of {MOST_VNIS} other VNIs already, which is the "

@@ -124,6 +124,8 @@ def test_a_lease_without_a_backend_is_a_reservation_and_has_no_rows() -> None:
         (vxlan_lease(VNI=0), "VNI 0 is not a whole number from 1 to 16777215"),
         (vxlan_lease(VNI="2"), "VNI '2' is not a whole number"),
         (vxlan_lease(VNI=2.5), "VNI 2.5 is not a whole number"),
+        (vxlan_lease(VNI=[2]), r"VNI \[2\] is not a whole number"),
+        (vxlan_lease(VNI={"a": 2}), "VNI {'a': 2} is not a whole number"),
         (vxlan_lease(VNI=5), "interface flannel.5 exists and is not a vxlan device"),
         (vxlan_lease(VNI=6), "device vx already has this VNI on port 8472"),
         (vxlan_lease(VNI=8, VtepMAC="x"), "VtepMAC 'x' is not"),
