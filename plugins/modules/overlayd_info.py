@@ -142,7 +142,7 @@ firewalls:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlayd import Questions, examine
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlayd_info import Questions, examine
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 
 

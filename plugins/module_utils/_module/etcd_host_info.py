@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .host_state import active_firewalls, not_installed, runs_as_configured
+from .host_state import active_firewalls, not_installed, runs_as_configured, unit_properties
 from .service_age import changed_since_start, is_started
 
 UNIT = "etcd.service"
@@ -25,7 +25,7 @@ def show(params: Mapping[str, Any]) -> dict[str, Any]:
         "has_data": Path(params["data_dir"], "member").exists(),
         "initial_cluster": settings,
         "has_unit": Path(params["unit_file"]).exists(),
-        "runs": runs_as_configured(UNIT),
+        "runs": runs_as_configured(unit_properties(UNIT)),
         "started": is_started(UNIT),
         "changed_files": changed_since_start(UNIT, params["files"]),
         "missing_packages": not_installed(params["packages"]),

@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 # A service that runs, starts at boot, and runs with the unit file on disk.
-_CONFIGURED = {"ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no"}
+_CONFIGURED = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
 
 
-def runs_as_configured(unit: str) -> bool:
+def unit_properties(unit: str) -> dict[str, str]:
+    """Return properties of a service: those of runs_as_configured, and StatusText; none on a host without systemd."""
+    lines = output("systemctl", "show", f"--property={','.join(_CONFIGURED)},StatusText", unit).splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def runs_as_configured(properties: Mapping[str, str]) -> bool:
     """Return whether the service is active and enabled, and systemd has read its unit file as it is on disk."""
-    shown = output("systemctl", "show", "--property=ActiveState,UnitFileState,NeedDaemonReload", unit)
-    return set(shown.splitlines()) >= _CONFIGURED
+    return _CONFIGURED.items() <= properties.items()
 
 
 def not_installed(packages: Sequence[str]) -> list[str]:

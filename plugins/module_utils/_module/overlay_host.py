@@ -15,9 +15,8 @@ from ..overlay.host.files import read_text
 from ..overlay.host.identity import HostSettings, Identity
 from ..overlay.host.reach import reach
 from ..overlay.kernel.dataplane import Dataplane
-from ..overlay.kernel.netlink.interfaces import Link, addresses, links
+from ..overlay.kernel.netlink.interfaces import addresses
 from ..overlay.kernel.netlink.rtnetlink import Netlink
-from ..overlay.kernel.tables.vxlan_device import KIND
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_mac
 from ..overlay.model.errors import LeaseError, OverlayError
 from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
@@ -87,20 +86,6 @@ def former_setup(subnet_file: str) -> SubnetEnv | None:
         return None if text is None else parse_subnet_env(text, subnet_file)
     except OverlayError:
         return None
-
-
-def tunnel_devices(subnet: Subnet) -> list[str]:
-    """Return the names of this host's tunnel devices with the subnet's first address, for any VNI."""
-    netlink = Netlink()
-    try:
-        own = {one.ifindex for one in addresses(netlink) if (one.address, one.length) == (subnet.first, 32)}
-        return [link.name for link in links(netlink) if link.ifindex in own and _is_tunnel(link)]
-    finally:
-        netlink.close()
-
-
-def _is_tunnel(link: Link) -> bool:
-    return link.kind == KIND and link.name.startswith("flannel.")
 
 
 def _held_address(subnet: Subnet | None, leases: Mapping[str, Item]) -> str:

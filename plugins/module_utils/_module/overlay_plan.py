@@ -25,7 +25,7 @@ from ..overlay.model.backend import VxlanOptions
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.subnet_env import SubnetEnv
 from .lease_table import Row
-from .overlay_host import Host, tunnel_devices
+from .overlay_host import Host
 
 Peer = Union[Subnet, int]  # a subnet, or the public IP of its host
 
@@ -35,8 +35,8 @@ def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: Subne
     network = host.config.network
     wanted = DesiredState.of(host.backend.own_rows, table.rows.values())
     own = set(wanted.rows(VxlanDevice))
-    subnets = {host.lease.subnet, *([former.subnet] if former else [])}
-    leftovers = {name for subnet in subnets for name in tunnel_devices(subnet)} - own
+    tunnels, subnets = dataplane.tunnels(), {host.lease.subnet, *([former.subnet] if former else [])}
+    leftovers = {name for subnet in subnets for name in tunnels.with_address(subnet.first)} - own
     steps = plan(wanted, dataplane.observe(wanted, network, sorted(leftovers)))
     if former is None or network.covers(former.network):
         return steps
@@ -109,9 +109,9 @@ def routed_to(observed: ObservedState, public_ip: int) -> list[Subnet]:
 def removal_plan(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> KernelPlan:
     """Return the steps that remove everything of the overlay on this host, under its config and a former one."""
     networks = {*([config.network] if config else []), *([former.network] if former else [])}
-    devices = {*_device_names(config), *(tunnel_devices(former.subnet) if former else [])}
+    devices = _devices(dataplane, config, former)
     nothing = DesiredState()
-    plans = [plan(nothing, dataplane.observe(nothing, network, sorted(devices))) for network in sorted(networks)]
+    plans = [plan(nothing, dataplane.observe(nothing, network, devices)) for network in sorted(networks)]
     return KernelPlan(tuple(dict.fromkeys(step for one in plans for step in one.steps)))
 
 
@@ -126,8 +126,8 @@ def peer_removal(
     known = config or former
     if known is None:
         return KernelPlan(), []
-    devices = {*_device_names(config), *(tunnel_devices(former.subnet) if former else [])}
-    observed = dataplane.observe(DesiredState(), known.network, sorted(devices)).without(VxlanDevice, Address)
+    devices = _devices(dataplane, config, former)
+    observed = dataplane.observe(DesiredState(), known.network, devices).without(VxlanDevice, Address)
     subnets: set[Subnet] = set()
     for peer in peers:
         subnets.update([peer] if isinstance(peer, Subnet) else [*routed_to(observed, peer), *subnets_of(peer, rows)])
@@ -139,7 +139,8 @@ def subnets_of(public_ip: int, rows: Iterable[Row]) -> list[Subnet]:
     return [row.lease.subnet for row in rows if row.lease and row.lease.public_ip == public_ip]
 
 
-def _device_names(config: NetworkConfig | None) -> list[str]:
-    """Return the name of the tunnel device under this config, if it has one."""
+def _devices(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> list[str]:
+    """Return the names of the tunnel device of a config, and of the existing ones of a former subnet, sorted."""
     options = config.backend if config else None
-    return [options.device_name] if isinstance(options, VxlanOptions) else []
+    named = [options.device_name] if isinstance(options, VxlanOptions) else []
+    return sorted({*named, *(dataplane.tunnels().with_address(former.subnet.first) if former else [])})

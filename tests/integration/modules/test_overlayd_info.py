@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlayd import python_version
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlayd_info import python_version
 from support.module_runner import COLLECTIONS, Runner
 from support.netns import Lan, Namespace
 

@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 
 from ..overlay.model.errors import OverlayError
 from .agent_settings import AGENT_FILE, read_settings
-from .host_state import active_firewalls, not_installed, output
+from .host_state import active_firewalls, not_installed, output, runs_as_configured, unit_properties
 from .service_age import changed_since_start
 
 UNIT = "overlayd.service"
 RELEASE_LINK = Path("/usr/lib/overlayd/overlay")
 _FILES = ("/usr/sbin/overlayd", f"/etc/systemd/system/{UNIT}", str(AGENT_FILE), str(RELEASE_LINK))
 _TLS_SETTINGS = ("FLANNELD_ETCD_CAFILE", "FLANNELD_ETCD_CERTFILE", "FLANNELD_ETCD_KEYFILE")
-_PROPERTIES = "ActiveState,UnitFileState,NeedDaemonReload,StatusText"
 _VERSION = "import sys; print(*sys.version_info[:2])"
 _TIMEOUT = 20.0  # seconds
 
@@ -77,14 +76,12 @@ def releases(folder: Path = RELEASE_LINK.parent) -> list[str]:
 
 def service() -> dict[str, Any]:
     """Return the state of overlayd's unit; empty values on a host without systemd."""
-    lines = output("systemctl", "show", f"--property={_PROPERTIES}", UNIT).splitlines()
-    shown = dict(line.split("=", 1) for line in lines if "=" in line)
-    state, enabled = shown.get("ActiveState", ""), shown.get("UnitFileState", "")
+    shown = unit_properties(UNIT)
     return {
-        "state": state,
-        "enabled": enabled,
+        "state": shown.get("ActiveState", ""),
+        "enabled": shown.get("UnitFileState", ""),
         "status": shown.get("StatusText", ""),
-        "runs": (state, enabled, shown.get("NeedDaemonReload")) == ("active", "enabled", "no"),
+        "runs": runs_as_configured(shown),
     }
 
 
