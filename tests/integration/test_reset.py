@@ -10,6 +10,7 @@ import pytest
 from support.lab_fleet import HOSTS, Fleet
 
 STOPPED = "/run/overlay-docker-stopped"
+EMPTY = "/run/overlay-docker-empty"
 STATE = "systemctl is-active docker overlayd etcd; cat /run/flannel/subnet.env /run/docker.pid"
 REFUSALS = [f"/run/systemd/system/docker.{unit}.d/refuse.conf" for unit in ("service", "socket")]
 
@@ -85,6 +86,7 @@ def test_a_docker_that_does_not_stop_keeps_its_host_and_the_config_in_the_overla
 
 def test_a_reset_that_was_interrupted_while_docker_was_stopped_goes_on(used: Fleet) -> None:
     used.interrupt("reset", "h2", f"[ -e {STOPPED} ] && [ ! -e /run/docker.pid ]", overlay_reset_confirm=True)
+    used.interrupt("reset", "h2", f"[ -e {EMPTY}/network ] && [ -e /run/docker.pid ]", overlay_reset_confirm=True)
     plan = used.play("reset")
     assert "host h2: overlayd with its device, routes and firewall rules; Docker and its containers" in plan.output
     for host in HOSTS:
@@ -93,7 +95,9 @@ def test_a_reset_that_was_interrupted_while_docker_was_stopped_goes_on(used: Fle
     assert done.status == 0, done.output
     for host in HOSTS:
         assert used.sh(host, "docker inspect --format '{{.State.Running}}' busy") == "true"
-        left = f"ls -d {STOPPED} /run/systemd/system/docker.service.d /etc/overlayd /etc/etcd 2>/dev/null || true"
+        left = (
+            f"ls -d {STOPPED} {EMPTY} /run/systemd/system/docker.service.d /etc/overlayd /etc/etcd 2>/dev/null || true"
+        )
         assert used.sh(host, left) == ""
         assert "172.17.0.1/16" in used.sh(host, "ip -br address show docker0")
     again = used.play("reset")
