@@ -96,14 +96,14 @@ def test_an_invalid_config_at_run_time_changes_nothing_and_peers_are_still_follo
     before = host.dataplane()
     network.put("config", text)
     host.wait_said("the last valid network config stays in use")
-    until(lambda: "the last valid network config stays in use" in host.http("/healthz")[1], "the trouble to be told")
+    until(lambda: "the last valid network config stays in use" in host.http("/healthz")[1], "the problem in /healthz")
     assert host.dataplane() == before
     lease = network.lease("10.50.3.0/24", "192.0.2.12", "0e:00:00:00:00:03")
     until(lambda: "10.50.3.0/24" in host.routes(), "the new peer's route")
     network.delete(lease)
     until(lambda: "10.50.3.0/24" not in host.routes(), "the new peer's route to go")
     network.configure()
-    until(lambda: "last good" not in host.http("/healthz")[1], "the trouble to be over")
+    until(lambda: "last good" not in host.http("/healthz")[1], "no problem in /healthz")
     assert host.notified.count("READY=1") == 1
 
 

@@ -83,7 +83,7 @@ def test_each_kind_of_invalid_lease_is_reported_once_and_valid_leases_work_at_on
     assert text.count("\nleases: ") + text.count("\nkeys: ") == len(GARBAGE)
     for name in GARBAGE:
         network.delete(f"subnets/{name}")
-    until(lambda: host.said("leases: resolved") == 2, "the trouble to be over")
+    until(lambda: host.said("leases: resolved") == 2, "the second end of the problem in the log")
     assert host.http("/healthz") == (200, "ok\n")
     assert host.said("ERROR") == len(GARBAGE) + 1
     assert host.dataplane() == before

@@ -77,9 +77,9 @@ def test_disabled_ip_forwarding_is_reported_until_it_is_enabled(host: Host, netw
     host.join("--iptables-resync=1", *HEALTH)
     assert "forwarding: net.ipv4.ip_forward is 0" in host.http("/healthz")[1]
     host.namespace.setting("net/ipv4/ip_forward", "1")
-    until(lambda: host.http("/healthz") == (200, "ok\n"), "the trouble to be over")
+    until(lambda: host.http("/healthz") == (200, "ok\n"), "no problem in /healthz")
     host.namespace.setting("net/ipv4/ip_forward", "0")
-    until(lambda: "ip_forward is 0" in host.http("/healthz")[1], "the trouble to be told again")
+    until(lambda: "ip_forward is 0" in host.http("/healthz")[1], "the problem in /healthz again")
 
 
 def test_the_password_is_in_no_log_status_or_process_list(fleet: Fleet, network: Network, own_etcd: EtcdServer) -> None:

@@ -158,8 +158,8 @@ def test_a_wrong_password_and_a_wrong_ca_are_one_clear_error_each(secured: EtcdS
     assert "Traceback" not in wrong_ca.stdout + wrong_ca.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a mount namespace with an /etc of its own")
 def test_on_a_host_of_the_overlay_the_agents_settings_suffice(secured: EtcdServer, tmp_path: Path) -> None:
+    assert os.geteuid() == 0, "a mount namespace with an /etc of its own needs root; run the integration tests as root"
     assert secured.tls is not None
     shutil.copytree("/etc", tmp_path / "etc", symlinks=True)
     settings = tmp_path / "etc" / "overlayd" / "overlayd.env"

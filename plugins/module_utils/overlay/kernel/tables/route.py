@@ -217,7 +217,7 @@ class ChangeRoute(_RouteChange, Step):
         messages.append(old)
 
     def refusal(self, answers: Mapping[int, KernelRefusal]) -> KernelRefusal | None:
-        """Return the first refusal, None if that says that the route is as it should be."""
+        """Return the first refusal; None for EEXIST, because the new route then exists."""
         first = answers[min(answers)]
         return None if first.errno == errno.EEXIST else first
 
