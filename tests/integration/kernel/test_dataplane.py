@@ -16,7 +16,11 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     NetlinkError,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.plan import KernelPlan, plan
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import DesiredState, ObservedState
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import (
+    DesiredState,
+    ObservedState,
+    PeerRows,
+)
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
@@ -348,3 +352,34 @@ def test_more_foreign_changes_than_fit_the_buffer_count_as_one(fleet: Fleet) -> 
     assert one.monitor.drain()
     assert not one.monitor.drain()
     one.converge()
+
+
+def test_a_route_changes_to_one_without_a_gateway_and_back(fleet: Fleet) -> None:
+    one, two = joined(fleet(2))
+    usual, (rows,) = one.desired(two), one.rows([two])
+    linked = rows.route._replace(gateway=0, onlink=False)
+    direct = DesiredState.of(one.backend.own_rows, [PeerRows(linked)])
+    assert one.reach(direct) == []
+    assert one.plan(direct) == KernelPlan()
+    shown = one.ip("route", "show", "10.50.2.0/24").split(" proto")[0]
+    assert "via" not in shown
+    assert "dev flannel.1" in shown
+    assert one.reach(usual) == []
+    assert one.plan(usual) == KernelPlan()
+    assert reaches(one, two)
+    assert one.reach(direct) == []
+    assert one.reach(DesiredState.of(one.backend.own_rows, [])) == []
+    assert "10.50.2." not in one.ip("route") + one.ip("nexthop")
+
+
+def test_a_lost_route_without_a_gateway_is_added_again(fleet: Fleet) -> None:
+    one, two = joined(fleet(2))
+    (rows,) = one.rows([two])
+    direct = DesiredState.of(one.backend.own_rows, [PeerRows(rows.route._replace(gateway=0, onlink=False))])
+    assert one.reach(direct) == []
+    assert not one.monitor.drain()
+    one.ip("route", "delete", "10.50.2.0/24")
+    assert one.monitor.drain()
+    assert "ip route add 10.50.2.0/24 dev flannel.1 scope link proto 158" in map(str, one.plan(direct).steps)
+    assert one.reach(direct) == []
+    assert "10.50.2.0/24" in one.ip("route")

@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from .codec import NO_PORT, RTMSG, U32, attribute, attributes, head, message, title, u32
 from .constants import (
+    RT_SCOPE_LINK,
     RT_SCOPE_NOWHERE,
     RT_TABLE_MAIN,
     RTA_DST,
@@ -39,7 +40,7 @@ _DST, _OIF, _GATEWAY, _NH_ID = title(4, RTA_DST), title(4, RTA_OIF), title(4, RT
 
 # Requests: length, type and flags; sequence; port; struct rtmsg; attributes.
 _PLAIN_REQUEST = struct.Struct("=8sI4sBBBBBBBBI4s4s4sI4s4s")
-_HOP_REQUEST = struct.Struct("=8sI4sBBBBBBBBI4s4s4sI")
+_SHORT_REQUEST = struct.Struct("=8sI4sBBBBBBBBI4s4s4sI")
 _HOP_ANSWER = struct.Struct("=BBBBBBBBI8s4s4s4sI")
 _PLAIN_ANSWER = struct.Struct("=BBBBBBBBI8s4s4s4s4s4sI")
 
@@ -69,12 +70,19 @@ class RouteWriter:
     def __init__(self, kind: int, flags: int, protocol: int) -> None:
         """Use this message type, these flags and this protocol; in removals, protocol 0 means any."""
         self._plain_head = head(_PLAIN_REQUEST, kind, flags)
-        self._hop_head = head(_HOP_REQUEST, kind, flags)
+        self._short_head = head(_SHORT_REQUEST, kind, flags)
         self._protocol = protocol
         self._scope = RT_SCOPE_NOWHERE if kind == RTM_DELROUTE else 0
+        self._link_scope = RT_SCOPE_NOWHERE if kind == RTM_DELROUTE else RT_SCOPE_LINK
 
     def plain(self, sequence: int, first: int, length: int, gateway: int, ifindex: int, onlink: bool) -> bytes:
-        """Return the request for a route by a gateway."""
+        """Return the request for a route by a gateway, or with gateway 0 for one directly on the interface."""
+        if not gateway:
+            return _SHORT_REQUEST.pack(
+                self._short_head, sequence, NO_PORT,
+                socket.AF_INET, length, 0, 0, RT_TABLE_MAIN, self._protocol, self._link_scope, RTN_UNICAST, 0,
+                _DST, first.to_bytes(4, "big"), _OIF, ifindex,
+            )  # fmt: skip
         return _PLAIN_REQUEST.pack(
             self._plain_head, sequence, NO_PORT,
             socket.AF_INET, length, 0, 0, RT_TABLE_MAIN, self._protocol, self._scope, RTN_UNICAST,
@@ -84,8 +92,8 @@ class RouteWriter:
 
     def by_hop(self, sequence: int, first: int, length: int, next_hop: int) -> bytes:
         """Return the request for a route by a next hop."""
-        return _HOP_REQUEST.pack(
-            self._hop_head, sequence, NO_PORT,
+        return _SHORT_REQUEST.pack(
+            self._short_head, sequence, NO_PORT,
             socket.AF_INET, length, 0, 0, RT_TABLE_MAIN, self._protocol, self._scope, RTN_UNICAST, 0,
             _DST, first.to_bytes(4, "big"), _NH_ID, next_hop,
         )  # fmt: skip

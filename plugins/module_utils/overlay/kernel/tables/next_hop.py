@@ -35,9 +35,13 @@ from ..table import Table, TableSteps
 
 # Requests: length, type and flags; sequence; port, struct nhmsg and the header of NHA_ID; id; further attributes.
 _REQUEST = struct.Struct("=8sI16sI4sI4s4s")
+_LINK_REQUEST = struct.Struct("=8sI16sI4sI")
 _REMOVAL = struct.Struct("=8sI16sI")
 _ID, _OIF, _GATEWAY = title(4, NHA_ID), title(4, NHA_OIF), title(4, NHA_GATEWAY)
 _ADD, _SET = (head(_REQUEST, RTM_NEWNEXTHOP, NLM_F_CREATE | flag) for flag in (NLM_F_EXCL, NLM_F_REPLACE))
+_ADD_LINK, _SET_LINK = (
+    head(_LINK_REQUEST, RTM_NEWNEXTHOP, NLM_F_CREATE | flag) for flag in (NLM_F_EXCL, NLM_F_REPLACE)
+)
 _REMOVE, _REMOVE_MIDDLE = head(_REMOVAL, RTM_DELNEXTHOP, 0), NO_PORT + NHMSG.pack(0, 0, 0, 0) + _ID
 
 
@@ -92,14 +96,18 @@ def hop_identifier(subnet: Subnet) -> int:
 
 
 def add_hop(sequence: int, identifier: int, gateway: int, ifindex: int, onlink: bool) -> bytes:
-    """Return the request that adds a next hop; the kernel refuses it if the id exists."""
+    """Return the request that adds a next hop, without a gateway if that is 0; it is refused if the id exists."""
     middle = _middle(onlink)
+    if not gateway:
+        return _LINK_REQUEST.pack(_ADD_LINK, sequence, middle, identifier, _OIF, ifindex)
     return _REQUEST.pack(_ADD, sequence, middle, identifier, _OIF, ifindex, _GATEWAY, gateway.to_bytes(4, "big"))
 
 
 def set_hop(sequence: int, identifier: int, gateway: int, ifindex: int, onlink: bool) -> bytes:
-    """Return the request that adds or replaces a next hop."""
+    """Return the request that adds or replaces a next hop, without a gateway if that is 0."""
     middle = _middle(onlink)
+    if not gateway:
+        return _LINK_REQUEST.pack(_SET_LINK, sequence, middle, identifier, _OIF, ifindex)
     return _REQUEST.pack(_SET, sequence, middle, identifier, _OIF, ifindex, _GATEWAY, gateway.to_bytes(4, "big"))
 
 

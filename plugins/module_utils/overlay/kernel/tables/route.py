@@ -44,7 +44,10 @@ _GONE_WHATEVER_PROTOCOL = RouteWriter(RTM_DELROUTE, 0, 0)
 
 
 class Route(NamedTuple):
-    """A route to a peer's subnet; ``onlink`` where the gateway has no route of its own (vxlan)."""
+    """A route to a peer's subnet; ``onlink`` where the gateway has no route of its own (vxlan).
+
+    Gateway 0 is for a route without one, whose device finds the peer by the packet's destination (udp, wireguard).
+    """
 
     subnet: Subnet
     gateway: int
@@ -59,6 +62,8 @@ class Route(NamedTuple):
     @property
     def way(self) -> str:
         """Subnet, gateway and device in the words of ``ip route``."""
+        if not self.gateway:
+            return f"{self.subnet} dev {self.device} scope link"
         onlink = " onlink" if self.onlink else ""
         return f"{self.subnet} via {format_ipv4(self.gateway)} dev {self.device}{onlink}"
 
@@ -289,10 +294,11 @@ class Routes(Table[Route]):
         for row, ifindex, gateway in _our_routes(observation):
             first, length, protocol, kind, tos, metric, next_hop, *_unused = row
             subnet = Subnet(first, length)
-            is_plain_shape = kind == RTN_UNICAST and gateway and not metric and not tos
+            is_own_device = ifindex in observation.own
+            is_plain_shape = kind == RTN_UNICAST and (gateway or is_own_device) and not metric and not tos
             is_our_hop = not next_hop or (observation.by_hops and next_hop == hop_identifier(subnet))
             if is_plain_shape and is_our_hop and subnet not in rows:
-                rows[subnet] = Route(subnet, gateway, observation.name(ifindex), ifindex in observation.own)
+                rows[subnet] = Route(subnet, gateway, observation.name(ifindex), is_own_device and gateway != 0)
             elif (kind, metric, tos, subnet) == (RTN_UNREACHABLE, LAST_METRIC, 0, observation.network):
                 observation.unreachable.append(subnet)
             elif next_hop >= 0:
@@ -388,8 +394,11 @@ def _plain(writer: RouteWriter, sequence: int, route: Route, wire: Wire) -> byte
 
 
 def _remover(route: Route) -> RouteWriter:
-    """Return the writer for the removal: a route on our device (those are onlink) is ours whatever its protocol."""
-    return _GONE_WHATEVER_PROTOCOL if route.onlink else _GONE
+    """Return the writer for the removal: a route on our device is ours whatever its protocol.
+
+    Those are onlink or have no gateway.
+    """
+    return _GONE_WHATEVER_PROTOCOL if route.onlink or not route.gateway else _GONE
 
 
 def _conflict(wanted: Route, other: ForeignRoute) -> str:

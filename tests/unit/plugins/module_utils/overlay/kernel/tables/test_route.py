@@ -46,6 +46,14 @@ def test_a_route_reads_like_the_line_a_person_would_type() -> None:
     assert str(ROUTE._replace(onlink=False)) == "route 10.50.7.0/24 via 192.0.2.12 dev flannel.1"
 
 
+def test_a_route_without_a_gateway_is_encoded_with_the_scope_of_its_link() -> None:
+    link = Route(SUBNET, 0, "flannel.1", onlink=False)
+    assert str(link) == "route 10.50.7.0/24 dev flannel.1 scope link"
+    message, start, end = body(*requests(AddRoute(link), by_hops=False))
+    assert RTMSG.unpack_from(message, start) == (2, 24, 0, 0, 254, PROTOCOL, 253, 1, 0)
+    assert attributes(message, start + RTMSG.size, end) == {1: SUBNET.first.to_bytes(4, "big"), 4: struct.pack("=I", 3)}
+
+
 def test_a_plain_route_is_encoded_with_all_its_parts() -> None:
     message, start, end = body(*requests(AddRoute(ROUTE), by_hops=False))
     assert kind_and_flags(message) == (RTM_NEWROUTE, CREATE | EXCL | 1)
