@@ -72,7 +72,7 @@ class End:
         device = self.dataplane.ifindex("flannel.1")
         underlay = self.dataplane.ifindex("eth0")
         if underlay is not None:
-            self.monitor.watch(NETWORK, underlay, device)
+            self.monitor.watch(NETWORK, underlay, [device])
         return failures
 
     def converge(self, *peers: End) -> None:

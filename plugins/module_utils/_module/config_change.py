@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..overlay.model.addresses import format_ipv4
-from ..overlay.model.backend import BackendOptions, VxlanOptions
+from ..overlay.model.backends import BackendOptions
+from ..overlay.model.backends.vxlan import VxlanOptions
 from ..overlay.model.lease import SubnetLease
 from ..overlay.model.network import NetworkConfig
 
@@ -47,7 +48,7 @@ def _addresses(leases: Sequence[SubnetLease]) -> list[str]:
 
 def _path_mtu(backend: BackendOptions) -> tuple[str, int | None]:
     """Return what the containers' MTU depends on, besides the MTU of the underlay."""
-    return backend.type, backend.mtu if isinstance(backend, VxlanOptions) else None
+    return backend.type, backend._asdict().get("mtu")
 
 
 def _tunnel(backend: BackendOptions) -> BackendOptions:
@@ -65,9 +66,8 @@ def _settings(old: NetworkConfig, new: NetworkConfig) -> list[tuple[str, str, st
         ):
             pairs.append((option, format_ipv4(low.first), format_ipv4(high.first)))
     pairs.append(("backend.Type", old.backend.type, new.backend.type))
-    if isinstance(old.backend, VxlanOptions) and isinstance(new.backend, VxlanOptions):
-        names = ("VNI", "Port", "MTU", "GBP", "Learning", "DirectRouting")
-        values = zip(names, old.backend, new.backend)
+    if old.backend.type == new.backend.type:
+        values = zip(new.backend.keys(), old.backend._asdict().values(), new.backend._asdict().values())
         pairs += [(f"backend.{name}", _text(before), _text(after)) for name, before, after in values]
     return [pair for pair in pairs if pair[1] != pair[2]]
 

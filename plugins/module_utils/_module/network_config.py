@@ -11,7 +11,8 @@ from typing import Any
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
 
 from ..overlay.model.addresses import format_ipv4
-from ..overlay.model.backend import BackendOptions, VxlanOptions
+from ..overlay.model.backends import TYPES, BackendOptions
+from ..overlay.model.backends.vxlan import VxlanOptions
 from ..overlay.model.errors import ConfigError
 from ..overlay.model.lease import SubnetLease, lease_problem
 from ..overlay.model.network import NetworkConfig
@@ -25,14 +26,11 @@ from .lease_table import rows_of
 
 OPTIONS = {"network": "Network", "subnet_len": "SubnetLen", "subnet_min": "SubnetMin", "subnet_max": "SubnetMax"}
 STATED_KEYS = frozenset(name.lower() for name in (*OPTIONS.values(), "Backend"))
+CONVERTERS: dict[type, Callable[[str], Any]] = {int: check_type_int, bool: check_type_bool, str: str}
+# The keys of Backend of all types, in lower case: flannel's spelling, and how text of a template becomes their type.
 BACKEND_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "type": ("Type", str),
-    "vni": ("VNI", check_type_int),
-    "port": ("Port", check_type_int),
-    "mtu": ("MTU", check_type_int),
-    "gbp": ("GBP", check_type_bool),
-    "learning": ("Learning", check_type_bool),
-    "directrouting": ("DirectRouting", check_type_bool),
+    **{key.lower(): (key, CONVERTERS[kind]) for options in TYPES.values() for key, kind in options().keys().items()},
 }
 NAMED = 5  # maximum of leases that an error lists
 

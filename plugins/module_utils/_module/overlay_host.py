@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from ..overlay.backends import Backend
+from ..overlay.backends.by_lease import ByLease
 from ..overlay.host.claim import own_leases
 from ..overlay.host.files import read_text
 from ..overlay.host.identity import HostSettings, Identity
@@ -36,7 +36,7 @@ class Host(NamedTuple):
 
     config: NetworkConfig
     underlay: Underlay
-    backend: Backend
+    backend: ByLease
     lease: SubnetLease
     found: SubnetLease
     item: Item

@@ -12,21 +12,21 @@ from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.plan import KernelPlan, plan
 from ..overlay.kernel.state import DesiredState, ObservedState
 from ..overlay.kernel.step import Step
+from ..overlay.kernel.tables import TABLES
 from ..overlay.kernel.tables.address import Address
-from ..overlay.kernel.tables.device import DeleteDevice, SetMac
+from ..overlay.kernel.tables.device import DeleteDevice, DeviceTable, SetMac
 from ..overlay.kernel.tables.fdb import FdbEntry
 from ..overlay.kernel.tables.neighbour import Neighbour
 from ..overlay.kernel.tables.next_hop import NextHop, RemoveNextHop, hop_identifier
 from ..overlay.kernel.tables.route import RemoveRoute, RemoveStray, Route
 from ..overlay.kernel.tables.unreachable import RemoveUnreachable, Unreachable
-from ..overlay.kernel.tables.vxlan_device import VxlanDevice
 from ..overlay.model.addresses import Subnet
-from ..overlay.model.backend import VxlanOptions
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.subnet_env import SubnetEnv
 from .lease_table import Row
 from .overlay_host import Host
 
+_DEVICE_ROWS = [table.row for table in TABLES if isinstance(table, DeviceTable)]
 Peer = Union[Subnet, int]  # a subnet, or the public IP of its host
 
 
@@ -34,7 +34,7 @@ def whole_plan(dataplane: Dataplane, host: Host, table: PeerTable, former: Subne
     """Return the agent's plan for all peers, preceded by the removal of routes of this host's former network."""
     network = host.config.network
     wanted = DesiredState.of(host.backend.own_rows, table.rows.values())
-    own = set(wanted.rows(VxlanDevice))
+    own = {device.name for device in host.backend.devices}
     tunnels, subnets = dataplane.tunnels(), {host.lease.subnet, *([former.subnet] if former else [])}
     leftovers = {name for subnet in subnets for name in tunnels.with_address(subnet.first)} - own
     steps = plan(wanted, dataplane.observe(wanted, network, sorted(leftovers)))
@@ -127,7 +127,7 @@ def peer_removal(
     if known is None:
         return KernelPlan(), []
     devices = _devices(dataplane, config, former)
-    observed = dataplane.observe(DesiredState(), known.network, devices).without(VxlanDevice, Address)
+    observed = dataplane.observe(DesiredState(), known.network, devices).without(*_DEVICE_ROWS, Address)
     subnets: set[Subnet] = set()
     for peer in peers:
         subnets.update([peer] if isinstance(peer, Subnet) else [*routed_to(observed, peer), *subnets_of(peer, rows)])
@@ -141,6 +141,5 @@ def subnets_of(public_ip: int, rows: Iterable[Row]) -> list[Subnet]:
 
 def _devices(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> list[str]:
     """Return the names of the tunnel device of a config, and of the existing ones of a former subnet, sorted."""
-    options = config.backend if config else None
-    named = [options.device_name] if isinstance(options, VxlanOptions) else []
+    named = [config.backend.device_name] if config and config.backend.device_name else []
     return sorted({*named, *(dataplane.tunnels().with_address(former.subnet.first) if former else [])})

@@ -202,8 +202,8 @@ def own_mac(own: SubnetLease) -> bytes | None:
 
 def _programmed(rows: PeerRows, observed: ObservedState) -> bool:
     """Return whether the kernel has all rows of a peer; another program's route with the same effect counts."""
-    foreign = observed.found(Route).foreign.get(rows.route.key)
-    does_the_job = foreign is not None and foreign.does_the_job_of(rows.route)
+    foreign = observed.found(Route).foreign.get(rows.route.key) if rows.route is not None else None
+    does_the_job = foreign is not None and rows.route is not None and foreign.does_the_job_of(rows.route)
     return all(
         observed.found(type(row)).rows.get(row.key) == row or (row is rows.route and does_the_job) for row in rows.all()
     )

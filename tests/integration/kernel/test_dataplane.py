@@ -357,6 +357,7 @@ def test_more_foreign_changes_than_fit_the_buffer_count_as_one(fleet: Fleet) -> 
 def test_a_route_changes_to_one_without_a_gateway_and_back(fleet: Fleet) -> None:
     one, two = joined(fleet(2))
     usual, (rows,) = one.desired(two), one.rows([two])
+    assert rows.route is not None
     linked = rows.route._replace(gateway=0, onlink=False)
     direct = DesiredState.of(one.backend.own_rows, [PeerRows(linked)])
     assert one.reach(direct) == []
@@ -375,6 +376,7 @@ def test_a_route_changes_to_one_without_a_gateway_and_back(fleet: Fleet) -> None
 def test_a_lost_route_without_a_gateway_is_added_again(fleet: Fleet) -> None:
     one, two = joined(fleet(2))
     (rows,) = one.rows([two])
+    assert rows.route is not None
     direct = DesiredState.of(one.backend.own_rows, [PeerRows(rows.route._replace(gateway=0, onlink=False))])
     assert one.reach(direct) == []
     assert not one.monitor.drain()

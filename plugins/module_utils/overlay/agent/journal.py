@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from ..host.log import log
@@ -17,7 +17,7 @@ from ..host.peer_table import PeerChange
 from ..kernel.state import PeerRows
 from ..kernel.step import Step
 from ..model.addresses import format_ipv4, format_mac
-from ..model.backend import VXLAN
+from ..model.backends.vxlan import VXLAN
 
 LINES = 20  # maximum of single lines in a period; the others become one sum at its end
 PERIOD = 1.0  # seconds
@@ -95,11 +95,13 @@ def _change_line(change: PeerChange, backend: str) -> str:
     rows = after or before
     if rows is None:
         return ""
-    if rows.fdb is not None:
+    if rows.backend:
+        backend = rows.backend
+    elif rows.fdb is not None:
         backend = VXLAN
     elif backend == VXLAN:
         backend = f"{VXLAN}, direct route"
-    line = f"peer {_kind_of_change(change)}: {rows.route.subnet} at {_host(rows)} ({backend})"
+    line = f"peer {_kind_of_change(change)}: {_subnet(rows)} at {_host(rows)} ({backend})"
     if before is None or after is None:
         return line
     if _host(before) != _host(after):
@@ -109,5 +111,11 @@ def _change_line(change: PeerChange, backend: str) -> str:
     return line
 
 
+def _subnet(rows: PeerRows) -> Hashable:
+    return rows.keys()[0]
+
+
 def _host(rows: PeerRows) -> str:
-    return format_ipv4(rows.fdb.destination if rows.fdb is not None else rows.route.gateway)
+    if rows.fdb is not None:
+        return format_ipv4(rows.fdb.destination)
+    return format_ipv4(rows.route.gateway if rows.route is not None and not rows.host else rows.host)

@@ -242,6 +242,7 @@ class Loop:
         self._changed = True
         if not self._session.follow(events):
             self._schedule_retry()
+        self._watch_kernel()
 
     def _reconcile(self) -> None:
         if self._session is None:
@@ -310,7 +311,7 @@ class Loop:
     def _watch_kernel(self) -> None:
         if self._session is not None:
             session, underlay = self._session, self._identity.underlay
-            self._monitor.watch(session.config.network, underlay.ifindex, session.device_ifindex)
+            self._monitor.watch(session.config.network, underlay.ifindex, session.device_indexes)
 
     def _save(self) -> None:
         """Write the memory file if its content changed; a failure, such as a full disk, is only reported."""
@@ -322,7 +323,7 @@ class Loop:
             machine_id=machine_id(),
             subnet=str(session.own),
             public_ip=format_ipv4(self._identity.known_address),
-            mac=format_mac(device.mac) if device else "",
+            mac=format_mac(device.mac) if device and device.mac else "",
             device=device.name if device else "",
             config=self._config_text,
             leases=dict(session.table.values),

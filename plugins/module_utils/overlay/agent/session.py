@@ -19,7 +19,6 @@ from ..kernel.step import Step
 from ..kernel.tables.device import DeleteDevice
 from ..kernel.tables.route import AdoptRoute
 from ..kernel.tables.unreachable import Unreachable
-from ..kernel.tables.vxlan_device import VxlanDevice
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
@@ -70,11 +69,11 @@ class Session:
         self._dataplane = dataplane
         self._firewall = firewall
         self._status = status
-        self._leftovers = set(leftovers) - DesiredState.of(backend.own_rows, ()).rows(VxlanDevice).keys()
+        self._leftovers = set(leftovers) - {device.name for device in backend.devices}
         self._own_rows: tuple[Row, ...] = backend.own_rows  # as last applied
         self._takes_over = True  # until flannel's rules were searched for once
         self._network_rows = [Unreachable(config.network)] if unreachable else []
-        self.device_ifindex: int | None = None
+        self.device_indexes: tuple[int | None, ...] = (None,)  # of the own tunnel device, then the further ones
         self._peer_log = peer_log(backend.type)
         self._repair_log = repair_log()
         self._is_applied = False  # whether all rows were applied once: later steps for them are repairs
@@ -83,7 +82,7 @@ class Session:
     @property
     def device_stands(self) -> bool:
         """Whether the tunnel device exists, or the backend has none."""
-        return self.backend.device is None or self.device_ifindex is not None
+        return self.backend.device is None or self.device_indexes[0] is not None
 
     @property
     def log_due(self) -> float | None:
@@ -112,8 +111,7 @@ class Session:
             steps, observed = self._whole_plan()
             failures = self._apply(steps)
             self._own_rows = own_rows
-            device = self.backend.device
-            self.device_ifindex = self._dataplane.ifindex(device.name) if device else None
+            self.device_indexes = self._indexes()
         except OverlayError as error:
             self._status.trouble("kernel", str(error))
             self._is_applied = done = False
@@ -133,13 +131,13 @@ class Session:
         own_rows = self.backend.own_rows
         try:
             failures = [str(failure) for failure in self._apply(self._plan_of(changes, own_rows))] if changes else []
+            if not failures and own_rows != self._own_rows:
+                self._own_rows, self.device_indexes = own_rows, self._indexes()
         except OverlayError as error:
             failures = [str(error)]
         if failures:
             self._status.trouble("kernel", *failures)
             self._expect(changes)
-        else:
-            self._own_rows = own_rows
         self._peer_log.write([change for change in changes if change.before != change.after])
         self._tell_leases()
         return not failures
@@ -171,6 +169,9 @@ class Session:
         wanted = DesiredState.of(own_rows, (change.after for change in changes if change.after))
         known = DesiredState.of(self._own_rows, (change.before for change in changes if change.before))
         return plan(wanted, ObservedState.of(known))
+
+    def _indexes(self) -> tuple[int | None, ...]:
+        return tuple(self._dataplane.ifindex(device.name) for device in self.backend.devices)
 
     def _retire_devices(self) -> None:
         """Let the next plan delete the further tunnel devices that no lease needs any more."""

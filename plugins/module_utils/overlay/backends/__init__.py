@@ -4,18 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from ..kernel.state import PeerRows, Row
 from ..kernel.tables.device import Device
+from ..kernel.tunnels import Tunnels
 from ..model.addresses import Subnet
-from ..model.backend import HOST_GW, VXLAN, BackendOptions
+from ..model.backends import BackendOptions
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
 from ..model.underlay import Underlay
-from .host_gw import HostGw
-from .vxlan import Vxlan
 
 
 class Backend(Protocol):
@@ -44,6 +43,16 @@ class Backend(Protocol):
         """
 
 
+class Place(NamedTuple):
+    """Where a further backend works: the options of the network config, the underlay, this host's own subnet, and the
+    tunnel devices that exist."""
+
+    options: BackendOptions
+    underlay: Underlay
+    own: Subnet
+    tunnels: Tunnels
+
+
 class BackendClass(Protocol):
     """The class of a backend: its constructor, and what is known before there is a subnet."""
 
@@ -53,9 +62,35 @@ class BackendClass(Protocol):
     def lease_data(self, options: Any, mac: bytes | None, /) -> Mapping[str, Any] | None:
         """Return the BackendData of this host's lease, None for none."""
 
+    def further_name(self, lease: SubnetLease, place: Place, /) -> str:
+        """Return the name of the device that reaches the host of a lease, whose type is not that of the network config
+        or whose device is another one; any fixed name for a backend without a device.
 
-# The registration of the backends, by Type.
-BACKENDS: dict[str, BackendClass] = {VXLAN: Vxlan, HOST_GW: HostGw}
+        Raise LeaseError, with a sentence about the wrong value, for BackendData that cannot be used.
+        """
+
+    def further(self, name: str, place: Place, /) -> Backend:
+        """Return the backend of the device with this name, for peers whose lease needs it; the device of an existing
+        one keeps its settings.
+
+        Raise LeaseError or ConfigError, with a sentence about the reason, if the device cannot be created or used.
+        """
+
+
+def _vxlan() -> BackendClass:
+    from .vxlan import Vxlan
+
+    return Vxlan
+
+
+def _host_gw() -> BackendClass:
+    from .host_gw import HostGw
+
+    return HostGw
+
+
+# The registration of the backends, by Type. A backend is imported when a config or a lease names it.
+BACKENDS: dict[str, Callable[[], BackendClass]] = {"vxlan": _vxlan, "host-gw": _host_gw}
 
 
 def backend_for(config: NetworkConfig, underlay: Underlay, own: Subnet, mac: bytes | None) -> Backend:
@@ -63,9 +98,9 @@ def backend_for(config: NetworkConfig, underlay: Underlay, own: Subnet, mac: byt
 
     Raise ConfigError if the MTU that is left for containers is unusable.
     """
-    return BACKENDS[config.backend.type](config.backend, underlay, own, mac)
+    return BACKENDS[config.backend.type]()(config.backend, underlay, own, mac)
 
 
 def lease_data(options: BackendOptions, mac: bytes | None) -> Mapping[str, Any] | None:
     """Return the BackendData of this host's lease, None for none."""
-    return BACKENDS[options.type].lease_data(options, mac)
+    return BACKENDS[options.type]().lease_data(options, mac)

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Each peer is reached by the backend that its own lease names, whatever backend the network config names.
 
-Leases follow a changed config host by host, and a fleet may stay mixed. So a host has, next to the tunnel device of its
-own lease, one further vxlan device for each VNI in the leases of its peers. The packets of a peer may also arrive on a
-device that no lease names any more, until that peer has read this host's new lease: such a device stays for GRACE.
+Leases follow a changed config host by host, and a fleet may stay mixed. So a host has, next to the backend of its own
+lease, a further one for each type and each VNI in the leases of its peers. The packets of a peer may also arrive on a
+tunnel device that no lease names any more, until that peer has read this host's new lease: such a device stays for
+GRACE.
 """
 
 from __future__ import annotations
@@ -16,26 +17,17 @@ from ..kernel.state import PeerRows, Row
 from ..kernel.tables.device import Device
 from ..kernel.tunnels import Tunnels
 from ..model.addresses import Subnet
-from ..model.backend import (
-    HOST_GW,
-    MAXIMUM_VNI,
-    VXLAN,
-    VXLAN_OVERHEAD,
-    BackendOptions,
-    HostGwOptions,
-    VxlanOptions,
-)
+from ..model.backends import BackendOptions, supported
 from ..model.errors import ConfigError, LeaseError
 from ..model.lease import SubnetLease
 from ..model.underlay import Underlay
-from .host_gw import HostGw
-from .vxlan import Vxlan
+from . import BACKENDS, Place
 
 if TYPE_CHECKING:
     from . import Backend
 
 GRACE = 30.0  # seconds that a tunnel device stays after the last lease that needs it; peers follow within a second
-MOST_VNIS = 8  # further VNIs: each is one device, and leases are written by other hosts
+MOST_FURTHER = 8  # further devices: other hosts write the leases
 
 
 class ByLease:
@@ -53,20 +45,15 @@ class ByLease:
         """Use ``backend`` with its ``options`` for this host's lease.
 
         ``kept`` are existing tunnel devices that stay for GRACE even if no lease needs them. ``tunnels`` are the tunnel
-        devices that exist: a further device takes their port, MAC and MTU.
+        devices that exist: a further device takes its settings from the existing one.
         """
         self._own = backend
-        self._options = options
-        self._underlay = underlay
-        self._subnet = own
-        self._tunnels = tunnels
-        self._host_gw: HostGw | None = None
-        self._further: dict[int, Vxlan] = {}
-        self._unneeded: dict[int, float] = {}
+        self._place = Place(options, underlay, own, tunnels)
+        self._further: dict[str, Backend] = {}
+        self._unneeded: dict[str, float] = {}
         for name in kept:
-            vni = tunnels.devices[name].vni
             if backend.device is None or backend.device.name != name:
-                self._further[vni] = self._vxlan(vni)
+                self._further[name] = BACKENDS[tunnels.devices[name].backend]().further(name, self._place)
 
     @property
     def type(self) -> str:
@@ -82,6 +69,11 @@ class ByLease:
     def device(self) -> Device | None:
         """The tunnel device of this host's lease."""
         return self._own.device
+
+    @property
+    def devices(self) -> list[Device]:
+        """All tunnel devices: that of this host's lease first, then the further ones."""
+        return [one.device for one in (self._own, *self._further.values()) if one.device is not None]
 
     @property
     def device_rows(self) -> tuple[Row, ...]:
@@ -100,8 +92,10 @@ class ByLease:
 
         Raise LeaseError naming the lease and the reason for a peer that cannot be reached.
         """
-        backend = self._backend_of(lease)
-        return backend.rows(lease) if backend is not None else None
+        rows = self._own.rows(lease)
+        if rows is not None or not lease.backend_type:
+            return rows
+        return self._further_of(lease).rows(lease)
 
     def retire(self, peers: Collection[PeerRows], clock: Callable[[], float]) -> list[str]:
         """Forget the further devices that none of the peers has needed for GRACE; return their names.
@@ -110,72 +104,37 @@ class ByLease:
         """
         if not self._further:
             return []
-        needed = {rows.neighbour.device for rows in peers if rows.neighbour is not None}
+        needed = {rows.route.device for rows in peers if rows.route is not None}
         now = clock()
         gone: list[str] = []
-        for vni, backend in list(self._further.items()):
-            if backend.device.name in needed:
-                self._unneeded.pop(vni, None)
-            elif now - self._unneeded.setdefault(vni, now) >= GRACE:
-                del self._further[vni], self._unneeded[vni]
-                gone.append(backend.device.name)
+        for name, backend in list(self._further.items()):
+            if backend.device is None or name in needed:
+                self._unneeded.pop(name, None)
+            elif now - self._unneeded.setdefault(name, now) >= GRACE:
+                del self._further[name], self._unneeded[name]
+                gone.append(name)
         return gone
 
-    def _backend_of(self, lease: SubnetLease) -> Backend | None:
-        kind = lease.backend_type
-        if not kind:
-            return None
-        if kind == VXLAN:
-            return self._vxlan_of(lease)
-        if kind == self._own.type:
-            return self._own
-        if kind == HOST_GW:
-            self._host_gw = self._host_gw or HostGw(HostGwOptions(), self._underlay, self._subnet, None)
-            return self._host_gw
-        raise LeaseError(
-            f"lease {lease.key}: BackendType {kind!r} is not supported by this host, so its containers cannot be "
-            f"reached; use vxlan or host-gw on all hosts"
-        )
-
-    def _vxlan_of(self, lease: SubnetLease) -> Backend:
-        own = self._options
-        vni = (lease.backend_data or {}).get("VNI", own.vni if isinstance(own, VxlanOptions) else VxlanOptions().vni)
-        if isinstance(own, VxlanOptions) and vni == own.vni:
-            return self._own
-        if isinstance(vni, bool) or not isinstance(vni, int) or not 1 <= vni <= MAXIMUM_VNI:
-            raise LeaseError(f"lease {lease.key}: VNI {vni!r} is not a whole number from 1 to {MAXIMUM_VNI}")
-        if vni not in self._further:
-            self._further[vni] = self._new_vxlan(lease, vni)
-        return self._further[vni]
-
-    def _new_vxlan(self, lease: SubnetLease, vni: int) -> Vxlan:
-        if len(self._further) >= MOST_VNIS:
+    def _further_of(self, lease: SubnetLease) -> Backend:
+        """Return the further backend for a lease; raise LeaseError if this host cannot have it."""
+        if lease.backend_type not in BACKENDS:
             raise LeaseError(
-                f"lease {lease.key}: VNI {vni}: this host has devices of {MOST_VNIS} other VNIs already, which is the "
-                f"limit; delete the leases with wrong VNIs"
+                f"lease {lease.key}: BackendType {lease.backend_type!r} is not supported by this host, so its "
+                f"containers cannot be reached; use {supported()} on all hosts"
             )
-        problem = self._tunnels.problem(VxlanOptions(vni).device_name, vni, self._port)
-        if problem:
-            raise LeaseError(f"lease {lease.key}: VNI {vni}: {problem}")
+        kind = BACKENDS[lease.backend_type]()
         try:
-            return self._vxlan(vni)
-        except ConfigError as error:
-            raise LeaseError(f"lease {lease.key}: VNI {vni}: {error}") from None
+            name = kind.further_name(lease, self._place)
+            if name not in self._further:
+                self._limit(name)
+                self._further[name] = kind.further(name, self._place)
+        except (LeaseError, ConfigError) as error:
+            raise LeaseError(f"lease {lease.key}: {error}") from None
+        return self._further[name]
 
-    @property
-    def _port(self) -> int:
-        """The UDP port of a further device that does not exist yet: leases do not contain it."""
-        return self._options.port if isinstance(self._options, VxlanOptions) else VxlanOptions().port
-
-    def _vxlan(self, vni: int) -> Vxlan:
-        """Return the backend of a further VNI; its device is the existing one, if there is one."""
-        direct = isinstance(self._options, VxlanOptions) and self._options.direct_routing
-        options = VxlanOptions(vni, self._port, direct_routing=direct)
-        # No peer sends to this MAC, because this host's lease does not contain it.
-        mac = bytes([0x02, vni & 0xFF]) + self._subnet.first.to_bytes(4, "big")
-        found = self._tunnels.devices.get(options.device_name)
-        if found is not None:
-            path = min(found.mtu + VXLAN_OVERHEAD, self._underlay.mtu)
-            options = options._replace(port=found.port, mtu=path, gbp=found.gbp, learning=found.learning)
-            mac = found.mac
-        return Vxlan(options, self._underlay, self._subnet, mac)
+    def _limit(self, name: str) -> None:
+        if sum(one.device is not None for one in self._further.values()) >= MOST_FURTHER:
+            raise LeaseError(
+                f"{name}: this host has {MOST_FURTHER} other tunnel devices for its peers already, which is the limit; "
+                f"delete the leases with wrong types or VNIs"
+            )

@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..kernel.state import PeerRows
 from ..kernel.tables.route import Route
 from ..model.addresses import Subnet, format_ipv4
-from ..model.backend import HOST_GW, HostGwOptions
+from ..model.backends.host_gw import HOST_GW, HostGwOptions
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease
 from ..model.underlay import Underlay
+
+if TYPE_CHECKING:
+    from . import Place
 
 
 class HostGw:
@@ -29,6 +34,16 @@ class HostGw:
     def lease_data(_options: HostGwOptions, _mac: bytes | None) -> None:
         """Return None: a peer needs no more than the PublicIP of a lease."""
 
+    @staticmethod
+    def further_name(_lease: SubnetLease, _place: Place) -> str:
+        """Return the type: host-gw has no device."""
+        return HOST_GW
+
+    @classmethod
+    def further(cls, _name: str, place: Place) -> HostGw:
+        """Return the backend on the same underlay."""
+        return cls(HostGwOptions(), place.underlay, place.own, None)
+
     def rows(self, lease: SubnetLease) -> PeerRows | None:
         """Return the peer's route, None for a peer of another backend; raise LeaseError if it is not one hop away."""
         if lease.backend_type != self.type:
@@ -42,4 +57,4 @@ class HostGw:
                 f"lease {lease.key}: PublicIP {address} is not one hop away from {underlay.name} (its networks: "
                 f"{networks}), which host-gw requires; use vxlan, or --public-ip with an address in one of them"
             )
-        return PeerRows(Route(lease.subnet, lease.public_ip, underlay.name, onlink=False))
+        return PeerRows(Route(lease.subnet, lease.public_ip, underlay.name, onlink=False), backend=HOST_GW)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kernel.state import PeerRows, Row
 from ..kernel.tables.address import Address
@@ -13,10 +13,13 @@ from ..kernel.tables.neighbour import Neighbour
 from ..kernel.tables.route import Route
 from ..kernel.tables.vxlan_device import VxlanDevice
 from ..model.addresses import Subnet, format_ipv4, format_mac, parse_mac
-from ..model.backend import VXLAN, VxlanOptions
+from ..model.backends.vxlan import MAXIMUM_VNI, VXLAN, VXLAN_OVERHEAD, VxlanOptions
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease
 from ..model.underlay import Underlay
+
+if TYPE_CHECKING:
+    from . import Place
 
 _GROUP_BIT = 1  # of a MAC's first byte: set in multicast and broadcast addresses (IEEE 802)
 
@@ -55,6 +58,36 @@ class Vxlan:
     def lease_data(options: VxlanOptions, mac: bytes | None) -> dict[str, Any] | None:
         """Return the VNI, and the MAC that others must send to; None without a MAC."""
         return None if mac is None else {"VNI": options.vni, "VtepMAC": format_mac(mac)}
+
+    @staticmethod
+    def further_name(lease: SubnetLease, place: Place) -> str:
+        """Return the name of the device with the VNI of a lease; raise LeaseError for a VNI that is none."""
+        options = place.options
+        default = options if isinstance(options, VxlanOptions) else VxlanOptions()
+        vni = (lease.backend_data or {}).get("VNI", default.vni)
+        if isinstance(vni, bool) or not isinstance(vni, int) or not 1 <= vni <= MAXIMUM_VNI:
+            raise LeaseError(f"VNI {vni!r} is not a whole number from 1 to {MAXIMUM_VNI}")
+        return VxlanOptions(vni).device_name
+
+    @classmethod
+    def further(cls, name: str, place: Place) -> Vxlan:
+        """Return the backend of a further VNI. Its device is the existing one, if there is one.
+
+        A new device has the port of the network config, because leases do not contain it. No peer sends to its MAC,
+        because this host's lease does not contain that.
+        """
+        used = place.options if isinstance(place.options, VxlanOptions) else VxlanOptions()
+        options = VxlanOptions(int(name.rpartition(".")[2]), used.port, direct_routing=used.direct_routing)
+        found = place.tunnels.devices.get(name)
+        if isinstance(found, VxlanDevice):
+            path = min(found.mtu + VXLAN_OVERHEAD, place.underlay.mtu)
+            options = options._replace(port=found.port, mtu=path, gbp=found.gbp, learning=found.learning)
+            return cls(options, place.underlay, place.own, found.mac)
+        problem = place.tunnels.vxlan_problem(name, options.vni, options.port)
+        if problem:
+            raise LeaseError(f"VNI {options.vni}: {problem}")
+        mac = bytes([0x02, options.vni & 0xFF]) + place.own.first.to_bytes(4, "big")
+        return cls(options, place.underlay, place.own, mac)
 
     def rows(self, lease: SubnetLease) -> PeerRows | None:
         """Return the peer's rows, the route alone where DirectRouting reaches it; None for another backend or VNI.

@@ -17,7 +17,6 @@ from ..kernel.netlink.rtnetlink import Netlink
 from ..kernel.tables.vxlan_device import KIND
 from ..kernel.underlay import choose_underlay
 from ..model.addresses import Subnet, format_ipv4, format_mac, parse_ipv4
-from ..model.backend import HostGwOptions, VxlanOptions
 from ..model.errors import ConfigError, KernelError
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
@@ -96,7 +95,7 @@ class Identity:
         It is the MAC in the memory file, else the MAC of the existing device, else a new random one. The existing
         device comes first if another program used it after overlayd (see former.py): peers send to that MAC.
         """
-        if not isinstance(config.backend, VxlanOptions):
+        if not config.backend.has_mac:
             return None
         name = config.backend.device_name
         if name not in self._macs:
@@ -107,7 +106,7 @@ class Identity:
 
     def adopt_mac(self, config: NetworkConfig, mac: bytes) -> None:
         """Use this MAC, which is in the lease, for the tunnel device; ignored for a backend without a device."""
-        if isinstance(config.backend, VxlanOptions):
+        if config.backend.has_mac:
             self._macs[config.backend.device_name] = mac
 
     def claim(self, config: NetworkConfig) -> Claim:
@@ -117,12 +116,7 @@ class Identity:
                 f"Network {config.network} contains this host's own address {self.public_ip_text} on "
                 f"{self.underlay.name}; choose a network that contains no address of a host"
             )
-        if isinstance(config.backend, HostGwOptions) and self.public_ip != self.underlay.address:
-            raise ConfigError(
-                f"Backend host-gw: the public IP {self.public_ip_text} must be the address of {self.underlay.name}, "
-                f"{format_ipv4(self.underlay.address)}, because other hosts route to it; remove --public-ip "
-                f"(agent_public_ip), or use vxlan"
-            )
+        config.backend.check_host(self.underlay, self.public_ip)  # raises ConfigError
         config.backend.overlay_mtu(self.underlay.mtu)  # raises ConfigError
         data = lease_data(config.backend, self.mac_for(config))
         if config.network not in self._networks:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ..model.addresses import Subnet
 from ..model.collector import collector_at_rest
+from ..model.errors import KernelError
 from .monitor import Monitor
 from .netlink.interfaces import link
 from .netlink.next_hops import next_hops_supported
@@ -21,7 +22,7 @@ from .netlink.rtnetlink import KernelRefusal, Netlink, NetlinkError
 from .observation import Observation
 from .plan import KernelPlan, plan
 from .state import DesiredState, ObservedState, Row
-from .step import Step, Wire
+from .step import Action, Step, Wire
 from .tables import TABLES
 from .tunnels import Tunnels, read_tunnels
 
@@ -111,7 +112,10 @@ class Dataplane:
                 batches = [[step] for step in members] if alone else _batches(members)
                 wire = Wire(self._index, self._by_hops)
                 for batch in batches:
-                    refused = self._send(batch, Wire(self._index, self._by_hops) if alone else wire)
+                    if isinstance(batch[0], Action):
+                        refused = _perform(batch[0])
+                    else:
+                        refused = self._send(batch, Wire(self._index, self._by_hops) if alone else wire)
                     failures += refused
                     if any(failure.step.essential for failure in refused):
                         return failures
@@ -157,6 +161,14 @@ class Dataplane:
             return link(self._netlink, name).ifindex
         except NetlinkError as error:
             raise NetlinkError(f"interface {name}: {error}", error.errno) from error
+
+
+def _perform(step: Action) -> list[Failure]:
+    try:
+        step.perform()
+    except KernelError as error:
+        return [Failure(step, 0, str(error))]
+    return []
 
 
 def _batches(steps: Sequence[Step]) -> list[Sequence[Step]]:

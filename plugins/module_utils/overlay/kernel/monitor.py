@@ -13,7 +13,7 @@ import errno
 import socket
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ..model.addresses import Subnet
@@ -32,7 +32,7 @@ from .notification_filter import Watched, program
 _GROUPS = (RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_NEXTHOP)
 _RECEIVE_BUFFER = 256 << 10  # bytes; an overflow counts as a change
 _LARGEST = 65536
-_NOTHING = Watched(Subnet(0, 32), 0, 0, 0)
+_NOTHING = Watched(Subnet(0, 32), 0, (), 0)
 
 
 class Monitor:
@@ -61,9 +61,9 @@ class Monitor:
         self._watched = self._watched._replace(port=port)
         self._filter()
 
-    def watch(self, network: Subnet, underlay: int, device: int | None) -> None:
+    def watch(self, network: Subnet, underlay: int, devices: Iterable[int | None]) -> None:
         """Listen for changes in this overlay network and on the interfaces with these indexes; None for no device."""
-        watched = self._watched._replace(network=network, underlay=underlay, device=device or 0)
+        watched = self._watched._replace(network=network, underlay=underlay, devices=tuple(filter(None, devices)))
         if watched != self._watched:
             self._watched = watched
             self._filter()

@@ -11,6 +11,7 @@ all day: each start of a container causes several, and each neighbour of the und
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from socket import AF_BRIDGE, AF_INET, htonl, htons
 from typing import NamedTuple
 
@@ -45,11 +46,11 @@ _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true,
 
 
 class Watched(NamedTuple):
-    """The overlay network, the indexes of underlay and tunnel device (0 for none), and the port of our socket."""
+    """The overlay network, the indexes of the underlay (0 for none) and the tunnel devices, and our socket's port."""
 
     network: Subnet
     underlay: int
-    device: int
+    devices: tuple[int, ...]
     port: int
 
 
@@ -69,11 +70,12 @@ def program(watched: Watched, with_fdb: bool) -> list[bytes]:
     """
     blocks = {
         "start": _by_type(watched.port),
-        "interface": _by_interface(watched),
-        "neighbour": _by_neighbour(watched.device, with_fdb),
+        "interface": [_Step(_LOAD_WORD, _IFINDEX), *_if_any((watched.underlay, *watched.devices), "pass", "drop")],
+        "neighbour": [_Step(_LOAD_WORD, _IFINDEX), *_if_any(watched.devices, "our neighbour", "drop")],
+        "our neighbour": _by_family(with_fdb),
         "failed neighbour": _by_failure(),
         "route": _by_destination(watched.network),
-        "route's device": _by_device(watched.device),
+        "route's device": _by_device(watched.devices),
         "hop": [_Step(_LOAD_BYTE, _HOP_PROTOCOL), _Step(_IF_EQUAL, PROTOCOL, "pass", "drop")],
         "drop": [_Step(_RETURN, 0)],
         "pass": [_Step(_RETURN, 0xFFFFFFFF)],
@@ -97,19 +99,9 @@ def _by_type(port: int) -> list[_Step]:
     ]
 
 
-def _by_interface(watched: Watched) -> list[_Step]:
+def _by_family(with_fdb: bool) -> list[_Step]:
+    """Accept the neighbours on our devices, and the permanent FDB entries: learned ones come and go."""
     return [
-        _Step(_LOAD_WORD, _IFINDEX),
-        _Step(_IF_EQUAL, htonl(watched.underlay), "pass"),
-        _Step(_IF_EQUAL, htonl(watched.device), "pass", "drop"),
-    ]
-
-
-def _by_neighbour(device: int, with_fdb: bool) -> list[_Step]:
-    """Accept neighbours of our device, and its permanent FDB entries: learned ones come and go."""
-    return [
-        _Step(_LOAD_WORD, _IFINDEX),
-        _Step(_IF_EQUAL, htonl(device), "", "drop"),
         _Step(_LOAD_BYTE, _BODY),
         _Step(_IF_EQUAL, AF_INET, "failed neighbour"),
         _Step(_IF_EQUAL, AF_BRIDGE, "" if with_fdb else "drop", "drop"),
@@ -140,8 +132,13 @@ def _by_destination(network: Subnet) -> list[_Step]:
     ]
 
 
-def _by_device(device: int) -> list[_Step]:
-    return [*_find_attribute(RTA_OIF, "drop"), _Step(_IF_EQUAL, htonl(device), "pass", "drop")]
+def _by_device(devices: Sequence[int]) -> list[_Step]:
+    return [*_find_attribute(RTA_OIF, "drop"), *_if_any(devices, "pass", "drop")]
+
+
+def _if_any(indexes: Sequence[int], yes: str, no: str) -> list[_Step]:
+    """Return the steps that compare the loaded interface index with each of these."""
+    return [*(_Step(_IF_EQUAL, htonl(index), yes) for index in indexes), _Step(_IF_EQUAL, 0, no, no)]
 
 
 def _find_attribute(kind: int, without: str) -> list[_Step]:

@@ -34,12 +34,17 @@ class Row(Protocol):
 
 
 class PeerRows(NamedTuple):
-    """All rows that one peer needs; ``others`` are rows of further tables."""
+    """All rows that one peer needs; ``others`` are rows of further tables.
 
-    route: Route
+    ``backend`` and ``host`` (public IP) are for the log, where route, neighbour and FDB entry do not show them.
+    """
+
+    route: Route | None
     neighbour: Neighbour | None = None
     fdb: FdbEntry | None = None
     others: tuple[Row, ...] = ()
+    backend: str = ""
+    host: int = 0
 
     def all(self) -> list[Row]:
         """Return the rows of all tables."""
@@ -66,7 +71,7 @@ class DesiredState(NamedTuple):
         tables: dict[type, dict[Any, Any]] = defaultdict(dict)
         for own_row in (*own, *(network or ())):
             tables[type(own_row)][own_row.key] = own_row
-        for route, neighbour, entry, others in peers:
+        for route, neighbour, entry, others, _backend, _host in peers:
             for row in (route, neighbour, entry, *others):
                 if row is not None:
                     tables[type(row)][row.key] = row

@@ -77,6 +77,17 @@ class Step:
         return ""
 
 
+class Action(Step):
+    """Base of the steps that are no rtnetlink request: about a process, a control socket or generic netlink."""
+
+    __slots__ = ()
+    alone = True
+
+    def perform(self) -> None:
+        """Act; raise KernelError with the reason if that fails."""
+        raise NotImplementedError
+
+
 class Removal(Step):
     """Base of the steps that remove something; it is a success if that does not exist."""
 

@@ -4,25 +4,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from .netlink.interfaces import addresses, link_name, links
+from .netlink.interfaces import Link, addresses, link_name, links
 from .netlink.rtnetlink import Netlink
 from .tables.address import HOST_LENGTH
-from .tables.vxlan_device import KIND, VxlanDevice, read_vxlan
+from .tables.device import Device
+from .tables.vxlan_device import VxlanDevice, read_vxlan
 
-PREFIX = "flannel."  # and the VNI: the names of flannel's and our vxlan devices
+PREFIX = "flannel"  # of the names of flannel's and our tunnel devices
+Reader = Callable[[Link, Callable[[int], str]], Device]
+
+
+def _vxlan() -> Reader:
+    return read_vxlan
+
+
+# How a device of each kind is read: the registration of the kinds of tunnel devices.
+READERS: dict[str, Callable[[], Reader]] = {"vxlan": _vxlan}
 
 
 class Tunnels(NamedTuple):
-    """The vxlan devices named flannel.VNI; ``addresses`` by device are integers.
+    """The tunnel devices with the names that overlayd and flannel give them; ``addresses`` by device are integers.
 
-    ``others`` are the names of the other interfaces called flannel.*; ``rivals`` are the names of the other vxlan
+    ``others`` are the names of the other interfaces called flannel*; ``rivals`` are the names of the other vxlan
     devices, by VNI and port.
     """
 
-    devices: Mapping[str, VxlanDevice] = {}
+    devices: Mapping[str, Device] = {}
     addresses: Mapping[str, frozenset[int]] = {}
     others: frozenset[str] = frozenset()
     rivals: Mapping[tuple[int, int], str] = {}
@@ -31,39 +41,46 @@ class Tunnels(NamedTuple):
         """Return the names of the devices that have this address, as the tunnel devices of a subnet have its first."""
         return [name for name in self.devices if address in self.addresses[name]]
 
-    def problem(self, name: str, vni: int, port: int) -> str | None:
+    def name_problem(self, name: str, kind: str) -> str | None:
+        """Return why a device of this kind cannot have this name, None if it can."""
+        if name in self.others or (name in self.devices and self.devices[name].kind != kind):
+            return f"interface {name} exists and is not a {kind} device; rename or remove it"
+        return None
+
+    def vxlan_problem(self, name: str, vni: int, port: int) -> str | None:
         """Return why a vxlan device cannot be created or used, None if it can."""
-        if name in self.others:
-            return f"interface {name} exists and is not a vxlan device; rename or remove it"
         rival = self.rivals.get((vni, port))
         if rival is not None and name not in self.devices:
             return (
                 f"device {rival} already has this VNI on port {port}; run `ip link delete {rival}` if nothing needs it"
             )
-        return None
+        return self.name_problem(name, "vxlan")
 
 
 def read_tunnels(netlink: Netlink) -> Tunnels:
     """Return the tunnel devices of this network namespace."""
     found = links(netlink)
     names = {one.ifindex: one.name for one in found}
-    devices: dict[str, VxlanDevice] = {}
+    devices: dict[str, Device] = {}
     indexes: dict[int, str] = {}
     others: set[str] = set()
     rivals: dict[tuple[int, int], str] = {}
     for one in found:
-        device = (
-            read_vxlan(one, lambda index: names.get(index) or link_name(netlink, index)) if one.kind == KIND else None
-        )
-        if device is not None and one.name == f"{PREFIX}{device.vni}":
+        device = _read(one, lambda index: names.get(index) or link_name(netlink, index))
+        if device is not None and device.standard_name == one.name:
             devices[one.name] = device
             indexes[one.ifindex] = one.name
-        elif device is not None:
-            rivals[device.vni, device.port] = one.name
-        if device is None and one.name.startswith(PREFIX):
+        elif one.name.startswith(PREFIX):
             others.add(one.name)
+        if isinstance(device, VxlanDevice) and one.name not in devices:
+            rivals[device.vni, device.port] = one.name
     held: dict[str, set[int]] = {name: set() for name in devices}
     for address in addresses(netlink) if devices else ():
         if address.ifindex in indexes and address.length == HOST_LENGTH:
             held[indexes[address.ifindex]].add(address.address)
     return Tunnels(devices, {name: frozenset(one) for name, one in held.items()}, frozenset(others), rivals)
+
+
+def _read(link: Link, name_of: Callable[[int], str]) -> Device | None:
+    reader = READERS.get(link.kind)
+    return reader()(link, name_of) if reader is not None else None

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .addresses import Subnet, format_ipv4, parse_ipv4
-from .backend import BackendOptions, parse_backend, present_keys, truth, whole_number
+from .backends import BackendOptions, parse_backend
 from .errors import ConfigError
 from .setting_names import JSON_KEYS, SettingNames
+from .values import present_keys, truth, whole_number
 
 DEFAULT_PREFIX = "/coreos.com/network"
 MAXIMUM_SUBNET_LEN = 30

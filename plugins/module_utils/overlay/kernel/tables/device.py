@@ -23,12 +23,24 @@ class Device(Protocol):
     """A row of a device table."""
 
     @property
+    def backend(self) -> str:
+        """The type of the backend that uses such devices."""
+
+    @property
+    def kind(self) -> str:
+        """The kernel's name of the kind of device."""
+
+    @property
+    def standard_name(self) -> str:
+        """The name that overlayd and flannel give such a device."""
+
+    @property
     def name(self) -> str:
         """The name of the interface."""
 
     @property
     def mac(self) -> bytes:
-        """The MAC address."""
+        """The MAC address, empty for a device without one."""
 
     @property
     def up(self) -> bool:
@@ -139,6 +151,7 @@ class DeviceTable(Table[D]):
     """The devices of one kind, by name; ``kind`` is the kernel's name of the kind."""
 
     kind: str
+    alternative = ""  # words for another way out if an interface of another kind has the name of a device
 
     @abstractmethod
     def read(self, observation: Observation, link: Link) -> D:
@@ -169,9 +182,11 @@ class DeviceTable(Table[D]):
         for name in (*desired, *observation.leftovers):
             link = observation.link(name)
             if link is not None and link.kind != self.kind:
+                if name not in desired:
+                    continue  # another table's
                 raise KernelError(
                     f"interface {name} exists but is a {link.kind or 'hardware'} device, not {self.kind}; it is left "
-                    f"untouched: rename or remove it, or choose another VNI in the network config"
+                    f"untouched: rename or remove it{self.alternative}"
                 )
             held = self.read(observation, link) if link is not None else None
             if name in desired:

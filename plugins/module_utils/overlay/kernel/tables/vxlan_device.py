@@ -60,6 +60,21 @@ class VxlanDevice(NamedTuple):
     up: bool = True
 
     @property
+    def backend(self) -> str:
+        """The type of the backend that uses such devices."""
+        return "vxlan"
+
+    @property
+    def kind(self) -> str:
+        """The kernel's name of the kind of device."""
+        return KIND
+
+    @property
+    def standard_name(self) -> str:
+        """The name that overlayd and flannel give a device with this VNI."""
+        return f"flannel.{self.vni}"
+
+    @property
     def key(self) -> str:
         """The name of the interface."""
         return self.name
@@ -139,6 +154,7 @@ class VxlanDevices(DeviceTable[VxlanDevice]):
 
     row = VxlanDevice
     kind = KIND
+    alternative = ", or choose another VNI in the network config"
 
     def read(self, observation: Observation, link: Link) -> VxlanDevice:
         """Return a vxlan device as it is configured."""

@@ -75,7 +75,7 @@ def test_what_exceeds_the_lines_of_a_period_waits_for_the_sum(
 
 def test_many_repairs_are_counted_by_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [tunnel(number) for number in range(10)]
-    steps: list[Step] = [SetUp("flannel.1"), *(AddRoute(row.route) for row in rows)]
+    steps: list[Step] = [SetUp("flannel.1"), *(AddRoute(row.route) for row in rows if row.route)]
     steps += [SetNeighbour(row.neighbour) for row in rows if row.neighbour]
     steps += [SetFdb(row.fdb) for row in rows if row.fdb]
     repair_log().write(steps)
@@ -87,6 +87,7 @@ def test_many_repairs_are_counted_by_what_they_are(capsys: pytest.CaptureFixture
 
 def test_a_step_for_a_row_has_the_key_of_that_row() -> None:
     rows = tunnel(7)
+    assert rows.route is not None
     assert rows.neighbour is not None
     assert rows.fdb is not None
     steps: list[Step] = [AddRoute(rows.route), SetNeighbour(rows.neighbour), SetFdb(rows.fdb)]

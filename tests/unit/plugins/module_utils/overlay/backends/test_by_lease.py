@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends import backend_for
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends.by_lease import (
     GRACE,
-    MOST_VNIS,
+    MOST_FURTHER,
     ByLease,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import PeerRows
@@ -61,7 +61,7 @@ def vxlan_rows(device: str) -> PeerRows:
 
 
 HOST_GW_LEASE = SubnetLease(PEER, NEAR, "host-gw", None)
-HOST_GW_ROWS = PeerRows(Route(PEER, NEAR, "eth0", onlink=False))
+HOST_GW_ROWS = PeerRows(Route(PEER, NEAR, "eth0", onlink=False), backend="host-gw")
 
 
 @pytest.mark.parametrize("own", [{"Type": "vxlan"}, {"Type": "vxlan", "VNI": 9}, {"Type": "host-gw"}])
@@ -139,9 +139,9 @@ def test_a_peer_that_cannot_be_reached_is_named_with_the_reason(lease: SubnetLea
 
 def test_wrong_leases_cannot_create_devices_without_limit() -> None:
     backends = by_lease()
-    for vni in range(2, 2 + MOST_VNIS):
+    for vni in range(2, 2 + MOST_FURTHER):
         assert backends.rows(vxlan_lease(VNI=vni))
-    with pytest.raises(LeaseError, match="VNI 99: this host has devices of 8 other VNIs already"):
+    with pytest.raises(LeaseError, match=r"flannel\.99: this host has 8 other tunnel devices"):
         backends.rows(vxlan_lease(VNI=99))
     assert backends.rows(vxlan_lease(VNI=1))
 

@@ -27,7 +27,7 @@ def lease(address: str, kind: str = "host-gw") -> SubnetLease:
 
 def test_a_peer_is_the_gateway_to_its_subnet() -> None:
     route = Route(PEER, parse_ipv4("192.0.2.12"), "eth0", onlink=False)
-    assert BACKEND.rows(lease("192.0.2.12")) == PeerRows(route)
+    assert BACKEND.rows(lease("192.0.2.12")) == PeerRows(route, backend="host-gw")
 
 
 def test_containers_have_the_whole_mtu_and_there_is_no_device_and_no_lease_data() -> None:

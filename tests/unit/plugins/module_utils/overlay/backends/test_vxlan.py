@@ -20,7 +20,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.a
     parse_ipv4,
     parse_mac,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backend import VxlanOptions
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.vxlan import VxlanOptions
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError, LeaseError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig

@@ -41,7 +41,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.a
     format_mac,
     parse_ipv4,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backend import VxlanOptions
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.vxlan import VxlanOptions
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import LeaseError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import (
     SubnetLease,

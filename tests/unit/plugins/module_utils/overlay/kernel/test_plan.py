@@ -70,6 +70,12 @@ def peer(number: int, mac: int | None = None) -> PeerRows:
     )
 
 
+def route_of(rows: PeerRows) -> Route:
+    """Return the route of a peer that has one."""
+    assert rows.route is not None
+    return rows.route
+
+
 def direct(number: int) -> PeerRows:
     """Return the rows of the same host when it is reached without a tunnel."""
     return PeerRows(
@@ -196,12 +202,12 @@ def test_an_unwanted_device_is_removed_last_together_with_its_rows() -> None:
 
 
 def test_an_equivalent_foreign_route_is_sufficient() -> None:
-    foreign = ForeignRoute(direct(2).route, 4)
+    foreign = ForeignRoute(route_of(direct(2)), 4)
     assert plan(state(direct(2), device=None), with_foreign(foreign)) == KernelPlan()
 
 
 def test_the_same_route_as_flannel_left_it_is_adopted_in_place() -> None:
-    foreign = ForeignRoute(direct(2).route, 3, is_flannels=True)
+    foreign = ForeignRoute(route_of(direct(2)), 3, is_flannels=True)
     found = with_foreign(foreign)
     assert steps(state(direct(2), device=None), found) == [
         "ip route replace 10.50.2.0/24 via 192.0.2.12 dev eth0 proto 158"
@@ -209,7 +215,7 @@ def test_the_same_route_as_flannel_left_it_is_adopted_in_place() -> None:
 
 
 def test_a_route_of_flannel_that_leads_elsewhere_is_a_conflict() -> None:
-    foreign = ForeignRoute(direct(2).route._replace(gateway=direct(3).route.gateway), 3, is_flannels=True)
+    foreign = ForeignRoute(route_of(direct(2))._replace(gateway=route_of(direct(3)).gateway), 3, is_flannels=True)
     found = plan(state(direct(2), device=None), with_foreign(foreign))
     assert not found.steps
     assert "ip route delete 10.50.2.0/24 via 192.0.2.13 dev eth0" in found.conflicts[0]

@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backend import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends import (
     FLANNEL_ONLY,
-    HostGwOptions,
-    VxlanOptions,
     parse_backend,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.host_gw import HostGwOptions
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.vxlan import VxlanOptions
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 
 

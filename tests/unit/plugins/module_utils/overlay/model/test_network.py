@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backend import (
-    HostGwOptions,
-    VxlanOptions,
-)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.host_gw import HostGwOptions
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.vxlan import VxlanOptions
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
 
