@@ -8,7 +8,9 @@ argparse is not used because its import takes a fifth of the processor time of a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from ..named_tuple import NamedTuple
 
 TRUTHS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ..host.claim import Claim, own_leases
 from ..host.log import log
@@ -15,6 +14,7 @@ from ..model.allocation import choose_subnet, taken_subnets
 from ..model.errors import LeaseError
 from ..model.lease import LEASE_TTL, SubnetLease
 from ..model.network import NetworkConfig
+from ..named_tuple import NamedTuple
 from ..store.errors import ChangedError, GoneError, KeyExistsError
 from ..store.protocol import Item, Store
 from ..store.schema import Keys, StoredNetwork, read_network

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import NamedTuple, Union
+from typing import Union
 
 from ..model.addresses import Subnet
 from ..model.network import NetworkConfig
+from ..named_tuple import NamedTuple
 from ..store.protocol import Event, Item
 from .keeper import HeldLease
 

@@ -26,12 +26,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..host.claim import Claim
 from ..model.addresses import format_ipv4
 from ..model.errors import LeaseError
 from ..model.lease import LEASE_TTL, SubnetLease
+from ..named_tuple import NamedTuple
 from ..store.protocol import Item, Store
 
 ANSWER_TIME = 3.0  # seconds in which a live holder answers a challenge

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ..kernel.state import PeerRows, Row
 from ..kernel.tables.device import Device
@@ -15,6 +15,7 @@ from ..model.backends import BackendOptions
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
 from ..model.underlay import Underlay
+from ..named_tuple import NamedTuple
 
 
 class Backend(Protocol):

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model.addresses import Subnet, format_ipv4
 from ..model.errors import LeaseError
 from ..model.lease import SubnetLease, lease_key, parse_lease, parse_lease_key
+from ..named_tuple import NamedTuple
 from ..store.protocol import Item
 
 

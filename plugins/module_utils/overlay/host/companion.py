@@ -19,9 +19,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model.errors import OverlayError
+from ..named_tuple import NamedTuple
 from .files import read_text, write_atomically
 
 START_LIMIT = 10.0  # seconds for a companion to take its lock

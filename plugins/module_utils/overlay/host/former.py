@@ -11,13 +11,13 @@ memory file counts.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from ..kernel.tables.device import Device
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv, parse_subnet_env
+from ..named_tuple import NamedTuple
 from .files import read_text
 from .log import log
 from .memory import Memory

@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from ..backends import lease_data
 from ..kernel.host_networks import read_host_networks
@@ -22,6 +21,7 @@ from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved, network_problems
 from ..model.underlay import Underlay
+from ..named_tuple import NamedTuple
 from .claim import Claim
 from .former import Held, former_host
 from .memory import Memory

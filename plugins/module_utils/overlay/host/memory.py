@@ -7,11 +7,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from ..model.addresses import Subnet, parse_ipv4, parse_mac
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
+from ..named_tuple import NamedTuple
 from .files import read_text, write_atomically
 from .log import log
 

@@ -17,7 +17,6 @@ one or all at once, except for the rule on renewals (``PeerTable.reset``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from ..backends import Backend
 from ..kernel.state import PeerRows
@@ -29,6 +28,7 @@ from ..model.errors import LeaseError
 from ..model.lease import SubnetLease, lease_key, lease_problem, parse_lease
 from ..model.mac_claims import MacClaim, MacClaims
 from ..model.network import NetworkConfig
+from ..named_tuple import NamedTuple
 from ..store.protocol import Event, Item, Put
 
 

@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
 
 from ..model.addresses import Subnet
 from ..model.collector import collector_at_rest
 from ..model.errors import KernelError
+from ..named_tuple import NamedTuple
 from .monitor import Monitor
 from .netlink.interfaces import link
 from .netlink.next_hops import next_hops_supported

@@ -13,9 +13,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from socket import AF_BRIDGE, AF_INET, htonl, htons
-from typing import NamedTuple
 
 from ..model.addresses import Subnet
+from ..named_tuple import NamedTuple
 from .netlink.constants import (
     NUD_FAILED,
     NUD_PERMANENT,

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import NamedTuple
 
 from ..model.collector import collector_at_rest
+from ..named_tuple import NamedTuple
 from .state import DesiredState, ObservedState
 from .step import Step
 from .table import TableSteps

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
+from ..named_tuple import NamedTuple
 from .netlink.interfaces import Link, addresses, link_name, links
 from .netlink.rtnetlink import Netlink
 from .tables.address import HOST_LENGTH

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from ..model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..model.errors import KernelError
 from ..model.overlap import is_exempt
 from ..model.underlay import Underlay
+from ..named_tuple import NamedTuple
 from .netlink.constants import IFA_F_DEPRECATED, IFA_F_PERMANENT, IFF_LOOPBACK, RT_SCOPE_LINK
 from .netlink.interfaces import InterfaceAddress, Link, addresses, default_paths, links, path_to
 from .netlink.rtnetlink import Netlink, NetlinkError

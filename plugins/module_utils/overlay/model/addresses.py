@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import socket
-from typing import NamedTuple
+
+from ..named_tuple import NamedTuple
 
 ADDRESS_BITS = 32
 MAC_LENGTH = 17  # characters: six pairs of digits, five colons

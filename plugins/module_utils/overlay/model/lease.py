@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..named_tuple import NamedTuple
 from .addresses import ADDRESS_BITS, Subnet, format_ipv4, parse_ipv4
 from .errors import LeaseError
 from .network import NetworkConfig

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
+from ..named_tuple import NamedTuple
 from .addresses import Subnet
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..named_tuple import NamedTuple
 from .addresses import Subnet, format_ipv4, parse_ipv4
 from .backends import BackendOptions, parse_backend
 from .errors import ConfigError

@@ -33,8 +33,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from ..named_tuple import NamedTuple
 from .addresses import ADDRESS_BITS, Subnet, format_ipv4
 from .errors import LeaseError
 from .lease import SubnetLease

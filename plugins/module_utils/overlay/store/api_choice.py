@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
-from typing import NamedTuple
 
 from ..model.errors import StoreError
+from ..named_tuple import NamedTuple
 from .connection import Endpoint, EtcdConnection
 from .errors import UnreachableError
 from .failover import Failover

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..model.errors import StoreError
+from ..named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     import ssl

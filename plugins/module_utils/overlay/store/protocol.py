@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol, Union
+from typing import Protocol, Union
 
+from ..named_tuple import NamedTuple
 from .connection import EtcdConnection
 
 

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model.errors import StoreError
+from ..named_tuple import NamedTuple
 from .connection import Endpoint
 from .errors import AuthenticationDisabledError, AuthenticationError, CompactedError, GoneError
 from .wire import EndpointError

@@ -12,10 +12,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from ..model.addresses import Subnet
 from ..model.lease import lease_key
+from ..named_tuple import NamedTuple
 from .protocol import Deleted, Event, Item, Put, Store
 
 REPORTED = 10  # maximum of nested folders in reports: a copy of a whole tree must not fill the log

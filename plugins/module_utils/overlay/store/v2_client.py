@@ -8,9 +8,10 @@ import json
 import threading
 from binascii import b2a_base64
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model.errors import StoreError
+from ..named_tuple import NamedTuple
 from .connection import Endpoint, EtcdConnection
 from .errors import AuthenticationError, CompactedError
 from .failover import Failover

@@ -8,9 +8,9 @@ import re
 import subprocess
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from ...model.errors import KernelError
+from ...named_tuple import NamedTuple
 
 _TIMEOUT = 30  # seconds a program may take; a reload of a large ruleset by someone else holds the lock for a while
 _LOCK_WAIT = 10  # seconds to wait for the lock of the xtables programs

@@ -13,9 +13,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from ...model.errors import KernelError
+from ...named_tuple import NamedTuple
 from ..netlink.codec import HEADER, attribute
 from ..netlink.constants import (
     NETLINK_NETFILTER,

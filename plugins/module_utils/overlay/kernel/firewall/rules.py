@@ -19,9 +19,9 @@ for no forward rules of our own, because then nothing else might accept the traf
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from ...model.addresses import Subnet
+from ...named_tuple import NamedTuple
 from .flannel_rules import leftover_forwarding, leftover_masquerading
 from .iptables import IptablesMissingError, Rule, RuleChange, Tables, knows_random_fully, read_tables, write
 from .nft import flannel_tables, remove_tables

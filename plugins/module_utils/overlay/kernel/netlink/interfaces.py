@@ -7,8 +7,8 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from ...named_tuple import NamedTuple
 from .codec import IFADDRMSG, IFINFOMSG, RTMSG, attribute, attributes
 from .constants import (
     IFA_ADDRESS,

@@ -7,8 +7,8 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from typing import NamedTuple
 
+from ...named_tuple import NamedTuple
 from .codec import NHMSG, attributes, title, u32
 from .constants import NHA_GATEWAY, NHA_ID, NHA_OIF, RTM_GETNEXTHOP
 from .rtnetlink import Netlink, NetlinkError

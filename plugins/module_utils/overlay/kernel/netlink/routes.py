@@ -12,8 +12,9 @@ import errno
 import socket
 import struct
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
+from ...named_tuple import NamedTuple
 from .codec import NO_PORT, RTMSG, U32, attribute, attributes, head, message, title, u32
 from .constants import (
     RT_SCOPE_LINK,

@@ -10,9 +10,10 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from ...model.errors import KernelError
+from ...named_tuple import NamedTuple
 from .codec import HEADER, attributes, message
 from .constants import (
     NETLINK_ADD_MEMBERSHIP,

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import socket
-from typing import NamedTuple
 
 from ...model.addresses import format_ipv4
+from ...named_tuple import NamedTuple
 from ..netlink.codec import IFADDRMSG, attribute, message
 from ..netlink.constants import IFA_ADDRESS, IFA_LOCAL, NLM_F_CREATE, NLM_F_EXCL, RTM_DELADDR, RTM_NEWADDR
 from ..netlink.interfaces import addresses

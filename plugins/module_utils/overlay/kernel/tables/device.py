@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import socket
 from abc import abstractmethod
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ...model.addresses import format_mac
 from ...model.errors import KernelError
+from ...named_tuple import NamedTuple
 from ..netlink.codec import IFINFOMSG, U32, attribute, message
 from ..netlink.constants import IFF_UP, IFLA_ADDRESS, IFLA_MTU, RTM_DELLINK, RTM_SETLINK
 from ..netlink.interfaces import Link

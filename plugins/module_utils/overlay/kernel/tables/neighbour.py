@@ -12,9 +12,9 @@ import socket
 import struct
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
 
 from ...model.addresses import format_ipv4, format_mac
+from ...named_tuple import NamedTuple
 from ..netlink.codec import NDMSG, NO_PORT, U32, attribute, attributes, head, title
 from ..netlink.constants import (
     NDA_DST,

@@ -12,9 +12,9 @@ from __future__ import annotations
 import socket
 import struct
 from functools import lru_cache
-from typing import NamedTuple
 
 from ...model.addresses import Subnet
+from ...named_tuple import NamedTuple
 from ..netlink.codec import NHMSG, NO_PORT, head, title
 from ..netlink.constants import (
     NHA_GATEWAY,

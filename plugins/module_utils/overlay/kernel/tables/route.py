@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
 
 from ...model.addresses import Subnet, format_ipv4
+from ...named_tuple import NamedTuple
 from ..netlink.constants import (
     NLM_F_APPEND,
     NLM_F_CREATE,

@@ -8,9 +8,9 @@ Without it they would leave by the default route. Its metric is the highest, so 
 from __future__ import annotations
 
 import socket
-from typing import NamedTuple
 
 from ...model.addresses import Subnet
+from ...named_tuple import NamedTuple
 from ..netlink.codec import RTMSG, U32, attribute, message
 from ..netlink.constants import (
     NLM_F_CREATE,

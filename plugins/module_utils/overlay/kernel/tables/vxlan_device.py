@@ -7,10 +7,10 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from ...model.addresses import format_ipv4, format_mac
 from ...model.errors import KernelError
+from ...named_tuple import NamedTuple
 from ..netlink.codec import U32, attribute, message
 from ..netlink.constants import (
     IFLA_ADDRESS,

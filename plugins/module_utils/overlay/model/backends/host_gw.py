@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from ...named_tuple import NamedTuple
 from ..addresses import format_ipv4
 from ..errors import ConfigError
 from ..mtu import inner_mtu

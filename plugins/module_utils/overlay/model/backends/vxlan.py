@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from ...named_tuple import NamedTuple
 from ..mtu import inner_mtu, path_mtu
 from ..setting_names import SettingNames
 from ..underlay import Underlay
