@@ -106,12 +106,12 @@ def test_a_peer_that_changes_its_backend_is_followed_without_traces(host: Host, 
 def test_a_lease_of_an_unknown_backend_is_reported_once_and_affects_no_other_peer(host: Host, network: Network) -> None:
     network.configure()
     host.join()
-    network.put("subnets/10.50.66.0-24", json.dumps({"PublicIP": "192.0.2.66", "BackendType": "udp"}), 3600)
+    network.put("subnets/10.50.66.0-24", json.dumps({"PublicIP": "192.0.2.66", "BackendType": "ipsec"}), 3600)
     network.lease(PEER, PEER_HOST, PEER_MAC)
     until(lambda: PEER in host.routes(), "the other peer's route")
-    host.wait_said("BackendType 'udp' is not supported by this host")
+    host.wait_said("BackendType 'ipsec' is not supported by this host")
     time.sleep(1.5)
-    assert host.said("BackendType 'udp' is not supported by this host") == 1
+    assert host.said("BackendType 'ipsec' is not supported by this host") == 1
     assert "10.50.66.0/24" not in host.routes()
 
 
@@ -125,6 +125,13 @@ def test_an_interface_of_another_kind_in_place_of_a_further_device_affects_no_ot
     host.join()
     until(lambda: "10.50.78.0/24" in host.routes(), "the other peer's route")
     host.wait_said("VNI 5: interface flannel.5 exists and is not a vxlan device; rename or remove it")
+
+
+def test_a_vxlan_device_of_another_program_without_an_interface_is_harmless(host: Host, network: Network) -> None:
+    host.ip("link", "add", "foreign0", "type", "vxlan", "id", "77", "dstport", "4789")
+    network.configure()
+    host.join()
+    assert host.has("foreign0")
 
 
 def test_remove_deletes_further_devices_too(host: Host, network: Network) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from ..named_tuple import NamedTuple
 from .netlink.interfaces import Link, addresses, link_name, links
-from .netlink.rtnetlink import Netlink
+from .netlink.rtnetlink import Netlink, NetlinkError
 from .tables.address import HOST_LENGTH
 from .tables.device import Device
 from .tables.vxlan_device import VxlanDevice, read_vxlan
@@ -66,7 +66,7 @@ def read_tunnels(netlink: Netlink) -> Tunnels:
     others: set[str] = set()
     rivals: dict[tuple[int, int], str] = {}
     for one in found:
-        device = _read(one, lambda index: names.get(index) or link_name(netlink, index))
+        device = _read(one, lambda index: names.get(index) or _name(netlink, index))
         if device is not None and device.standard_name == one.name:
             devices[one.name] = device
             indexes[one.ifindex] = one.name
@@ -79,6 +79,14 @@ def read_tunnels(netlink: Netlink) -> Tunnels:
         if address.ifindex in indexes and address.length == HOST_LENGTH:
             held[indexes[address.ifindex]].add(address.address)
     return Tunnels(devices, {name: frozenset(one) for name, one in held.items()}, frozenset(others), rivals)
+
+
+def _name(netlink: Netlink, ifindex: int) -> str:
+    """Return the name of an interface, "" if it is in another network namespace."""
+    try:
+        return link_name(netlink, ifindex)
+    except NetlinkError:
+        return ""
 
 
 def _read(link: Link, name_of: Callable[[int], str]) -> Device | None:

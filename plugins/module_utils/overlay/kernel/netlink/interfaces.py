@@ -84,7 +84,9 @@ def link(netlink: Netlink, name: str) -> Link:
 
 
 def link_name(netlink: Netlink, ifindex: int) -> str:
-    """Return the name of an interface; raise NetlinkError (errno ENODEV) if it does not exist."""
+    """Return the name of an interface, "" for index 0; raise NetlinkError (errno ENODEV) if it does not exist."""
+    if ifindex == 0:  # a tunnel device that is not bound to an interface
+        return ""
     return netlink.ask(RTM_GETLINK, IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, ifindex, 0, 0), _parse_link).name
 
 
