@@ -46,7 +46,12 @@ options:
   backend:
     description:
       - The backend between the hosts, with flannel's key names. Their case is ignored.
-      - C(Type) is V(vxlan) or V(host-gw). V(vxlan) also accepts C(VNI) (default V(1)), C(Port) (default V(8472)),
+      - C(Type) is one of the types below; the page C(docs/backends.md) of the collection describes them.
+      - V(host-gw) and V(alloc) have no further key.
+      - V(extension) has the commands C(PreStartupCommand), C(PostStartupCommand), C(SubnetAddCommand) and
+        C(SubnetRemoveCommand), at least one of them. The hosts run them as root, if C(agent_extension_commands) of the
+        role P(clusternet.overlay.agent#role) permits it.
+      - V(vxlan) accepts C(VNI) (default V(1)), C(Port) (default V(8472)),
         C(MTU) of the path between the hosts (default that of the interface), and the booleans C(DirectRouting), C(GBP)
         and C(Learning) (default V(false)).
       - Required if O(state=present).

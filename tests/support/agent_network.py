@@ -13,6 +13,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.p
 
 RANGE = "10.50.0.0/16"
 TIMEOUT = 30.0  # seconds; longer than a user's, because a busy disk delays etcd
+INNER = ("VNI", "Port", "MTU", "DirectRouting")
 
 
 class Network:
@@ -29,8 +30,8 @@ class Network:
         self.store.close()
 
     def configure(self, backend: str = "vxlan", network: str = RANGE, **keys: Any) -> None:
-        """Write the network config; the keys VNI, Port, MTU and DirectRouting belong to its Backend."""
-        inner = {name: keys.pop(name) for name in ("VNI", "Port", "MTU", "DirectRouting") if name in keys}
+        """Write the network config; the keys VNI, Port, MTU, DirectRouting and commands belong to its Backend."""
+        inner = {name: keys.pop(name) for name in list(keys) if name in INNER or name.endswith("Command")}
         self.put("config", json.dumps({"Network": network, **keys, "Backend": {"Type": backend, **inner}}))
 
     def key(self, name: str) -> str:

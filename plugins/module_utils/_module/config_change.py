@@ -73,4 +73,6 @@ def _settings(old: NetworkConfig, new: NetworkConfig) -> list[tuple[str, str, st
 
 
 def _text(value: object) -> str:
-    return "unset" if value is None else str(value).lower()
+    if value in (None, ""):
+        return "unset"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -44,7 +44,8 @@ def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None)
     wanted = {name: options[option] for option, name in OPTIONS.items() if options[option]}
     backend = options["backend"]
     if isinstance(backend, Mapping):
-        backend = dict(_backend_item(key, value, names) for key, value in backend.items())
+        known = _known_keys(backend)
+        backend = dict(_backend_item(key, value, known, names) for key, value in backend.items())
     if backend is not None:
         wanted["Backend"] = backend
     if "SubnetLen" in wanted:
@@ -167,7 +168,7 @@ def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -
     """Return a sentence if the lease's host uses the VNI and port of the old config, and the new ones differ."""
     if lease.backend_type != "vxlan" or not isinstance(old, VxlanOptions) or not isinstance(new, VxlanOptions):
         return []
-    vni = (lease.backend_data or {}).get("VNI", old.vni)  # flannel before 0.14 did not write it
+    vni = lease.data.get("VNI", old.vni)  # flannel before 0.14 did not write it
     was_out = old is not new and vni != old.vni
     if was_out or (vni, old.port) == (new.vni, new.port):
         return []
@@ -177,12 +178,25 @@ def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -
     ]
 
 
-def _backend_item(key: str, value: Any, names: SettingNames) -> tuple[str, Any]:
+def _known_keys(backend: Mapping[str, Any]) -> Mapping[str, tuple[str, Callable[[str], Any]]]:
+    """Return the keys of Backend that its type has; all keys for an unknown type."""
+    kind = next((str(value).lower() for key, value in backend.items() if str(key).lower() == "type"), "")
+    if kind not in TYPES:
+        return BACKEND_KEYS
+    own = {"type", *map(str.lower, TYPES[kind]().keys())}
+    if kind == "host-gw":  # release 1.0.0 accepts and ignores the keys of vxlan
+        own.update(map(str.lower, TYPES["vxlan"]().keys()))
+    return {key: value for key, value in BACKEND_KEYS.items() if key in own}
+
+
+def _backend_item(
+    key: str, value: Any, known: Mapping[str, tuple[str, Callable[[str], Any]]], names: SettingNames
+) -> tuple[str, Any]:
     """Return a key of Backend in flannel's spelling, and its value with its JSON type."""
-    if str(key).lower() not in BACKEND_KEYS:
-        known = ", ".join(spelling for spelling, convert in BACKEND_KEYS.values())
-        raise ConfigError(f"{names.backend_key(key)} is not a known key; use {known}")
-    name, convert = BACKEND_KEYS[str(key).lower()]
+    if str(key).lower() not in known:
+        keys = ", ".join(spelling for spelling, _unused in known.values())
+        raise ConfigError(f"{names.backend_key(key)} is not a known key; use {keys}")
+    name, convert = known[str(key).lower()]
     return name, _converted(value, convert)
 
 

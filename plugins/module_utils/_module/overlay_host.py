@@ -127,7 +127,7 @@ def _chosen(
 def _lease_mac(lease: SubnetLease) -> bytes | None:
     """Return the VtepMAC in the lease, None if it has none or an invalid one (zero or a group address)."""
     try:
-        mac = parse_mac((lease.backend_data or {}).get("VtepMAC", ""))
+        mac = parse_mac(lease.data.get("VtepMAC", ""))
     except ValueError:
         return None
     is_group = mac[0] & 1

@@ -209,7 +209,7 @@ def _peer_problem(subnet: Subnet, rows: list[Row], host: Host, table: PeerTable,
     lease = next((row.lease for row in rows if row.subnet == subnet), None)
     if problem or lease is None:
         return problem or f"peer {subnet} has no lease below {folder}; check the subnet"
-    data = f"has {lease.backend_type} {dict(lease.backend_data or {})}" if lease.backend_type else "has no backend yet"
+    data = f"has {lease.backend_type} {dict(lease.data)}" if lease.backend_type else "has no backend yet"
     return (
         f"peer {subnet} cannot be reached with backend {host.backend.type}: its lease {data}; "
         f"run this module, or the overlay agent, on that host first"

@@ -193,7 +193,7 @@ def _peers(
 
 def own_mac(own: SubnetLease) -> bytes | None:
     """Return the MAC of the tunnel in the own lease, None without a tunnel; raise OverlayError for a bad one."""
-    mac = (own.backend_data or {}).get("VtepMAC")
+    mac = own.data.get("VtepMAC")
     try:
         return parse_mac(mac) if mac else None
     except ValueError as error:

@@ -201,7 +201,7 @@ def test_a_config_in_the_store_of_the_other_api_is_a_warning(overlay: ModuleNetw
     "options, message",
     [
         ({"network": "10.5.0.0/16"}, "state is present but all of the following are missing: backend"),
-        ({**VXLAN, "backend": {"Type": "udp"}}, "backend.Type 'udp' is a backend of flannel that is not supported"),
+        ({**VXLAN, "backend": {"Type": "ipsec"}}, "backend.Type 'ipsec' is a backend of flannel that is not supported"),
         ({**VXLAN, "backend": {"Type": "vxlan", "Vnid": 1}}, "backend.Vnid is not a known key"),
         ({**VXLAN, "network": "10.5.0.0/29"}, "network is too small"),
         (

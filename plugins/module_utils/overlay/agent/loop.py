@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from ..backends.by_lease import ByLease
 from ..host.files import write_atomically
@@ -20,11 +21,13 @@ from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
 from ..kernel.monitor import Monitor
 from ..model.addresses import Subnet, format_ipv4, format_mac
+from ..model.backends import EXTENSION
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Event, Item
 from .messages import (
+    CommandsReport,
     Joined,
     KernelChanged,
     KeysIgnored,
@@ -42,6 +45,9 @@ from .options import Options
 from .removal import clearing
 from .session import Session, firewall_for
 from .status import Status
+
+if TYPE_CHECKING:
+    from .extension import Extension  # imported only where commands are permitted
 
 KERNEL_CHECK = 10.0  # seconds between two full reconciliations, in case a notification was lost
 SHORTEST_PAUSE = 0.1  # seconds between two full reconciliations that notifications trigger
@@ -64,6 +70,7 @@ class Loop:
 
     def __init__(
         self,
+        inbox: SimpleQueue[Message],
         options: Options,
         identity: Identity,
         memory_file: Path,
@@ -71,9 +78,10 @@ class Loop:
         status: Status,
         dataplane: Dataplane,
         monitor: Monitor,
+        extension: Extension | None = None,
     ) -> None:
         """Take over the dataplane; the other threads post their messages to ``inbox``."""
-        self.inbox: SimpleQueue[Message] = SimpleQueue()
+        self._inbox = inbox
         self._options = options
         self._identity = identity
         self._memory_file = memory_file
@@ -81,6 +89,8 @@ class Loop:
         self._status = status
         self._dataplane = dataplane
         self._monitor = monitor
+        self._extension = extension
+        self._is_settled = False  # whether the commands of the extension backend were run
         self._session: Session | None = None
         self._config_text = ""
         now = time.monotonic()
@@ -125,7 +135,7 @@ class Loop:
             wakes += [self._session.log_due, *self._due.values()]
         wake = min(due for due in wakes if due is not None)
         try:
-            return self.inbox.get(timeout=max(wake - time.monotonic(), 0.0))
+            return self._inbox.get(timeout=max(wake - time.monotonic(), 0.0))
         except Empty:
             return None
 
@@ -138,6 +148,8 @@ class Loop:
             self._provide_device(message)
         elif isinstance(message, RestartNeeded):
             raise StartAgainError(message.reason)
+        elif isinstance(message, CommandsReport):
+            self._take_report(message)
         elif isinstance(message, KernelChanged):
             self._due["kernel"] = min(self._due["kernel"], self._pause_ends)
         elif isinstance(message, KeysIgnored):
@@ -227,6 +239,8 @@ class Loop:
         session = self._session
         if session is None or self._status.ready or not session.device_stands:
             return
+        if session.backend.type == EXTENSION and not self._is_settled:
+            return
         env = SubnetEnv(session.config.network, session.own, session.backend.mtu, self._options.ip_masq)
         write_atomically(Path(self._options.subnet_file), env.render())
         self._status.ready = True
@@ -243,6 +257,7 @@ class Loop:
         if not self._session.follow(events):
             self._schedule_retry()
         self._watch_kernel()
+        self._run_commands(self._session)
 
     def _reconcile(self) -> None:
         if self._session is None:
@@ -257,6 +272,24 @@ class Loop:
             self._retry = FIRST_RETRY
         else:
             self._schedule_retry()
+        self._run_commands(self._session)
+        self._get_ready()
+
+    def _run_commands(self, session: Session) -> None:
+        """Let the extension thread run the commands for the present peers, after the kernel follows the leases.
+
+        Under another network config it keeps what it added, until the peer's lease changes.
+        """
+        if self._extension is not None:
+            leases = session.table.admitted(EXTENSION, with_unusable=session.backend.type != EXTENSION)
+            self._extension.serve(session.config, session.own, self._identity.public_ip, leases)
+
+    def _take_report(self, report: CommandsReport) -> None:
+        self._status.peers += report.peers - self._status.added
+        self._status.added = report.peers
+        self._status.trouble("extension", *report.problems)
+        self._is_settled = self._is_settled or report.settled
+        self._status.publish()
         self._get_ready()
 
     def _schedule_retry(self) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from ..host.identity import Identity
 from ..host.lock import hold_lock
@@ -26,6 +27,9 @@ from .messages import KernelChanged, Message, Stop
 from .notify import notify
 from .options import VERSION, Options, parse_options
 from .status import Status
+
+if TYPE_CHECKING:
+    from .extension import Extension
 
 
 def main() -> int:
@@ -71,22 +75,40 @@ def _serve(options: Options) -> int:
     memory = recall(path)
     status = Status()
     _serve_health(options, status)
-    identity = Identity(options.host_settings(), memory)
+    inbox: SimpleQueue[Message] = SimpleQueue()
+    extension = _extension(options, inbox)
+    identity = Identity(options.host_settings(), memory, extension.lease_data if extension else None)
     monitor = Monitor()
-    loop = Loop(options, identity, path, memory, status, Dataplane(monitor), monitor)
-    EtcdSide(connection, options.etcd_prefix, options.subnet_lease_renew_margin * 60.0, identity, loop.inbox).start()
-    threading.Thread(target=_pass_on, args=(monitor, loop.inbox), name="netlink", daemon=True).start()
+    loop = Loop(inbox, options, identity, path, memory, status, Dataplane(monitor), monitor, extension)
+    EtcdSide(connection, options.etcd_prefix, options.subnet_lease_renew_margin * 60.0, identity, inbox).start()
+    threading.Thread(target=_pass_on, args=(monitor, inbox), name="netlink", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_unused: loop.inbox.put(Stop()))
+        signal.signal(number, lambda *_unused: inbox.put(Stop()))
     log.info("overlayd %s on %s, public IP %s", VERSION, identity.underlay.name, identity.public_ip_text)
     try:
         loop.run()
     except StartAgainError as reason:
         log.info("re-exec: %s", reason)
         notify("RELOADING=1", "STATUS=restarting")
+        _stop(extension)
         os.execv(sys.executable, _command_line())
     notify("STOPPING=1")
+    _stop(extension)
     return 0
+
+
+def _extension(options: Options, inbox: SimpleQueue[Message]) -> Extension | None:
+    """Return the thread that runs the extension backend's commands, None if they are not permitted and none was run."""
+    if not options.has_commands:
+        return None
+    from .extension import extension_of  # most hosts do not permit commands
+
+    return extension_of(options, inbox.put)
+
+
+def _stop(extension: Extension | None) -> None:
+    if extension is not None:
+        extension.stop()
 
 
 def _command_line() -> list[str]:

@@ -79,6 +79,18 @@ class StoreTrouble(NamedTuple):
     reason: str
 
 
+class CommandsReport(NamedTuple):
+    """The state of the extension backend's commands.
+
+    ``problems`` has a sentence for each that failed last, ``peers`` is the number of peers that were added. ``settled``
+    once PostStartupCommand succeeded and each other command was run.
+    """
+
+    problems: tuple[str, ...]
+    peers: int
+    settled: bool
+
+
 class KernelChanged(NamedTuple):
     """Another program changed a kernel object of the overlay."""
 
@@ -96,6 +108,7 @@ Message = Union[
     LeaseConflict,
     LeaseRenewed,
     StoreTrouble,
+    CommandsReport,
     KernelChanged,
     Stop,
 ]

@@ -57,6 +57,8 @@ class Options:
     healthz_ip: str
     healthz_port: int
     state_dir: str
+    extension_commands: str
+    extension_timeout: int
     v: int
     dry_run: bool
     remove: bool
@@ -72,6 +74,16 @@ class Options:
     def memory_file(self) -> Path:
         """Path of the memory file of this network."""
         return memory_file(self.state_dir, self.etcd_prefix)
+
+    @property
+    def extension_file(self) -> Path:
+        """Path of the file of what the extension backend's commands did."""
+        return self.memory_file.with_suffix(".extension")
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether commands of the network config are permitted, or some were run before."""
+        return self.extension_commands != "none" or self.extension_file.exists()
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -127,6 +139,12 @@ _FLAGS = (
     Flag("healthz-ip", "0.0.0.0", "address of /healthz, /readyz and /metrics"),
     Flag("healthz-port", "0", "port of /healthz, /readyz and /metrics; 0 disables them", whole),
     Flag("state-dir", DEFAULT_STATE_DIR, "folder of the last known state"),
+    Flag(
+        "extension-commands",
+        "none",
+        "how commands of the network config are run, as root: none (refuse the backend extension), direct or shell",
+    ),
+    Flag("extension-timeout", "30", "seconds after which such a command is stopped", whole),
     Flag("v", "0", "log verbosity; 1 also logs each change to the kernel", whole),
     _switch("dry-run", "false", "print the changes that a start would make, as commands; change nothing"),
     _switch("remove", "false", "remove everything that overlayd created on this host, then exit"),
@@ -191,6 +209,10 @@ def _check(options: Options) -> None:
         raise FlagError(f"--healthz-port {options.healthz_port} is not a TCP port; use 1 to 65535, or 0 to disable it")
     if bool(options.etcd_certfile) != bool(options.etcd_keyfile):
         raise FlagError("only one of --etcd-certfile and --etcd-keyfile is set; set both or neither")
+    if options.extension_commands not in ("none", "direct", "shell"):
+        raise FlagError(f"--extension-commands {options.extension_commands!r} is unknown; use none, direct or shell")
+    if not 1 <= options.extension_timeout <= 600:
+        raise FlagError(f"--extension-timeout {options.extension_timeout} is out of range; use 1 to 600 seconds")
     if options.release and not options.remove:
         raise FlagError("--release requires --remove")
 

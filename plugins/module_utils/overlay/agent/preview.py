@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from ..host.claim import own_leases
 from ..host.former import former_devices, former_network
@@ -13,6 +14,7 @@ from ..host.memory import recall
 from ..host.reach import reach
 from ..kernel.dataplane import Dataplane
 from ..model.allocation import choose_subnet, taken_subnets
+from ..model.backends import EXTENSION
 from ..store.api_choice import connect
 from ..store.connection import EtcdConnection
 from ..store.schema import Keys, read_network
@@ -23,11 +25,15 @@ from .rivals import is_certain
 from .session import Session, firewall_for
 from .status import Status
 
+if TYPE_CHECKING:
+    from .extension import Extension
+
 
 def preview(options: Options, connection: EtcdConnection) -> int:
     """Print the lease that this host holds or would get, then a line for each change; return the exit status."""
     memory = recall(options.memory_file)
-    identity = Identity(options.host_settings(), memory)
+    commands = _commands(options)
+    identity = Identity(options.host_settings(), memory, commands.known_data if commands else None)
     store = connect(connection, options.etcd_prefix)
     keys = Keys(store.root(options.etcd_prefix))
     network = read_network(store, keys)
@@ -52,5 +58,15 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     session = Session(config, own, backend, dataplane, firewall, Status(), leftovers, reserved, unreachable)
     session.table.reset(network.leases)
     lines = map(str, clearing(dataplane, former).steps if former else ())
-    sys.stdout.writelines(f"{line}\n" for line in dict.fromkeys((headline, *lines, *session.preview())))
+    peers = session.table.admitted(EXTENSION)
+    runs = commands.preview(config, own, identity.public_ip, peers) if commands else []
+    sys.stdout.writelines(f"{line}\n" for line in dict.fromkeys((headline, *lines, *session.preview(), *runs)))
     return 0
+
+
+def _commands(options: Options) -> Extension | None:
+    if not options.has_commands:
+        return None
+    from .extension import extension_of  # most hosts do not permit commands
+
+    return extension_of(options)

@@ -32,6 +32,8 @@ from .rivals import is_certain
 def remove(options: Options, connection: EtcdConnection) -> int:
     """Remove routes, device, firewall rules, subnet file and memory file; return the exit status.
 
+    Peers that the extension backend added are removed by its commands; the status is 1 if one of these fails.
+
     The memory file has the device and the network to remove. The lease is released first, so that other hosts stop
     sending packets to this host. Raise OverlayError if overlayd runs, because it would create everything again.
     """
@@ -40,6 +42,7 @@ def remove(options: Options, connection: EtcdConnection) -> int:
     memory = recall(path)
     if options.release:
         _release(options, connection, memory)
+    problems = _remove_commanded(options, memory)
     if memory is not None:
         network, dataplane = NetworkConfig.parse(memory.config).network, Dataplane()
         further = dataplane.tunnels().with_address(memory.own_subnet().first)
@@ -57,7 +60,19 @@ def remove(options: Options, connection: EtcdConnection) -> int:
             file.unlink(missing_ok=True)
         except OSError as error:
             raise OverlayError(f"cannot remove {file}: {error.strerror}") from error
-    return 0
+    return 1 if problems else 0
+
+
+def _remove_commanded(options: Options, memory: Memory | None) -> list[str]:
+    """Remove the peers that the extension backend's commands added; log and return those that were not removed."""
+    if not options.extension_file.exists():
+        return []
+    from .extension import remove_all  # most hosts never ran a command
+
+    problems = remove_all(options, str(NetworkConfig.parse(memory.config).network) if memory else "")
+    for problem in problems:
+        log.error("%s; remove the peer by hand", problem)
+    return problems
 
 
 def clearing(dataplane: Dataplane, network: Subnet, devices: Collection[str] = ()) -> KernelPlan:

@@ -79,7 +79,7 @@ class Rivals:
         """Return the sentence about the last claimant of this host's lease, or about a second lease, "" if none."""
         return self._sentence if time.monotonic() < self._report_ends else self._twin
 
-    def challenged(self, lease: SubnetLease, claimant: Mapping[str, Any] | None, seconds: float = REPORT) -> str:
+    def challenged(self, lease: SubnetLease, claimant: Mapping[str, Any] | str | None, seconds: float = REPORT) -> str:
         """Record that another host claimed this host's lease; return the sentence, which is reported for so long."""
         self._sentence = _sentence(lease, f"this host, {_shown(_named(lease.backend_data))}", _shown(claimant))
         self._report_ends = time.monotonic() + seconds
@@ -154,7 +154,7 @@ class Rivals:
             return
         raise LeaseConflictError(_lost_sentence(lease, self._answered[key].holder, claim))
 
-    def _record_answer(self, lease: SubnetLease, key: str, holder: Mapping[str, Any] | None) -> None:
+    def _record_answer(self, lease: SubnetLease, key: str, holder: Mapping[str, Any] | str | None) -> None:
         known = self._answered.get(key)
         pause = known.pause * 2 if known is not None and known.lease == lease else FIRST_PAUSE
         self._answered[key] = _Answered(lease, _shown(holder), time.monotonic() + pause, pause)
@@ -165,7 +165,7 @@ def is_certain(claim: Claim, lease: SubnetLease, item: Item) -> bool:
 
     PublicIP 0 means this host's own lease with an invalid value (see host/claim.py).
     """
-    mac = (lease.backend_data or {}).get("VtepMAC")
+    mac = lease.data.get("VtepMAC")
     if isinstance(mac, str):
         return mac.lower() in claim.macs
     return item.reservation or lease.subnet == claim.previous_subnet or lease.public_ip == 0
@@ -199,9 +199,9 @@ def _answers(store: Store, challenged: Mapping[str, Item]) -> dict[str, Item]:
     return answers
 
 
-def _named(data: Mapping[str, Any] | None) -> dict[str, Any]:
+def _named(data: Mapping[str, Any] | str | None) -> dict[str, Any]:
     """Return the backend data of this host with its name, as shown to other hosts."""
-    return {"Host": os.uname().nodename, **(data or {})}
+    return {"Host": os.uname().nodename, **({"Data": data} if isinstance(data, str) else data or {})}
 
 
 def _field(value: str, name: str) -> Mapping[str, Any] | None:
@@ -213,7 +213,7 @@ def _field(value: str, name: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _shown(data: Mapping[str, Any] | None) -> str:
+def _shown(data: Mapping[str, Any] | str | None) -> str:
     """Return the data of a host as text of limited length: another host may have written it."""
     return json.dumps(data or {})[:200]
 

@@ -220,7 +220,7 @@ class Session:
         )
 
     def _tell_leases(self) -> None:
-        self._status.peers = len(self.table.rows)
+        self._status.peers = len(self.table.rows) + self._status.added
         if self.table.has_new_problems:
             self._status.trouble_later("leases", lambda: self.table.problems)
         else:

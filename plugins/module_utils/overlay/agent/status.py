@@ -23,6 +23,7 @@ class Status:
         self.subnet = ""
         self.ready = False
         self.peers = 0
+        self.added = 0  # of these, the peers that commands added
         self.troubles: dict[str, tuple[str, ...]] = {}
         self.counters: dict[str, float] = {}
         self.lease_renew_at: float | None = None
@@ -92,7 +93,7 @@ class Status:
     @property
     def in_sync(self) -> bool:
         """Whether the kernel matches the leases: the first full plan was applied and nothing has failed since."""
-        return self.ready and not self.troubles.get("kernel") and not self.troubles.get("firewall")
+        return self.ready and not any(map(self.troubles.get, ("kernel", "firewall", "extension")))
 
 
 def reported_trouble(text: str) -> str:

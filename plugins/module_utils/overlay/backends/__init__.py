@@ -90,8 +90,25 @@ def _host_gw() -> BackendClass:
     return HostGw
 
 
+def _alloc() -> BackendClass:
+    from .alloc import Alloc
+
+    return Alloc
+
+
+def _extension() -> BackendClass:
+    from .extension import Extension
+
+    return Extension
+
+
 # The registration of the backends, by Type. A backend is imported when a config or a lease names it.
-BACKENDS: dict[str, Callable[[], BackendClass]] = {"vxlan": _vxlan, "host-gw": _host_gw}
+BACKENDS: dict[str, Callable[[], BackendClass]] = {
+    "vxlan": _vxlan,
+    "host-gw": _host_gw,
+    "alloc": _alloc,
+    "extension": _extension,
+}
 
 
 def backend_for(config: NetworkConfig, underlay: Underlay, own: Subnet, mac: bytes | None) -> Backend:

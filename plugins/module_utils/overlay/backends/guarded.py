@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..kernel.state import PeerRows, Row
 from ..kernel.tables.device import Device
+from ..model.backends import EXTENSION
 from ..model.lease import SubnetLease
 from ..model.overlap import Reserved
 
@@ -46,6 +47,6 @@ class Guarded:
     def rows(self, lease: SubnetLease) -> PeerRows | None:
         """Return the rows of a peer; raise LeaseError for a lease with a reserved address as well."""
         rows = self._backend.rows(lease)
-        if rows is not None:
+        if rows is not None or lease.backend_type == EXTENSION:
             self._reserved.check(lease)
         return rows

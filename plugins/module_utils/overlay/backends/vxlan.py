@@ -64,7 +64,7 @@ class Vxlan:
         """Return the name of the device with the VNI of a lease; raise LeaseError for a VNI that is none."""
         options = place.options
         default = options if isinstance(options, VxlanOptions) else VxlanOptions()
-        vni = (lease.backend_data or {}).get("VNI", default.vni)
+        vni = lease.data.get("VNI", default.vni)
         if isinstance(vni, bool) or not isinstance(vni, int) or not 1 <= vni <= MAXIMUM_VNI:
             raise LeaseError(f"VNI {vni!r} is not a whole number from 1 to {MAXIMUM_VNI}")
         return VxlanOptions(vni).device_name
@@ -96,7 +96,7 @@ class Vxlan:
         """
         if lease.backend_type != self.type:
             return None
-        data = lease.backend_data or {}
+        data = lease.data
         if data.get("VNI", self._options.vni) != self._options.vni:  # leases of flannel before 0.14 have no VNI
             return None
         if lease.public_ip == self._underlay.address:

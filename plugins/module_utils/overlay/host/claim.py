@@ -19,7 +19,7 @@ class Claim(NamedTuple):
 
     public_ip: int
     backend_type: str
-    backend_data: Mapping[str, Any] | None
+    backend_data: Mapping[str, Any] | str | None
     previous_subnet: Subnet | None = None
     previous_public_ip: int | None = None
     macs: frozenset[str] = frozenset()

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ..backends import lease_data
 from ..kernel.host_networks import read_host_networks
@@ -16,6 +17,7 @@ from ..kernel.netlink.rtnetlink import Netlink
 from ..kernel.tables.vxlan_device import KIND
 from ..kernel.underlay import choose_underlay
 from ..model.addresses import Subnet, format_ipv4, format_mac, parse_ipv4
+from ..model.backends import EXTENSION, UNNAMED
 from ..model.errors import ConfigError, KernelError
 from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
@@ -45,8 +47,14 @@ class HostSettings(NamedTuple):
 class Identity:
     """The identity of this host, constant for the life of the process: a device that is created again keeps its MAC."""
 
-    def __init__(self, settings: HostSettings, memory: Memory | None) -> None:
-        """Choose the underlay by the settings; ``memory`` is the memory file's content. Raise KernelError."""
+    def __init__(
+        self, settings: HostSettings, memory: Memory | None, commands: Callable[[Any], str] | None = None
+    ) -> None:
+        """Choose the underlay by the settings; ``memory`` is the memory file's content. Raise KernelError.
+
+        ``commands`` returns the BackendData of the extension backend for its options, None if commands are not run.
+        """
+        self._commands = commands
         self._settings = settings
         self._former = former_host(memory, settings.memory_file, settings.subnet_file)
         self._held = self._former.held
@@ -118,14 +126,24 @@ class Identity:
             )
         config.backend.check_host(self.underlay, self.public_ip)  # raises ConfigError
         config.backend.overlay_mtu(self.underlay.mtu)  # raises ConfigError
-        data = lease_data(config.backend, self.mac_for(config))
+        data = self._lease_data(config)
         if config.network not in self._networks:
             for problem in self.overlaps(config):
                 raise ConfigError(problem)
             self._networks.add(config.network)
         subnet, public_ip = self._former_lease(config) or (None, None)
         macs = frozenset(map(format_mac, (*dict(self._former.macs).values(), *self._macs.values())))
-        return Claim(self.public_ip, config.backend.type, data, subnet, public_ip, macs)
+        kind = "" if config.backend.type in UNNAMED else config.backend.type
+        return Claim(self.public_ip, kind, data, subnet, public_ip, macs)
+
+    def _lease_data(self, config: NetworkConfig) -> Mapping[str, Any] | str | None:
+        if config.backend.type != EXTENSION:
+            return lease_data(config.backend, self.mac_for(config))
+        if self._commands is None:
+            from .commands import not_permitted  # most networks have no commands
+
+            raise ConfigError(not_permitted("Backend extension"))
+        return self._commands(config.backend)
 
     def overlaps(self, config: NetworkConfig) -> list[str]:
         """Return a sentence for each overlap of the overlay with the host's own networks (see model/overlap.py)."""

@@ -88,6 +88,18 @@ class PeerTable:
         """Return why a subnet's lease cannot be used; None if it can, has another backend, or does not exist."""
         return self._garbage.get(lease_key(subnet)) or self._unsound.get(subnet) or self._clash(subnet)
 
+    def admitted(self, kind: str, with_unusable: bool = False) -> dict[Subnet, SubnetLease]:
+        """Return the leases of other hosts with this BackendType; also those that the backend refuses, if wanted."""
+        return {
+            lease.subnet: lease
+            for name, lease in self._leases.items()
+            if lease.backend_type == kind
+            and lease.subnet in self._admission
+            and lease.subnet not in self._admission.rivals
+            and (with_unusable or lease.subnet not in self._unsound)
+            and name == self._key(lease.subnet)
+        }
+
     @property
     def values(self) -> Mapping[str, str]:
         """The values of all leases in etcd by lease name; the lease written last comes last."""

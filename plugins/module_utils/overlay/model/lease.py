@@ -11,6 +11,7 @@ from typing import Any
 
 from ..named_tuple import NamedTuple
 from .addresses import ADDRESS_BITS, Subnet, format_ipv4, parse_ipv4
+from .backends import EXTENSION
 from .errors import LeaseError
 from .network import NetworkConfig
 
@@ -20,12 +21,20 @@ _KEY = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3})-(\d{1,2})(?:&[0-9A-Fa-f:.]+-\d{1,3
 
 
 class SubnetLease(NamedTuple):
-    """A subnet, and its host's public IP (integer) and backend data: the content of a key below <prefix>/subnets."""
+    """A subnet, and its host's public IP (integer) and backend data: the content of a key below <prefix>/subnets.
+
+    The backend data are a JSON object, or text for the extension backend.
+    """
 
     subnet: Subnet
     public_ip: int
     backend_type: str = ""
-    backend_data: Mapping[str, Any] | None = None
+    backend_data: Mapping[str, Any] | str | None = None
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The fields of the backend data, {} if there are none."""
+        return {} if self.backend_data is None or isinstance(self.backend_data, str) else self.backend_data
 
     @property
     def key(self) -> str:
@@ -80,6 +89,8 @@ def parse_lease(key: str, value: str) -> SubnetLease:
     kind, data = raw.get("BackendType") or "", raw.get("BackendData")
     if not isinstance(kind, str):
         raise LeaseError(f"lease {key}: BackendType {kind!r} is not text")
+    if isinstance(data, str) and kind == EXTENSION:
+        return SubnetLease(subnet, public_ip, kind, data)
     if data is not None and not isinstance(data, dict):
         raise LeaseError(f"lease {key}: BackendData {data!r} is not a JSON object")
     return SubnetLease(subnet, public_ip, kind, data)

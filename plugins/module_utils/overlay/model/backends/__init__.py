@@ -12,7 +12,9 @@ from ..setting_names import JSON_KEYS, SettingNames
 from ..underlay import Underlay
 from ..values import KeyTypes, present_keys
 
-FLANNEL_ONLY = ("alloc", "ali-vpc", "aws-vpc", "extension", "gce", "ipip", "ipsec", "tencent-vpc", "udp", "wireguard")
+EXTENSION = "extension"  # the type whose BackendData is text, and whose peers have no rows but commands
+# flannel omits BackendType from the leases of these types, so that they look like reservations.
+UNNAMED = ("alloc", "udp")
 
 
 class BackendOptions(Protocol):
@@ -64,8 +66,25 @@ def _host_gw() -> OptionsClass:
     return HostGwOptions
 
 
+def _alloc() -> OptionsClass:
+    from .alloc import AllocOptions
+
+    return AllocOptions
+
+
+def _extension() -> OptionsClass:
+    from .extension import ExtensionOptions
+
+    return ExtensionOptions
+
+
 # The registration of the types. A type is imported when a config or a lease names it: overlayd starts faster.
-TYPES: dict[str, Callable[[], OptionsClass]] = {"vxlan": _vxlan, "host-gw": _host_gw}
+TYPES: dict[str, Callable[[], OptionsClass]] = {
+    "vxlan": _vxlan,
+    "host-gw": _host_gw,
+    "alloc": _alloc,
+    "extension": _extension,
+}
 
 
 def supported(word: str = "or") -> str:
@@ -91,5 +110,7 @@ def parse_backend(raw: Any, names: SettingNames = JSON_KEYS) -> BackendOptions:
     name = kind.lower() if isinstance(kind, str) else ""
     if name in TYPES:
         return TYPES[name]().parse(given, names)
-    problem = "is a backend of flannel that is not supported" if name in FLANNEL_ONLY else "is not a known backend"
+    from .refused import refusal
+
+    problem = refusal(name) or "is not a known backend"
     raise ConfigError(f"{names.backend_key('Type')} {kind!r} {problem}; use {supported()}")

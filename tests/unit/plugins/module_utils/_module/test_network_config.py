@@ -58,6 +58,17 @@ def test_a_misspelt_backend_key_is_refused_instead_of_ignored() -> None:
     "options, message",
     [
         ({"backend": {"Type": "vxlan", "VNI": "seven"}}, "backend.VNI 'seven' is not a whole number"),
+        ({"backend": {"Type": "alloc", "VNI": 1}}, "backend.VNI is not a known key; use Type$"),
+        (
+            {"backend": {"Type": "vxlan", "SubnetAddCommand": "a"}},
+            "backend.SubnetAddCommand is not a known key; use Type",
+        ),
+        ({"backend": {"Type": "extension"}}, "backend.Type 'extension' has no command; set backend.SubnetAddCommand"),
+        ({"backend": {"Type": "extension", "SubnetAddCommand": 1}}, "backend.SubnetAddCommand 1 is not text"),
+        (
+            {"backend": {"Type": "ipsec", "PSK": "a"}},
+            "backend.(Type 'ipsec' is a backend of flannel|PSK is not a known)",
+        ),
         ({"subnet_len": "many"}, "subnet_len 'many' is not a whole number"),
         ({"subnet_min": "10.5.0.7"}, "subnet_min is not on a subnet_len boundary: 10.5.0.7 with subnet_len 24"),
         ({"network": None}, "^network is not set; write an unused private range"),
@@ -67,6 +78,16 @@ def test_a_misspelt_backend_key_is_refused_instead_of_ignored() -> None:
 def test_options_that_make_no_usable_config_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         wanted(**options)
+
+
+def test_host_gw_ignores_the_keys_of_vxlan_as_in_release_1_0_0() -> None:
+    assert wanted(backend={"Type": "host-gw", "VNI": 3})["Backend"] == {"Type": "host-gw", "VNI": 3}
+
+
+def test_a_command_keeps_its_text() -> None:
+    backend = {"type": "extension", "subnetaddcommand": "ip route add $SUBNET via $PUBLIC_IP"}
+    expected = {"Type": "extension", "SubnetAddCommand": "ip route add $SUBNET via $PUBLIC_IP"}
+    assert wanted(backend=backend)["Backend"] == expected
 
 
 @pytest.mark.parametrize(

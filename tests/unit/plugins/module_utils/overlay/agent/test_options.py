@@ -95,6 +95,26 @@ def test_help_names_every_flag_and_exits_with_status_0(word: str, capsys: pytest
         assert f"--{name.replace('_', '-')}" in shown
 
 
+@pytest.mark.parametrize(
+    ("word", "error"),
+    [
+        ("--extension-commands=sh", "--extension-commands 'sh' is unknown; use none, direct or shell"),
+        ("--extension-timeout=0", "--extension-timeout 0 is out of range; use 1 to 600 seconds"),
+        ("--extension-timeout=601", "--extension-timeout 601 is out of range"),
+    ],
+)
+def test_a_wrong_setting_of_the_extension_commands_is_refused(
+    word: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse_options([word], {})
+    assert error in capsys.readouterr().err
+
+
+def test_commands_of_the_network_config_are_off_by_default() -> None:
+    assert parse_options([], {}).extension_commands == "none"
+
+
 @pytest.mark.parametrize("words", [["-iface"], ["stray"], ["--ip-masq", "--", "x"], ["-"], ["--kube-subnet-mgr"]])
 def test_an_incomplete_command_line_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as left:

@@ -120,7 +120,7 @@ def test_a_lease_without_a_backend_is_a_reservation_and_has_no_rows() -> None:
 @pytest.mark.parametrize(
     ("lease", "problem"),
     [
-        (SubnetLease(PEER, NEAR, "udp", None), "BackendType 'udp' is not supported by this host"),
+        (SubnetLease(PEER, NEAR, "ipsec", None), "BackendType 'ipsec' is not supported by this host"),
         (vxlan_lease(VNI=0), "VNI 0 is not a whole number from 1 to 16777215"),
         (vxlan_lease(VNI="2"), "VNI '2' is not a whole number"),
         (vxlan_lease(VNI=2.5), "VNI 2.5 is not a whole number"),

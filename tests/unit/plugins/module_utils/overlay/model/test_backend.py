@@ -8,10 +8,17 @@ from typing import Any
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends import (
-    FLANNEL_ONLY,
+    TYPES,
+    BackendOptions,
     parse_backend,
+    supported,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.alloc import AllocOptions
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.extension import (
+    ExtensionOptions,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.host_gw import HostGwOptions
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.refused import REASONS
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends.vxlan import VxlanOptions
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 
@@ -42,8 +49,8 @@ def test_zero_port_zero_mtu_and_null_mean_not_set() -> None:
         (None, "Backend is missing: flannel.s default, the udp backend"),
         ("vxlan", "Backend 'vxlan' is not a mapping"),
         ([], r"Backend \[\] is not a mapping"),
-        ({}, "Backend Type None is not a known backend; use vxlan or host-gw"),
-        ({"Type": "vlxan"}, "Backend Type 'vlxan' is not a known backend; use vxlan or host-gw"),
+        ({}, f"Backend Type None is not a known backend; use {supported()}"),
+        ({"Type": "vlxan"}, f"Backend Type 'vlxan' is not a known backend; use {supported()}"),
         ({"Type": 7}, "Backend Type 7 is not a known backend"),
         ({"Type": ["vxlan"]}, "is not a known backend"),
         ({"Type": "vxlan", "VNI": 0}, "Backend VNI 0 is out of range; it must be from 1 to 16777215"),
@@ -69,10 +76,48 @@ def test_a_bad_backend_is_refused_by_key_and_value(raw: Any, message: str) -> No
         parse_backend(raw)
 
 
-@pytest.mark.parametrize("kind", FLANNEL_ONLY)
-def test_a_backend_that_only_flannel_has_is_named_as_such(kind: str) -> None:
-    with pytest.raises(ConfigError, match=f"{kind}.* is a backend of flannel that is not supported"):
+@pytest.mark.parametrize("kind", ["ipsec", "aws-vpc", "gce", "ali-vpc", "tencent-vpc"])
+def test_a_backend_that_only_flannel_has_is_refused_by_name_with_the_reason(kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{kind}' is a backend of flannel that .*: {REASONS[kind]}; use"):
         parse_backend({"Type": kind})
+
+
+def test_ipsec_is_refused_with_its_successor() -> None:
+    with pytest.raises(ConfigError, match="its successor is wireguard, which encrypts as well"):
+        parse_backend({"Type": "IPsec", "PSK": "x" * 96})
+
+
+def test_a_refusal_names_all_supported_types() -> None:
+    assert all(kind in supported() for kind in TYPES)
+    assert supported("and").rpartition(" and ")[2] in TYPES
+
+
+def test_alloc_has_no_options() -> None:
+    assert parse_backend({"Type": "alloc", "VNI": 3}) == AllocOptions()
+
+
+def test_the_commands_of_extension_are_read() -> None:
+    raw = {
+        "type": "Extension", "PreStartupCommand": "a", "poststartupcommand": " b ", "SubnetAddCommand": "c",
+        "SubnetRemoveCommand": None,
+    }  # fmt: skip
+    assert parse_backend(raw) == ExtensionOptions("a", "b", "c", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Backend Type 'extension' has no command; set Backend SubnetAddCommand"),
+        ({"SubnetAddCommand": "  "}, "Backend Type 'extension' has no command"),
+        ({"SubnetAddCommand": ["ip", "route"]}, r"Backend SubnetAddCommand \['ip', 'route'\] is not text"),
+        ({"PreStartupCommand": 7}, "Backend PreStartupCommand 7 is not text"),
+        ({"SubnetAddCommand": "x" * 4097}, "Backend SubnetAddCommand has 4097 characters; use at most 4096"),
+        ({"SubnetRemoveCommand": "a\0b"}, "Backend SubnetRemoveCommand .* contains a null character"),
+    ],
+)
+def test_a_command_that_cannot_be_one_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_backend({"Type": "extension", **options})
 
 
 @pytest.mark.parametrize(
@@ -85,10 +130,12 @@ def test_a_backend_that_only_flannel_has_is_named_as_such(kind: str) -> None:
         (VxlanOptions(), 626, 576),
         (HostGwOptions(), 1500, 1500),
         (HostGwOptions(), 576, 576),
+        (AllocOptions(), 1500, 1500),
+        (ExtensionOptions("a"), 9000, 9000),
     ],
 )
 def test_the_overlay_mtu_is_the_underlays_less_the_overhead_of_the_backend(
-    options: VxlanOptions | HostGwOptions, underlay: int, overlay: int
+    options: BackendOptions, underlay: int, overlay: int
 ) -> None:
     assert options.overlay_mtu(underlay) == overlay
 
