@@ -40,7 +40,7 @@ lab-status: ## show the lab's hosts and their states
 	@$(LAB) status
 
 .PHONY: test
-test: setup ## run all tests: lint, unit, Python 3.9, sanity, integration, molecule, labs
+test: setup ## run all tests: lint, unit, Python 3.9, sanity, kernel, integration, molecule, labs
 	@$(PYTHON) tools/test.py
 
 .PHONY: lint
@@ -58,6 +58,14 @@ test-python39: setup ## run the agent's unit tests with Python 3.9, in a minimal
 .PHONY: test-sanity
 test-sanity: setup ## run ansible-test sanity
 	@$(PYTHON) tools/test.py sanity
+
+.PHONY: test-kernel
+test-kernel: setup ## run the tests with Debian's kernel in a virtual machine: all, or one with T=tests/integration/...
+ifdef T
+	@PYTHONPATH=lab $(PYTHON) tools/kernel.py $(T)
+else
+	@$(PYTHON) tools/test.py kernel
+endif
 
 .PHONY: test-integration
 test-integration: setup ## run the tests with a real etcd, the kernel in network namespaces, and labs; needs root

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv/bin"
 REPORTS = ROOT / ".cache/reports"
 UNAVAILABLE = 77  # exit code of tools/python39.py
+GUEST = "tests/integration/guest"  # its tests run in the suite kernel only
+GUEST_FAILED = 70  # exit code of tools/kernel.py
 MOST_FAILURES = 20  # lines in the summary, so that all of it is among the last lines of a log
 WIDTH = 300  # characters of such a line
 BESIDE_LABS = ("integration", "molecule")
@@ -63,8 +65,7 @@ def python39() -> Tally:
     command = [sys.executable, "tools/python39.py", f"--junit-xml={report.relative_to(ROOT)}"]
     status = run(command, output, {"PYTHONPATH": str(ROOT / "lab")})
     if status == UNAVAILABLE:
-        last = output.read_text(encoding="utf-8").splitlines()[-1]
-        return Tally(0, skipped=(f"all tests with Python 3.9: {last}",))
+        return Tally(0, skipped=(f"all tests with Python 3.9: {last_line(output)}",))
     return reported(report, status)
 
 
@@ -78,10 +79,20 @@ def sanity() -> Tally:
     return Tally(max(count - len(failures), 0), failures, skipped_by_sanity(text))
 
 
+def kernel() -> Tally:
+    """The tests with the stock kernel of Debian, in a guest of QEMU; a test that is skipped there counts as failed."""
+    report, output = ROOT / ".cache/kernel/results/report.xml", REPORTS / "kernel.log"
+    report.unlink(missing_ok=True)
+    status = run([sys.executable, "tools/kernel.py"], output, {"PYTHONPATH": str(ROOT / "lab")})
+    if status == GUEST_FAILED:
+        return Tally(0, (f"all tests with Debian's kernel: {last_line(output)}",))
+    return without_skips(reported(report, status))
+
+
 def integration() -> Tally:
     """The tests with a real etcd, and with the kernel in network namespaces: the folders of tests/integration."""
-    folder = ROOT / "tests/integration"
-    return pytest("integration", sorted(relative(path) for path in folder.iterdir() if any(path.glob("test_*.py"))))
+    folders = (path for path in (ROOT / "tests/integration").iterdir() if any(path.glob("test_*.py")))
+    return pytest("integration", sorted({relative(path) for path in folders} - {GUEST}))
 
 
 def molecule() -> Tally:
@@ -111,7 +122,7 @@ def scenario(name: str) -> dict[str, str]:
 
 
 SUITES: dict[str, Callable[[], Tally]] = {
-    suite.__name__: suite for suite in (lint, unit, python39, sanity, integration, molecule, labs)
+    suite.__name__: suite for suite in (lint, unit, python39, sanity, kernel, integration, molecule, labs)
 }
 
 
@@ -185,6 +196,16 @@ def failed_by_ansible(text: str) -> str:
 def first_line(text: str) -> str:
     """The first line of a text that is not empty."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def without_skips(result: Tally) -> Tally:
+    """The same result, in which each reason of a skip is a failure."""
+    return Tally(result.passed, (*result.failures, *(f"skipped {reason}" for reason in result.skipped)))
+
+
+def last_line(output: Path) -> str:
+    """The last line of a file."""
+    return next(reversed(output.read_text(encoding="utf-8").splitlines()), "")
 
 
 def skipped_by_pytest(suite: ET.Element) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ COLUMNS = ("host", "subnet", "backend", "mtu", "peers", "agent", "lease", "conta
 def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] | None = None) -> list[str]:
     """Return the lines of a table with a header, from the variables that the role verify registers on the hosts.
 
-    ``others`` has the reason for each host that was not checked, by name. A line for each problem follows the table.
+    ``others`` has the reason for each host that was not checked, by name. A line for each problem follows the table,
+    and one for each etcd endpoint that does not answer some of the hosts.
     """
     checked = {str(host["inventory_hostname"]): host for host in hosts}
     absent = [(name, *("-" for _unused in COLUMNS[2:]), "not checked") for name in others or {}]
@@ -21,7 +22,20 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     problems = [f"{name}: {text}" for name, host in checked.items() for text in overlay_host_problems(host)]
-    return [*table, *problems, *(f"{name}: {why}" for name, why in (others or {}).items())]
+    unchecked = [f"{name}: {why}" for name, why in (others or {}).items()]
+    return [*table, *problems, *unchecked, *_etcd_lines(checked)]
+
+
+def _etcd_lines(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    askers: dict[str, list[str]] = {}
+    for name, host in hosts.items():
+        for problem in _registered(host)[0].get("etcd_problems") or ():
+            askers.setdefault(problem, []).append(name)
+    return [
+        f"etcd: {problem} (asked by {', '.join(names)}); the overlay works while a quorum of the members runs: "
+        f"start etcd there, or correct overlay_etcd_endpoints"
+        for problem, names in askers.items()
+    ]
 
 
 def overlay_host_problems(host: Mapping[str, Any], pending: bool = True) -> list[str]:

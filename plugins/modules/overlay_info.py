@@ -171,6 +171,15 @@ restart_problems:
   elements: str
   sample: []
   version_added: 1.1.0
+etcd_problems:
+  description:
+    - A text for each etcd endpoint that does not answer this host although another endpoint does.
+    - The overlay works as long as a quorum of the members runs, so these are no RV(problems) of the host.
+  returned: success
+  type: list
+  elements: str
+  sample: ["http://192.0.2.12:2379: connection refused"]
+  version_added: 1.1.0
 peers_expected:
   description: The number of other hosts that this host should have routes to.
   returned: success

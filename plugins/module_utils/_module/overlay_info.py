@@ -13,10 +13,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._docker.engine import Engine
 from .._docker.options import BRIDGE, Bridge, bridge_differences, options_of
+from .._etcd_admin.health import read_health
 from .._verify.host import inspect_host, read_env
 from ..overlay.model.errors import OverlayError
 from .agent_service import AGENT_UNITS, Service, choose_agent, read_services, service_problems, watch_service
-from .runner import open_store
+from .runner import connection_of, open_store
 
 LOOK_SECONDS = 0.5  # between two checks while it waits
 
@@ -44,7 +45,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     while True:
         found = _look_once(module)
         if set(found["problems"]) <= set(found["restart_problems"]) or time.monotonic() >= end:
-            return found
+            return {**found, "etcd_problems": _etcd_problems(module)}
         time.sleep(LOOK_SECONDS)
 
 
@@ -74,6 +75,16 @@ def _look_once(module: AnsibleModule) -> dict[str, Any]:
         "restart_problems": docker.restart_problems,
         "problems": list(dict.fromkeys(problems)),
     }
+
+
+def _etcd_problems(module: AnsibleModule) -> list[str]:
+    """Return a text for each etcd endpoint that does not answer while another one does."""
+    try:
+        found = read_health(connection_of(module)[0])
+    except OverlayError:
+        return []  # a problem of the host
+    silent = [f"{each.endpoint}: {each.problem}" for each in found if not each.is_healthy]
+    return silent if len(silent) < len(found) else []
 
 
 def _agent(unit: str) -> tuple[Service | None, list[str]]:

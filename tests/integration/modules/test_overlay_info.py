@@ -93,6 +93,15 @@ def test_an_etcd_that_cannot_be_reached_is_a_problem_beside_all_that_is_known(ho
     assert UNREACHABLE in problem
 
 
+def test_an_endpoint_that_does_not_answer_is_named_while_another_one_does(host: Host, info: Run) -> None:
+    assert info()["etcd_problems"] == []
+    found = info(endpoints=[host.endpoint, UNREACHABLE], timeout=2)
+    assert found["problems"] == []
+    (problem,) = found["etcd_problems"]
+    assert problem.startswith(f"{UNREACHABLE}: ")
+    assert info(endpoints=[UNREACHABLE], timeout=2)["etcd_problems"] == []
+
+
 def test_a_bridge_of_another_subnet_requires_a_restart_of_docker(host: Host, info: Run) -> None:
     bip = host.subnet_env["FLANNEL_SUBNET"]
     host.ip("address", "flush", "dev", "docker0")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+import urllib.request
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import StoreError
@@ -133,6 +134,33 @@ def test_a_v2_watch_from_a_cleared_index_asks_for_a_new_snapshot(etcd: EtcdServe
     with pytest.raises(CompactedError, match="index"):
         collect(store.watch(folder, revision, 1.0), 1)
     store.close()
+
+
+def test_a_v2_watch_reads_the_events_that_it_waits_for_in_one_request(etcd: EtcdServer, folder: str) -> None:
+    store = connect(EtcdConnection(etcd.endpoints, api="v2"))
+    store.create(f"{folder}/a", "past", None)
+    _unused, revision = store.snapshot(folder)
+    for name in ("b", "c", "d"):
+        store.create(f"{folder}/{name}", "past", None)
+    watch = store.watch(folder, revision, 0.2)
+    assert brief(collect(watch, 3)) == ["b=past", "c=past", "d=past"]
+    before = watch_requests(etcd)
+    for name in ("by-poll", "by-stream"):
+        assert next(watch) == []
+        store.create(f"{folder}/{name}", "", None)
+        assert brief(collect(watch, 1)) == [f"{name}="]
+    for number in range(50):
+        store.create(f"{folder}/{number}", "", None)
+        assert brief(collect(watch, 1)) == [f"{number}="]
+    assert watch_requests(etcd) - before == 2
+    store.close()
+
+
+def watch_requests(etcd: EtcdServer) -> int:
+    """Return how many watches of the v2 API the server has begun."""
+    with urllib.request.urlopen(f"{etcd.endpoint}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("etcd_debugging_store_watch_requests_total")))
 
 
 def test_the_removal_of_a_whole_v2_folder_asks_for_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:

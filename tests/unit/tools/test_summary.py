@@ -117,6 +117,11 @@ def test_pytest_that_ends_with_an_error_is_a_failure_though_no_test_failed(progr
     assert program.reported(report, 5).failures == ("pytest: exit code 5; its output is above",)
 
 
+def test_a_skip_in_the_guest_is_a_failure(program: ModuleType) -> None:
+    result = program.without_skips(program.Tally(3, ("a: assert 0",), ("2 tests: no module ipip",)))
+    assert result == program.Tally(3, ("a: assert 0", "skipped 2 tests: no module ipip"))
+
+
 def test_failed_sanity_tests_are_listed_with_their_first_finding(program: ModuleType) -> None:
     assert program.failed_by_sanity(SANITY_FAILED) == (
         "pylint: plugins/modules/subnet_lease.py:3:0: unused-import: Unused import json",

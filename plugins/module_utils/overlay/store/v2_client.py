@@ -111,6 +111,17 @@ class V2Client:
             return Reply(str(raw.get("action", "")), raw["node"], index)
         raise self._refusal(wire.endpoint, response.status, raw, index)
 
+    def arrived(self, wire: Wire, response: Response) -> list[Reply]:
+        """Return the results that arrived so far in the answer to a stream; raise CompactedError or EndpointError."""
+        if response.status != 200:
+            return []
+        self._check_cluster(wire.endpoint, response.headers.get("x-etcd-cluster-id", ""))
+        try:
+            found = [json.loads(line) for line in response.take_lines()]
+            return [Reply(raw["action"], raw["node"], 0) for raw in found]
+        except (ValueError, KeyError, TypeError):
+            raise self._no_json(response) from None
+
     def _check_cluster(self, endpoint: Endpoint, cluster: str) -> None:
         before, self._cluster = self._cluster, cluster or self._cluster
         if before not in ("", self._cluster):

@@ -1,6 +1,10 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A v2 watch: one long poll for each event, from the index after the last event, on its own connection."""
+"""A v2 watch from the index after the last event, on its own connection: long polls, then one stream.
+
+etcd answers a stream that begins at a past index with the first event after that index, and then with nothing more. So
+a past event is read with a long poll for each, and a stream begins where the last poll had to wait for its event. The
+index of the store at the beginning of a request, in its answer's header, shows which case it was."""
 
 from __future__ import annotations
 
@@ -30,7 +34,8 @@ class V2Watch:
         self._index = index
         self._timeout = timeout
         self._wire: Wire | None = None  # to a server that has all events since the index
-        self._response: Response | None = None  # of the poll under way
+        self._response: Response | None = None  # of the request under way
+        self._streams = False  # whether the next request is a stream
         self._losses: list[tuple[str, str]] = []  # endpoint and cause of each lost poll since the last successful one
         self._heard = time.monotonic()
         self._closed = False
@@ -41,12 +46,12 @@ class V2Watch:
         return self
 
     def __next__(self) -> list[Event]:
-        """Return the events of the next poll, [] if none arrived in time; see Store.watch."""
+        """Return the next events, [] if none arrived in time; see Store.watch."""
         while not self._closed:
             if self._wire is None:
                 self._wire = self._client.failover.run(self._open)
             try:
-                reply = self._poll(self._wire)
+                replies = self._read(self._wire)
             except EndpointError as error:
                 self._lose(self._wire, str(error))
                 continue
@@ -59,7 +64,7 @@ class V2Watch:
                 self.drop()
                 raise
             self._losses.clear()
-            return self._arrived(reply)
+            return self._arrived(replies)
         raise StoreError("the watch was closed")
 
     def interrupt(self) -> None:
@@ -74,10 +79,11 @@ class V2Watch:
         self.drop()
 
     def drop(self) -> None:
-        """Close the connection; the next poll opens another."""
+        """Close the connection; the next request opens another."""
         if self._wire is not None:
             self._wire.close()
         self._wire = self._response = None
+        self._streams = False
 
     def _lose(self, wire: Wire, reason: str) -> None:
         self.drop()
@@ -91,26 +97,40 @@ class V2Watch:
             losses, self._losses = self._losses, []
             raise UnreachableError(dict(losses))
 
-    def _poll(self, wire: Wire) -> Reply | None:
-        """Return the next event, None if none arrived in time."""
+    def _read(self, wire: Wire) -> list[Reply]:
+        """Return the next changes, [] if none arrived in time."""
         if self._response is None:
             query = {"wait": "true", "recursive": "true", "waitIndex": str(self._index + 1)}
-            self._client.begin(wire, self._folder, query)
+            self._client.begin(wire, self._folder, {**query, "stream": "true"} if self._streams else query)
             self._response = Response()
+        response = self._response
         end = time.monotonic() + self._timeout
-        while not self._response.complete:
+        while not response.complete:
             left = end - time.monotonic()
-            if left <= 0 or not wire.poll(self._response, left):
-                return None
-        response, self._response = self._response, None
-        # etcd ends a poll without an event after a long time, or when it shuts down.
-        return self._client.finish(wire, response) if response.body.strip() else None
+            if left <= 0 or not wire.poll(response, left):
+                return []
+            replies = self._client.arrived(wire, response) if self._streams else []
+            if replies:
+                if not self._waited(response):
+                    wire.close()  # nothing more arrives in this stream
+                    self._response, self._streams = None, False
+                return replies
+        self._response = None
+        if not response.body.strip():
+            return []  # etcd ends a request without an event after a long time, or when it shuts down
+        reply = self._client.finish(wire, response)
+        self._streams = self._waited(response)
+        return [reply]
 
-    def _arrived(self, reply: Reply | None) -> list[Event]:
+    def _waited(self, response: Response) -> bool:
+        """Whether the store had no later index than ``self._index`` when the request began."""
+        return int(response.headers.get("x-etcd-index") or 0) <= self._index
+
+    def _arrived(self, replies: list[Reply]) -> list[Event]:
         now = time.monotonic()
-        if reply is not None:
-            self._index, self._heard = int(reply.node["modifiedIndex"]), now
-            return self._events(reply)
+        if replies:
+            self._index, self._heard = int(replies[-1].node["modifiedIndex"]), now
+            return [event for reply in replies for event in self._events(reply)]
         # A frozen server, or one that lost its leader, cannot be distinguished from a server without changes.
         if now - self._heard > LONGEST_SILENCE * self._connection.timeout:
             self.drop()
@@ -140,7 +160,7 @@ class V2Watch:
         return wire
 
     def _events(self, reply: Reply) -> list[Event]:
-        """Return the events of a poll; raise CompactedError if a directory was removed: its keys are not listed."""
+        """Return the events of a change; raise CompactedError if a directory was removed: its keys are not listed."""
         node, removed = reply.node, reply.action in REMOVED
         if node.get("dir") and removed:
             raise CompactedError(f"directory {node['key']} was deleted with all its keys")

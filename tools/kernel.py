@@ -1,0 +1,197 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run integration tests with the stock kernel of Debian 12, in a guest of QEMU that shares this machine's file system.
+
+Usage: PYTHONPATH=lab tools/kernel.py [PYTEST-ARGUMENT...]     without arguments: the tests of `make test-kernel`
+
+The guest is emulated in software, so no KVM is needed. It has no network. It reads the files of this machine, keeps its
+changes in memory, and writes only to .cache/kernel/results, with pytest's report in report.xml. The exit code is that
+of pytest. It is 70 if the tests could not run; the last line of the output has the cause.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from overlaylab.process import LabError, run
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache/kernel"
+PACKAGES = CACHE / "packages"  # the unpacked kernel and busybox; complete if it exists
+RESULTS = CACHE / "results"
+KERNEL, BUSYBOX = "linux-image-amd64", "busybox-static"
+NEEDED = ("virtio_pci", "9pnet_virtio", "9p", "overlay")  # modules for the file systems of the guest
+# The tests in tests/integration/guest need device kinds that other kernels may lack. The others, by file, run with any
+# kernel and are repeated with this one because most users have it.
+GUEST = "tests/integration/guest"
+REPEATED = {
+    "kernel/test_dataplane.py": (
+        "test_datagrams_of_the_full_mtu_pass_between_all_hosts",
+        "test_removal_removes_all_own_rows_and_no_foreign_one",
+    ),
+    "kernel/test_firewall.py": ("test_containers_reach_each_other_only_with_the_rules",),
+    "kernel/test_flannel_rules.py": ("test_the_nftables_tables_that_flannel_left_are_removed_and_others_stay",),
+    "agent/test_backend_change.py": ("test_a_running_fleet_changes_its_backend_and_vni_without_a_lost_packet",),
+    "agent/test_takeover.py": ("test_a_take_over_adopts_what_flannel_left_and_loses_no_packet",),
+    "agent/test_repair.py": ("test_each_damage_to_a_vxlan_overlay_is_repaired_when_the_kernel_reports_it",),
+    "agent/test_removal.py": ("test_removal_with_release_leaves_nothing",),
+}
+MEMORY = "2048"  # MiB
+LIMIT = 900.0  # seconds; an idle machine with two processors needs about 100
+GUEST_FAILED = 70
+
+
+def suite() -> list[str]:
+    """The ids of the tests that run without arguments."""
+    repeated = ((file, name) for file, names in REPEATED.items() for name in names)
+    return [GUEST, *(f"tests/integration/{file}::{name}" for file, name in repeated)]
+
+
+def download() -> None:
+    """Download and unpack the kernel if it is missing; an interrupted attempt leaves nothing incomplete."""
+    if PACKAGES.is_dir():
+        return
+    if shutil.which("apt-get") is None:
+        raise LabError("the stock kernel of Debian cannot be downloaded: this machine has no apt-get")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kernel-", dir=CACHE) as scratch:
+        folder = Path(scratch)
+        folder.chmod(0o755)  # apt downloads as the user _apt
+        try:
+            packages = fetch(folder)
+        except LabError:
+            run("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "update")  # the lists may be old or missing
+            packages = fetch(folder)
+        unpacked = folder / "unpacked"
+        for package in packages:
+            run("dpkg-deb", "--extract", str(package), str(unpacked))
+        run(str(unpacked / "bin/busybox"), "depmod", "-b", str(unpacked), modules(unpacked).name)
+        unpacked.rename(PACKAGES)
+
+
+def fetch(folder: Path) -> list[Path]:
+    """Download the packages; KERNEL is an empty package that depends on the one with the newest kernel."""
+    depends = run("apt-cache", "depends", "--important", KERNEL).stdout.split()
+    newest = [name for name in depends if name.startswith("linux-image-")][1:]
+    if not newest:
+        raise LabError(f"package {KERNEL} was not found in the lists of apt; it is in Debian 12 for amd64")
+    print(f"downloading {newest[0]} to {CACHE}", flush=True)
+    done = subprocess.run(
+        ["apt-get", "-qq", "download", newest[0], BUSYBOX], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise LabError(f"apt-get download {newest[0]} {BUSYBOX}: {done.stderr.strip()}")
+    return sorted(folder.glob("*.deb"))
+
+
+def modules(root: Path) -> Path:
+    """The folder of the kernel's modules below a root; its name is the kernel's release."""
+    return next((root / "lib/modules").iterdir())
+
+
+def needed_modules(folder: Path) -> list[str]:
+    """The paths of the needed modules and of what they depend on, in the order in which they are loaded."""
+    depends = {}
+    for line in (folder / "modules.dep").read_text(encoding="utf-8").splitlines():
+        path, _unused, others = line.partition(":")
+        depends[path] = others.split()
+    ordered: list[str] = []
+
+    def add(path: str) -> None:
+        for other in depends[path]:
+            add(other)
+        if path not in ordered:
+            ordered.append(path)
+
+    for name in NEEDED:
+        add(next(path for path in depends if Path(path).stem == name))
+    return ordered
+
+
+def initramfs() -> bytes:
+    """The first file system of the guest, a cpio archive: busybox, the needed modules, and tools/guest/init."""
+    folder = modules(PACKAGES)
+    paths = needed_modules(folder)
+    settings = {"tree": ROOT, "results": RESULTS, "modules": folder, "busybox": PACKAGES / "bin/busybox"}
+    return b"".join(
+        [
+            *(cpio(name, 0o40755) for name in ("bin", "modules.d")),
+            cpio("bin/busybox", 0o100755, (PACKAGES / "bin/busybox").read_bytes()),
+            cpio("init", 0o100755, (ROOT / "tools/guest/init").read_bytes()),
+            cpio("settings", 0o100644, "".join(f"{key}='{value}'\n" for key, value in settings.items()).encode()),
+            cpio("modules", 0o100644, "".join(f"{Path(path).name}\n" for path in paths).encode()),
+            *(cpio(f"modules.d/{Path(path).name}", 0o100644, (folder / path).read_bytes()) for path in paths),
+            cpio("TRAILER!!!", 0),
+        ]
+    )
+
+
+def cpio(name: str, mode: int, data: bytes = b"") -> bytes:
+    """An entry of a cpio archive (cpio(5), "New ASCII Format"); header and data each end at a multiple of four."""
+    numbers = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+    header = b"070701" + b"".join(b"%08x" % number for number in numbers) + name.encode() + b"\0"
+    return header + bytes(-len(header) % 4) + data + bytes(-len(data) % 4)
+
+
+def command(archive: Path) -> list[str]:
+    """The command line of QEMU, which ends together with this process."""
+    share = "local,security_model=none"
+    return [
+        *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"),
+        *("-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-nic", "none"),
+        *("-accel", "tcg,thread=multi", "-smp", "2", "-m", MEMORY),
+        *("-kernel", str(next(PACKAGES.glob("boot/vmlinuz-*"))), "-initrd", str(archive)),
+        *("-append", "console=ttyS0 quiet panic=-1 mitigations=off"),
+        *("-fsdev", f"{share},id=machine,path=/,readonly=on,multidevs=remap"),
+        *("-device", "virtio-9p-pci,fsdev=machine,mount_tag=machine"),
+        *("-fsdev", f"{share},id=results,path={RESULTS}"),
+        *("-device", "virtio-9p-pci,fsdev=results,mount_tag=results"),
+    ]
+
+
+def run_guest(arguments: list[str]) -> int:
+    """Run pytest with these arguments in a guest; print its output, and return its exit code."""
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    RESULTS.mkdir(parents=True)
+    words = [*arguments, f"--junit-xml={RESULTS / 'report.xml'}"]
+    (RESULTS / "arguments").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    archive, status = RESULTS / "initramfs", RESULTS / "status"
+    archive.write_bytes(initramfs())
+    with subprocess.Popen(command(archive), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as guest:
+        assert guest.stdout is not None
+        limit = threading.Timer(LIMIT, guest.kill)
+        limit.start()
+        try:
+            while output := os.read(guest.stdout.fileno(), 1 << 16):
+                print(output.decode(errors="replace").replace("\r", ""), end="", flush=True)
+        finally:
+            limit.cancel()
+            guest.kill()
+    if not status.exists():
+        raise LabError(f"the guest ended without a result, or was ended after {LIMIT:.0f} s; its output is above")
+    return int(status.read_text(encoding="utf-8"))
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tests; the last line of the output has the cause if they could not run."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(GUEST_FAILED))
+    try:
+        if platform.machine() != "x86_64":
+            raise LabError(f"the guest is an x86_64 machine, and this machine is {platform.machine()}")
+        download()
+        return run_guest(arguments or suite())
+    except LabError as error:
+        print(" ".join(str(error).split()))
+        return GUEST_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
