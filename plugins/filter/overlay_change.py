@@ -23,6 +23,7 @@ def overlay_change(
         effects.append(_moved(shown(change["moved"]), docker_restart))
     if change["new_mtu"]:
         effects.append(_new_mtu(shown(change["new_mtu"]), docker_restart))
+    effects += change["losses"]
     if not change["moved"] and not change["new_mtu"]:
         effects.append("containers keep their addresses and their MTU, and Docker does not restart")
     return f"{', '.join(settings) or 'the network config'}: this changes a network in use: {'; '.join(effects)}"

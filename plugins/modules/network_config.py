@@ -148,6 +148,8 @@ change:
     - C(hosts) are all hosts with a lease. C(moved) must lease another subnet. C(new_mtu) keep their subnet, but
       their MTU changes.
     - C(disrupts) is whether hosts or containers notice the change.
+    - C(losses) has a sentence for each effect that cannot be had without lost packets, such as a smaller MTU under
+      running containers. The diff shows them, too.
   returned: success and O(state=present)
   type: dict
   sample:
@@ -156,6 +158,7 @@ change:
     moved: [192.0.2.21, 192.0.2.22]
     new_mtu: []
     disrupts: true
+    losses: []
   version_added: 1.1.0
 """
 

@@ -120,11 +120,17 @@ def bridge_differences(wanted: Mapping[str, str], bridge: Bridge, name: str = BR
         "ip-masq": None if bridge.ip_masq is None else str(bridge.ip_masq).lower(),
     }
     names = {"bip": "the address", "mtu": "the MTU", "ip-masq": "ip-masq"}
-    return [
-        f"{name} has {names[flag]} {found[flag]}, not {wanted[flag]}"
+    reasons = {
+        flag: f"{name} has {names[flag]} {found[flag]}, not {wanted[flag]}"
         for flag in OPTIONS
         if flag in wanted and found[flag] not in (None, wanted[flag])
-    ]
+    }
+    if "mtu" in reasons and bridge.mtu is not None and bridge.mtu > int(wanted["mtu"]):
+        reasons["mtu"] += (
+            f", so packets of its containers of more than {wanted['mtu']} bytes to other hosts are lost unless path "
+            f"MTU discovery works"
+        )
+    return list(reasons.values())
 
 
 def _boolean(text: str) -> str:

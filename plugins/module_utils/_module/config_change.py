@@ -13,6 +13,8 @@ from ..overlay.model.backends.vxlan import VxlanOptions
 from ..overlay.model.lease import SubnetLease
 from ..overlay.model.network import NetworkConfig
 
+ETHERNET_MTU = 1500
+
 
 class ConfigChange(NamedTuple):
     """The effects of a change; hosts are public IPs of leases."""
@@ -22,6 +24,7 @@ class ConfigChange(NamedTuple):
     moved: list[str]  # hosts that must lease another subnet
     new_mtu: list[str]  # hosts that keep their subnet, with another MTU
     disrupts: bool  # whether hosts or containers notice it
+    losses: list[str]  # a sentence for each effect that loses packets, even of hosts that keep their subnet
 
 
 def config_change(
@@ -39,7 +42,39 @@ def config_change(
         _addresses(moved),
         _addresses(kept) if resized else [],
         breaks_leases or bool(moved) or (noticed and bool(used)),
+        _losses(old.backend, new.backend) if old is not None and used else [],
     )
+
+
+def _losses(old: BackendOptions, new: BackendOptions) -> list[str]:
+    """Return a sentence for each part of a change of the backend that cannot be made without a lost packet."""
+    return [*_mtu_loss(old, new), *_port_loss(old, new)]
+
+
+def _mtu_loss(old: BackendOptions, new: BackendOptions) -> list[str]:
+    # The hosts' interfaces are not known here: Ethernet's MTU, or the largest one that the options require.
+    underlay = max(ETHERNET_MTU, *(options._asdict().get("mtu") or 0 for options in (old, new)))
+    before, after = old.overlay_mtu(underlay), new.overlay_mtu(underlay)
+    if after >= before:
+        return []
+    return [
+        f"the MTU of containers becomes {before - after} bytes smaller ({before} -> {after} on an interface with MTU "
+        f"{underlay}): running containers keep the larger one until Docker restarts, and until then their packets of "
+        f"more than {after} bytes to other hosts are lost unless path MTU discovery works"
+    ]
+
+
+def _port_loss(old: BackendOptions, new: BackendOptions) -> list[str]:
+    before, after = old._asdict(), new._asdict()
+    if old.type != new.type or old.type not in ("vxlan", "udp") or before.get("vni") != after.get("vni"):
+        return []
+    if before["port"] == after["port"]:
+        return []
+    hint = "; to avoid this, change VNI in the same run" if old.type == "vxlan" else ""
+    return [
+        f"packets between a host with Port {before['port']} and a host with Port {after['port']} are lost until both "
+        f"have the new one, because leases do not contain the port{hint}"
+    ]
 
 
 def _addresses(leases: Sequence[SubnetLease]) -> list[str]:

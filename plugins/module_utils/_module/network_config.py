@@ -111,18 +111,29 @@ def _put_once(store: Store, prefix: str, wanted: dict[str, Any], force: bool, ch
         ) from None
     changed = old is None or _meaning(_object(old)) != _meaning(stated)
     effects: dict[str, Any] = {}
+    notes: list[str] = []
     if changed:
         leases = [row.lease for row in rows_of(network) if row.lease]
         broken = broken_leases(leases, parsed(old), config)
         if not force:
             _refuse("this network config would break", broken)
         effects = config_change(parsed(old), config, leases, bool(broken))._asdict()
+        notes = _notes(effects)
     value = json.dumps(stated)
     if changed and not check:
         item = store.replace(old, value, None) if old else store.create(keys.config, value, None)
     elif changed:
         item = old._replace(value=value) if old else Item(keys.config, value, 0)
-    return {**_result(store, prefix, old, item, _hints(store, prefix) if old is None else []), "change": effects}
+    result = _result(store, prefix, old, item, _hints(store, prefix) if old is None else [])
+    result["diff"]["after"] += "".join(f"# {note}\n" for note in notes)
+    return {**result, "change": effects}
+
+
+def _notes(effects: Mapping[str, Any]) -> list[str]:
+    """Return what a change cannot do without loss, as lines for the diff."""
+    moved = ", ".join(effects["moved"])
+    cut_off = f"{moved} lease another subnet, and their running containers have no connectivity until Docker restarts"
+    return [*effects["losses"], *([cut_off] if moved else [])]
 
 
 def _remove_once(store: Store, prefix: str, force: bool, check: bool) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.netlink.interfaces import addresses
 from ..overlay.kernel.netlink.rtnetlink import Netlink
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_mac
-from ..overlay.model.errors import LeaseError, OverlayError
+from ..overlay.model.backends import EXTENSION
+from ..overlay.model.errors import ConfigError, LeaseError, OverlayError
 from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.overlap import Reserved
@@ -61,6 +62,11 @@ def this_host(
     former = former_setup(subnet_file)
     if not public_ip and not iface:
         public_ip = _held_address(subnet or (former.subnet if former else None), leases)
+    if config.backend.type == EXTENSION:
+        raise ConfigError(
+            "Backend extension: only overlayd runs its commands, and remembers what they did; start overlayd, or use "
+            "another backend"
+        )
     identity = Identity(_settings(public_ip, iface, subnet_file), None)
     own = own_leases(identity.claim(config), leases)
     found, item = _chosen(own, config, subnet, identity.public_ip_text, keys.subnets)

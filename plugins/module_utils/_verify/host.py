@@ -153,7 +153,8 @@ def _look_at_kernel(
             f"overlayd, then Docker"
         )
     underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
-    report.backend, report.public_ip, report.underlay = own.backend_type, format_ipv4(own.public_ip), underlay.name
+    report.backend = own.backend_type or config.backend.type
+    report.public_ip, report.underlay = format_ipv4(own.public_ip), underlay.name
     dataplane = Dataplane()
     try:
         backend = reach(config, underlay, env.subnet, own_mac(own), dataplane)

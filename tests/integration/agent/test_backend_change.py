@@ -134,6 +134,20 @@ def test_a_vxlan_device_of_another_program_without_an_interface_is_harmless(host
     assert host.has("foreign0")
 
 
+def test_a_smaller_mtu_is_logged_before_the_change(host: Host, network: Network) -> None:
+    network.configure("host-gw")
+    host.join()
+    network.configure("vxlan")
+    host.wait_started_again()
+    host.wait_said(
+        "the MTU of containers becomes smaller, 1450 instead of 1500: running containers keep the larger one"
+    )
+    assert host.log.index("becomes smaller") < host.log.rindex("ready: subnet")
+    network.configure("host-gw")
+    host.wait_started_again(2)
+    assert host.said("becomes smaller") == 1
+
+
 def test_remove_deletes_further_devices_too(host: Host, network: Network) -> None:
     network.configure("host-gw")
     network.lease(PEER, PEER_HOST, PEER_MAC)

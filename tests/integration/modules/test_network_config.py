@@ -53,6 +53,16 @@ def test_a_config_is_created_once_and_removed_once(overlay: ModuleNetwork) -> No
     assert not run(state="absent")["changed"] and not run(check=True, state="absent")["changed"]
 
 
+def test_the_diff_says_before_the_change_what_is_lost(overlay: ModuleNetwork) -> None:
+    run = overlay.runner("network_config")
+    run(network="10.5.0.0/16", backend={"Type": "host-gw"})
+    overlay.lease("10.5.7.0/24", "192.0.2.7")
+    predicted = run(check=True, force=True, **VXLAN)
+    assert "# the MTU of containers becomes 50 bytes smaller (1500 -> 1450" in predicted["diff"]["after"]
+    assert predicted["change"]["losses"][0] in predicted["diff"]["after"]
+    assert "#" not in run(force=True, **{**VXLAN, "backend": {"Type": "alloc"}})["diff"]["after"]
+
+
 def test_a_config_is_changed_in_place_as_check_mode_announced(overlay: ModuleNetwork) -> None:
     run = overlay.runner("network_config")
     run(**VXLAN)

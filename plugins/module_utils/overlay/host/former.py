@@ -33,32 +33,34 @@ class Held(NamedTuple):
 class Former(NamedTuple):
     """Former state of this host; ``held`` has the newest subnet first, ``macs`` has pairs of device and MAC.
 
-    ``device_wins`` is true if the MAC of an existing device is newer than the MAC in ``macs``.
+    ``device_wins`` is true if the MAC of an existing device is newer than the MAC in ``macs``. ``mtu`` is that of the
+    subnet file, in bytes.
     """
 
     held: tuple[Held, ...] = ()
     networks: frozenset[Subnet] = frozenset()
     macs: tuple[tuple[str, bytes], ...] = ()
     device_wins: bool = False
+    mtu: int | None = None
 
 
 def former_host(memory: Memory | None, memory_path: Path, subnet_file: Path) -> Former:
     """Return the former state of this host; ``memory`` is the content of ``memory_path``."""
     env = _read(subnet_file)
-    networks = frozenset([env.network] if env else [])
+    networks, mtu = frozenset([env.network] if env else []), env.mtu if env else None
     if memory is None:
-        return Former((Held(env.subnet, None),) if env else (), networks, device_wins=True)
+        return Former((Held(env.subnet, None),) if env else (), networks, device_wins=True, mtu=mtu)
     mac = memory.own_mac()
     macs = ((memory.device, mac),) if mac is not None else ()
     networks |= {NetworkConfig.parse(memory.config).network}
     remembered = Held(memory.own_subnet(), memory.own_address())
     if env is None or not _is_newer(subnet_file, memory_path):
-        return Former((remembered,), networks, macs)
+        return Former((remembered,), networks, macs, mtu=mtu)
     if env.subnet != remembered.subnet:
         log.info(
             "former subnet %s instead of %s: %s is newer than %s", env.subnet, memory.subnet, subnet_file, memory_path
         )
-    return Former((Held(env.subnet, remembered.public_ip), remembered), networks, macs, device_wins=True)
+    return Former((Held(env.subnet, remembered.public_ip), remembered), networks, macs, device_wins=True, mtu=mtu)
 
 
 def former_devices(memory: Memory | None, device: Device | None) -> list[str]:

@@ -69,6 +69,11 @@ class Identity:
         return format_ipv4(self.public_ip)
 
     @property
+    def former_mtu(self) -> int | None:
+        """The MTU in the subnet file when this process started, None without one."""
+        return self._former.mtu
+
+    @property
     def known_address(self) -> int:
         """The public IP in this host's lease when it was last read from etcd; it may be a former one."""
         known = self._held[0].public_ip if self._held else None

@@ -14,7 +14,7 @@ IPS = ["192.0.2.1", "192.0.2.2"]
 
 
 def sentence(docker_restart: str = "auto", **change: Any) -> str:
-    facts = {"settings": [], "hosts": IPS, "moved": [], "new_mtu": [], "disrupts": True, **change}
+    facts = {"settings": [], "hosts": IPS, "moved": [], "new_mtu": [], "disrupts": True, "losses": [], **change}
     return overlay_change(facts, HOSTS, docker_restart, "overlay_")
 
 
@@ -59,3 +59,7 @@ def test_another_mtu_reaches_containers_when_docker_restarts(docker_restart: str
 def test_another_tunnel_restarts_no_docker() -> None:
     text = sentence(settings=[["backend.VNI", "1", "2"]])
     assert text.endswith("containers keep their addresses and their MTU, and Docker does not restart")
+
+
+def test_what_is_lost_is_part_of_the_message() -> None:
+    assert "; packets are lost; containers keep" in sentence(losses=["packets are lost"])

@@ -102,7 +102,8 @@ def test_a_bridge_that_kept_its_old_address_is_reported() -> None:
     ]
     assert bridge_differences(OPTIONS, Bridge("10.50.7.1/24", 1500, True)) == [
         "docker0 has ip-masq true, not false",
-        "docker0 has the MTU 1500, not 1450",
+        "docker0 has the MTU 1500, not 1450, so packets of its containers of more than 1450 bytes to other hosts are "
+        "lost unless path MTU discovery works",
     ]
 
 

@@ -31,7 +31,12 @@ def change(old: NetworkConfig | None, new: NetworkConfig, leases: dict[str, str]
 
 def test_another_network_moves_all_hosts() -> None:
     assert change(config(), config(Network="10.6.0.0/16")) == ConfigChange(
-        [("network", "10.5.0.0/16", "10.6.0.0/16")], ["192.0.2.7", "192.0.2.8"], ["192.0.2.7", "192.0.2.8"], [], True
+        [("network", "10.5.0.0/16", "10.6.0.0/16")],
+        ["192.0.2.7", "192.0.2.8"],
+        ["192.0.2.7", "192.0.2.8"],
+        [],
+        True,
+        [],
     )
 
 
@@ -73,3 +78,36 @@ def test_a_lease_left_by_a_former_network_does_not_count() -> None:
     left = {"10.4.7.0/24": "192.0.2.7", "10.5.7.0/24": "192.0.2.7"}
     found = change(config(), config({"Type": "vxlan", "DirectRouting": True}), left)
     assert (found.hosts, found.moved, found.disrupts) == (["192.0.2.7"], [], False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "loss"),
+    [
+        ({"Type": "host-gw"}, {"Type": "vxlan"}, "50 bytes smaller (1500 -> 1450 on an interface with MTU 1500)"),
+        ({"Type": "alloc"}, {"Type": "vxlan"}, "50 bytes smaller"),
+        ({"Type": "vxlan"}, {"Type": "vxlan", "MTU": 1400}, "100 bytes smaller (1450 -> 1350"),
+        ({"Type": "vxlan", "MTU": 9000}, {"Type": "vxlan", "MTU": 8000}, "1000 bytes smaller (8950 -> 7950"),
+        ({"Type": "vxlan"}, {"Type": "vxlan", "Port": 4789}, "Port 8472 and a host with Port 4789 are lost until"),
+    ],
+)
+def test_a_change_that_loses_packets_is_named(old: dict[str, Any], new: dict[str, Any], loss: str) -> None:
+    (found,) = change(config(old), config(new)).losses
+    assert loss in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"Type": "vxlan"}, {"Type": "host-gw"}),
+        ({"Type": "vxlan", "MTU": 1400}, {"Type": "vxlan"}),
+        ({"Type": "vxlan"}, {"Type": "vxlan", "VNI": 2, "Port": 4789}),
+        ({"Type": "vxlan"}, {"Type": "vxlan", "DirectRouting": True}),
+        ({"Type": "host-gw"}, {"Type": "alloc"}),
+    ],
+)
+def test_a_change_without_a_lost_packet_has_no_loss(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert change(config(old), config(new)).losses == []
+
+
+def test_without_leases_nothing_is_lost() -> None:
+    assert change(config({"Type": "host-gw"}), config(), {}).losses == []

@@ -56,7 +56,7 @@ def test_a_new_host_has_no_former_state(memory_file: Path, subnet_file: Path) ->
 def test_without_a_memory_file_the_subnet_file_decides(memory_file: Path, subnet_file: Path) -> None:
     write(subnet_file, "10.50.9.0/24", age=60)
     held = (Held(Subnet.parse("10.50.9.0/24"), None),)
-    assert former_host(None, memory_file, subnet_file) == Former(held, frozenset([NETWORK]), device_wins=True)
+    assert former_host(None, memory_file, subnet_file) == Former(held, frozenset([NETWORK]), device_wins=True, mtu=1450)
 
 
 def test_without_a_subnet_file_the_memory_file_decides(memory_file: Path, subnet_file: Path) -> None:
