@@ -25,7 +25,7 @@ except ImportError:
 else:
     HAS_NETADDR = True
 
-CONFIG_OPTIONS = ("network", "subnet_len", "subnet_min", "subnet_max", "backend")
+CONFIG_OPTIONS = ("network", "subnet_len", "subnet_min", "subnet_max", "backend", "psk")
 
 
 def overlay_problems(

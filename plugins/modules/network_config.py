@@ -54,8 +54,17 @@ options:
       - V(vxlan) accepts C(VNI) (default V(1)), C(Port) (default V(8472)),
         C(MTU) of the path between the hosts (default that of the interface), and the booleans C(DirectRouting), C(GBP)
         and C(Learning) (default V(false)).
+      - V(wireguard) accepts C(ListenPort) (default V(51820)), C(PersistentKeepaliveInterval) in seconds (default V(0)),
+        C(MTU) of the path, C(Mode) (V(separate), V(auto) or V(ipv4), which mean the same) and C(ListenPortV6).
+        The key C(PSK) has the option O(psk).
       - Required if O(state=present).
     type: dict
+  psk:
+    description:
+      - The pre-shared key of all hosts, as C(wg genpsk) prints it. Used if the C(Type) in O(backend) is V(wireguard).
+      - It becomes C(PSK) in the network config. Results, logs and the diff do not contain it.
+    type: str
+    version_added: 1.1.0
   force:
     description:
       - Change the config even if this breaks leases in use. A lease breaks if it does not fit the new ranges, or if its
@@ -102,6 +111,14 @@ EXAMPLES = r"""
       Type: host-gw
   run_once: true
 
+- name: Write the config of an encrypted network
+  clusternet.overlay.network_config:
+    network: 10.5.0.0/16
+    backend:
+      Type: wireguard
+    psk: "{{ vault_overlay_psk }}"
+  run_once: true
+
 - name: Delete the config although leases exist
   clusternet.overlay.network_config:
     state: absent
@@ -126,7 +143,7 @@ revision:
   type: int
   sample: 41
 raw:
-  description: The value of the key; empty if the key does not exist.
+  description: The value of the key, with a hidden C(PSK); empty if the key does not exist.
   returned: success
   type: str
   sample: '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
@@ -178,6 +195,7 @@ def main() -> None:
             subnet_min={"type": "str"},
             subnet_max={"type": "str"},
             backend={"type": "dict"},
+            psk={"type": "str", "no_log": True},
             force={"type": "bool", "default": False},
         ),
         required_if=[("state", "present", ("network", "backend"))],

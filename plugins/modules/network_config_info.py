@@ -58,7 +58,7 @@ revision:
   type: int
   sample: 41
 raw:
-  description: The value of the key; empty if the key does not exist.
+  description: The value of the key, with a hidden C(PSK); empty if the key does not exist.
   returned: success
   type: str
   sample: '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.error import HTTPError
 
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
+
 from support.netns import Namespace
 
 PACKAGE = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
@@ -140,9 +142,11 @@ class Host:
         return status
 
     def close(self) -> None:
-        """Kill overlayd if it runs."""
+        """Kill overlayd if it runs, and the processes beside it."""
         if self.process is not None:
             self.stop(signal.SIGKILL)
+        for file in self.state.glob("*.companion"):
+            Companion(file.stem, self.state).stop()
 
     def _listen(self, notifications: socket.socket) -> None:
         with notifications:

@@ -13,7 +13,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.p
 
 RANGE = "10.50.0.0/16"
 TIMEOUT = 30.0  # seconds; longer than a user's, because a busy disk delays etcd
-INNER = ("VNI", "Port", "MTU", "DirectRouting")
+INNER = ("VNI", "Port", "MTU", "DirectRouting", "PSK", "ListenPort", "PersistentKeepaliveInterval", "Mode")
 
 
 class Network:

@@ -12,6 +12,7 @@ from ..overlay.model.backends import BackendOptions
 from ..overlay.model.backends.vxlan import VxlanOptions
 from ..overlay.model.lease import SubnetLease
 from ..overlay.model.network import NetworkConfig
+from ..overlay.model.secret import HIDDEN, Secret
 
 ETHERNET_MTU = 1500
 
@@ -103,7 +104,11 @@ def _settings(old: NetworkConfig, new: NetworkConfig) -> list[tuple[str, str, st
     pairs.append(("backend.Type", old.backend.type, new.backend.type))
     if old.backend.type == new.backend.type:
         values = zip(new.backend.keys(), old.backend._asdict().values(), new.backend._asdict().values())
-        pairs += [(f"backend.{name}", _text(before), _text(after)) for name, before, after in values]
+        pairs += [
+            (f"backend.{name}", _text(before), f"another {HIDDEN}" if isinstance(after, Secret) else _text(after))
+            for name, before, after in values
+            if before != after
+        ]
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 

@@ -16,6 +16,7 @@ from ..overlay.model.backends.vxlan import VxlanOptions
 from ..overlay.model.errors import ConfigError
 from ..overlay.model.lease import SubnetLease, lease_problem
 from ..overlay.model.network import NetworkConfig
+from ..overlay.model.secret import HIDDEN, Secret, shown
 from ..overlay.model.setting_names import SettingNames, option_names
 from ..overlay.store.api_choice import other_api_hint
 from ..overlay.store.protocol import Item, Store
@@ -46,6 +47,8 @@ def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None)
     if isinstance(backend, Mapping):
         known = _known_keys(backend)
         backend = dict(_backend_item(key, value, known, names) for key, value in backend.items())
+        if str(backend.get("Type")).lower() == "wireguard":
+            _add_psk(backend, options.get("psk"), names)
     if backend is not None:
         wanted["Backend"] = backend
     if "SubnetLen" in wanted:
@@ -189,6 +192,14 @@ def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -
     ]
 
 
+def _add_psk(backend: dict[str, Any], psk: str | None, names: SettingNames) -> None:
+    if "PSK" in backend:
+        option = names.backend_key("PSK")
+        raise ConfigError(f"{names.backend} must not contain PSK, because logs show it; set {option} instead")
+    if psk:
+        backend["PSK"] = psk
+
+
 def _known_keys(backend: Mapping[str, Any]) -> Mapping[str, tuple[str, Callable[[str], Any]]]:
     """Return the keys of Backend that its type has; all keys for an unknown type."""
     kind = next((str(value).lower() for key, value in backend.items() if str(key).lower() == "type"), "")
@@ -205,7 +216,7 @@ def _backend_item(
 ) -> tuple[str, Any]:
     """Return a key of Backend in flannel's spelling, and its value with its JSON type."""
     if str(key).lower() not in known:
-        keys = ", ".join(spelling for spelling, _unused in known.values())
+        keys = ", ".join(spelling for spelling, _unused in known.values() if spelling != "PSK")
         raise ConfigError(f"{names.backend_key(key)} is not a known key; use {keys}")
     name, convert = known[str(key).lower()]
     return name, _converted(value, convert)
@@ -254,19 +265,24 @@ def _facts(store: Store, prefix: str, item: Item | None) -> dict[str, Any]:
         "path": Keys(prefix).config,
         "api": store.api,
         "revision": item.revision or None if item else None,
-        "raw": item.value if item else "",
+        "raw": _without_psk(item.value) if item else "",
         "config": _config_facts(config) if config else {},
     }
 
 
+def _fact(value: Any) -> Any:
+    return str(value) if isinstance(value, Secret) else value
+
+
 def _config_facts(config: NetworkConfig) -> dict[str, Any]:
+    options = config.backend._asdict()
     return {
         "network": str(config.network),
         "subnet_len": config.subnet_len,
         "subnet_min": format_ipv4(config.subnet_min.first),
         "subnet_max": format_ipv4(config.subnet_max.first),
         "capacity": config.capacity,
-        "backend": {"type": config.backend.type, **config.backend._asdict()},
+        "backend": {"type": config.backend.type, **{key: _fact(value) for key, value in options.items()}},
     }
 
 
@@ -280,5 +296,18 @@ def _result(store: Store, prefix: str, old: Item | None, new: Item | None, warni
 def _pretty(item: Item | None) -> str:
     if item is None:
         return ""
+    item = item._replace(value=_without_psk(item.value))
     raw = _object(item)
     return (json.dumps(raw, indent=2) if raw else item.value) + "\n"
+
+
+def _without_psk(text: str) -> str:
+    """Return the text of a config with the pre-shared key hidden."""
+    if "psk" not in text.lower():
+        return text
+    raw = _object(Item("", text, 0))
+    found = next((key for key in raw if key.lower() == "backend"), "")
+    if not isinstance(raw.get(found), dict):
+        return shown(text)
+    raw[found] = {key: HIDDEN if key.lower() == "psk" else value for key, value in raw[found].items()}
+    return json.dumps(raw)

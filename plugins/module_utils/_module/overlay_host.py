@@ -75,7 +75,8 @@ def this_host(
         identity.adopt_mac(config, mac)
     lease = identity.claim(config).lease(found.subnet)
     with closing(Dataplane()) as dataplane:
-        backend = reach(config, identity.underlay, found.subnet, identity.mac_for(config), dataplane)
+        end, wireguard = identity.end_for(config), identity.wireguard_end
+        backend = reach(config, identity.underlay, found.subnet, end, dataplane, wireguard=wireguard)
     reserved = identity.reserved(config, found.subnet)
     return Host(config, identity.underlay, backend, lease, found, item, reserved)
 

@@ -26,7 +26,7 @@ from ..overlay.model.subnet_env import SubnetEnv
 from .lease_table import Row
 from .overlay_host import Host
 
-_DEVICE_ROWS = [table.row for table in TABLES if isinstance(table, DeviceTable)]
+_KNOWN = (Address, FdbEntry, Neighbour, NextHop, Route, Unreachable)
 Peer = Union[Subnet, int]  # a subnet, or the public IP of its host
 
 
@@ -81,6 +81,10 @@ def only(
     concerned = ({(row.device, row.mac) for row in neighbours.values()} - others) | set(entries)
     hops = {hop_identifier(subnet) for subnet in peers}
     routes, fdb = observed.found(Route), observed.found(FdbEntry)
+    for table, found in observed.tables.items():
+        if table not in _KNOWN:  # the rows of a further table are of a peer's subnet (WireGuard peers)
+            kept = {key: row for key, row in found.rows.items() if getattr(row, "subnet", None) in (None, *peers)}
+            observed = observed.replace(table, rows=kept, strays=())
     return (
         observed.without(Unreachable)
         .replace(
@@ -103,7 +107,10 @@ def routed_to(observed: ObservedState, public_ip: int) -> list[Subnet]:
     entries = {key for key, row in observed.rows(FdbEntry).items() if row.destination == public_ip}
     neighbours = observed.rows(Neighbour).values()
     gateways = {row.address for row in neighbours if (row.device, row.mac) in entries} | {public_ip}
-    return sorted(subnet for subnet, route in observed.rows(Route).items() if route.gateway in gateways)
+    further = [row for found in observed.tables.values() for row in found.rows.values() if hasattr(row, "endpoint")]
+    subnets = {row.subnet for row in further if row.endpoint == public_ip}
+    routed = {subnet for subnet, route in observed.rows(Route).items() if route.gateway in gateways}
+    return sorted(subnets | routed)
 
 
 def removal_plan(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> KernelPlan:
@@ -127,7 +134,8 @@ def peer_removal(
     if known is None:
         return KernelPlan(), []
     devices = _devices(dataplane, config, former)
-    observed = dataplane.observe(DesiredState(), known.network, devices).without(*_DEVICE_ROWS, Address)
+    device_rows = [table.row for table in TABLES if isinstance(table, DeviceTable)]
+    observed = dataplane.observe(DesiredState(), known.network, devices).without(*device_rows, Address)
     subnets: set[Subnet] = set()
     for peer in peers:
         subnets.update([peer] if isinstance(peer, Subnet) else [*routed_to(observed, peer), *subnets_of(peer, rows)])

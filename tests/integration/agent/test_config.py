@@ -21,7 +21,7 @@ BAD = {
     "null": ("null", "is not a JSON object: None"),
     "no backend": ('{"Network": "10.50.0.0/16"}', "Backend is missing"),
     "unknown backend": (json.dumps({**GOOD, "Backend": {"Type": "carrier-pigeon"}}), "'carrier-pigeon' is not a known"),
-    "backend of flannel": (json.dumps({**GOOD, "Backend": {"Type": "wireguard"}}), "'wireguard' is a backend of flan"),
+    "backend of flannel": (json.dumps({**GOOD, "Backend": {"Type": "ipsec"}}), "'ipsec' is a backend of flan"),
     "too small": (json.dumps({**GOOD, "Network": "10.50.0.0/29"}), "network is too small.*10.50.0.0/29"),
     "SubnetMin above SubnetMax": (
         json.dumps({**GOOD, "SubnetMin": "10.50.9.0", "SubnetMax": "10.50.3.0"}),

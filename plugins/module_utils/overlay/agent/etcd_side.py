@@ -11,7 +11,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import NoReturn
 
-from ..host.identity import Identity
+from ..host.identity import WIREGUARD, Identity
 from ..host.log import log
 from ..model.addresses import Subnet, format_ipv4
 from ..model.errors import ConfigError, LeaseError, OverlayError
@@ -21,10 +21,11 @@ from ..store.api_choice import EtcdConnection, connect
 from ..store.errors import ChangedError, CompactedError, ConfigMissingError, GoneError, UnreachableError
 from ..store.failover import Failover
 from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
-from ..store.schema import Keys, NestedKeys, key_of, lease_events, read_network
+from ..store.schema import Keys, NestedKeys, StoredNetwork, key_of, lease_events, read_network
 from ..store.stored_config import parse_config
 from .keeper import HeldLease, LeaseKeeper, SubnetLostError
 from .messages import (
+    BackendComes,
     Joined,
     KeysIgnored,
     LeaseChanges,
@@ -64,6 +65,7 @@ class EtcdSide(threading.Thread):
         self._nested = NestedKeys(self._keys, ())
         self._rivals = Rivals()
         self._config_text: str | None = None  # the last good network config
+        self._joined_text = ""  # the network config of the last full read
         self._hosts = 0  # number of leases at the last full read
 
     def run(self) -> None:
@@ -110,8 +112,13 @@ class EtcdSide(threading.Thread):
         text, trouble = self._usable_config(store, network.config)
         config = NetworkConfig.parse(text)
         served, subnet = self._identity.served or (None, None)
-        if served not in (None, config):
-            self._restart("the network config changed")
+        if served is not None and subnet is not None and served != config:
+            try:
+                if not self._announce(store, network, served, config, subnet):
+                    return
+                self._restart("the network config changed")
+            except ConfigError as error:
+                config, text, trouble = served, self._joined_text, str(error)
         prepare = partial(self._prepare, config)
         keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals, prepare=prepare)
         try:
@@ -119,6 +126,7 @@ class EtcdSide(threading.Thread):
         except SubnetLostError as lost:
             self._restart(str(lost))
         self._identity.serve(config, held.lease.subnet)
+        self._joined_text = text
         self._hosts = len(network.leases)
         self._nested = NestedKeys(self._keys, network.nested)
         self._identity.known_as(held.lease)
@@ -132,6 +140,32 @@ class EtcdSide(threading.Thread):
             log.info("reading the whole network again: %s", error)
         finally:
             watch.close()
+
+    def _announce(
+        self, store: Store, network: StoredNetwork, served: NetworkConfig, config: NetworkConfig, subnet: Subnet
+    ) -> bool:
+        """Publish this host's WireGuard key if the config changes to wireguard (see announcement.py).
+
+        Return False if the network must be read again. Raise ConfigError if the device cannot be created.
+        """
+        if config.backend.type != WIREGUARD or served.backend.type == WIREGUARD:
+            return True
+        from .announcement import announce  # most hosts do not need it
+
+        done, succeeded = threading.Event(), threading.Event()
+        self._out.put(BackendComes(config, done, succeeded))
+        done.wait(PREPARATION)
+        data = self._identity.published
+        if data is None or not succeeded.is_set():
+            raise ConfigError(
+                f"{self._keys.config}: the device of the new network config cannot be created (see the error before); "
+                f"the last network config stays in use"
+            )
+        try:
+            return announce(store, self._keys, network, subnet, data, self._pass_on)
+        except (ChangedError, CompactedError, GoneError) as error:
+            log.info("reading the whole network again: %s", error)
+            return False
 
     def _restart(self, reason: str) -> NoReturn:
         """Make the main loop re-execute the process: the lease of another subnet belongs to the new process.
@@ -155,7 +189,11 @@ class EtcdSide(threading.Thread):
         end = time.monotonic() + RESYNC * random.uniform(0.5, 1.0)
         outage: Outage | None = None
         interruptions = 0
+        published = self._identity.published
         while time.monotonic() < end:
+            if self._identity.published != published:
+                log.info("updating lease %s: the WireGuard key in it is needed now, or not any more", held.lease.key)
+                return
             try:
                 events = next(watch)
                 if outage is not None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from ..backends.by_lease import ByLease
+from ..host.device_process import stop_process
 from ..host.files import write_atomically
 from ..host.former import former_devices, former_network
 from ..host.identity import Identity
@@ -27,6 +29,7 @@ from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Event, Item
 from .messages import (
+    BackendComes,
     CommandsReport,
     Joined,
     KernelChanged,
@@ -146,6 +149,8 @@ class Loop:
             self._join(message)
         elif isinstance(message, LeaseChanges):
             self._provide_device(message)
+        elif isinstance(message, BackendComes):
+            self._provide_backend(message)
         elif isinstance(message, RestartNeeded):
             raise StartAgainError(message.reason)
         elif isinstance(message, CommandsReport):
@@ -190,9 +195,21 @@ class Loop:
         finally:
             change.done.set()
 
+    def _provide_backend(self, coming: BackendComes) -> None:
+        """Create the device of a coming network config next to the present ones."""
+        try:
+            if self._session is not None and self._session.provide(coming.config.backend):
+                self._identity.publish(self._session.backend.key_data)
+                coming.succeeded.set()
+        except OverlayError as error:
+            log.warning("the device of the new network config is not created yet: %s", error)
+        finally:
+            coming.done.set()
+
     def _backend(self, config: NetworkConfig, own: Subnet) -> ByLease:
-        mac = self._identity.mac_for(config)
-        return reach(config, self._identity.underlay, own, mac, self._dataplane, keep=True)
+        identity = self._identity
+        end, wireguard = identity.end_for(config), identity.wireguard_end
+        return reach(config, identity.underlay, own, end, self._dataplane, wireguard=wireguard, keep=True)
 
     def _begin(self, config: NetworkConfig, text: str, own: Subnet, leases: Mapping[str, Item]) -> None:
         """Begin the session and reconcile the kernel; the subnet file and READY follow when that worked."""
@@ -203,9 +220,20 @@ class Loop:
         self._clear_former(config)
         leftovers = former_devices(self._memory, backend.device)
         reserved = self._identity.reserved(config, own)
-        unreachable = self._options.ip_blackhole_route
+        stop = partial(stop_process, self._options.memory_file.parent)
+        for name in {*leftovers} - {device.name for device in backend.devices}:
+            stop(name)
         self._session = Session(
-            config, own, backend, self._dataplane, firewall, self._status, leftovers, reserved, unreachable
+            config,
+            own,
+            backend,
+            self._dataplane,
+            firewall,
+            self._status,
+            leftovers,
+            reserved,
+            unreachable=self._options.ip_blackhole_route,
+            stop_process=stop,
         )
         self._config_text = text
         self._status.subnet = str(own)
@@ -270,6 +298,7 @@ class Loop:
         self._changed = True
         if not self._session.follow(events):
             self._schedule_retry()
+        self._identity.publish(self._session.backend.key_data)
         self._watch_kernel()
         self._run_commands(self._session)
 
@@ -278,6 +307,7 @@ class Loop:
             return
         started = time.monotonic()
         done = self._session.reconcile()
+        self._identity.publish(self._session.backend.key_data)
         now = time.monotonic()
         self._pause_ends = now + max(SHORTEST_PAUSE, PAUSE_FACTOR * (now - started))
         self._due["kernel"] = now + max(KERNEL_CHECK, PAUSE_FACTOR * (now - started))

@@ -43,6 +43,17 @@ class LeaseChanges(NamedTuple):
     done: threading.Event
 
 
+class BackendComes(NamedTuple):
+    """The network config changes to this backend, and the etcd thread waits until ``done`` is set.
+
+    Its device must exist before a lease names it. ``succeeded`` is set if it does.
+    """
+
+    config: NetworkConfig
+    done: threading.Event
+    succeeded: threading.Event
+
+
 class RestartNeeded(NamedTuple):
     """The process must re-execute itself for the reason, before it leases another subnet."""
 
@@ -102,6 +113,7 @@ class Stop(NamedTuple):
 Message = Union[
     Joined,
     LeaseChanges,
+    BackendComes,
     RestartNeeded,
     LeasesChanged,
     KeysIgnored,

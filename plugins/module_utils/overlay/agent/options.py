@@ -10,26 +10,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..host.identity import HostSettings
-from ..host.memory import memory_file
+from ..host.memory import DEFAULT_STATE_DIR, memory_file
 from ..model.network import DEFAULT_PREFIX
+from ..model.secret import Secret
 from ..model.subnet_env import DEFAULT_SUBNET_FILE
 from ..store.schema import normal_prefix
 from .flags import TRUTHS, Flag, FlagError, read_flags, truth, whole
 
 VERSION = "1.0.0"
 DEFAULT_ENDPOINTS = "http://127.0.0.1:4001,http://127.0.0.1:2379"
-DEFAULT_STATE_DIR = "/var/lib/overlayd"
-
-
-class Secret:
-    """Text that does not appear in a representation, a log line or a traceback."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the text."""
-        return self._value
 
 
 class Options:

@@ -51,7 +51,8 @@ def preview(options: Options, connection: EtcdConnection) -> int:
         own = choose_subnet(config, taken_subnets(config, network.values(), network.directories), claim.previous_subnet)
         headline = f"# would lease a subnet, such as {own}"
     dataplane, former = Dataplane(), former_network(memory, config)
-    backend = reach(config, identity.underlay, own, identity.mac_for(config), dataplane)
+    end, wireguard = identity.end_for(config), identity.wireguard_end
+    backend = reach(config, identity.underlay, own, end, dataplane, wireguard=wireguard)
     leftovers = former_devices(memory, backend.device)
     firewall, reserved = firewall_for(options, config, own), identity.reserved(config, own)
     unreachable = options.ip_blackhole_route

@@ -8,8 +8,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..host.claim import Claim, own_leases
+from ..host.device_process import stop_process
 from ..host.former import former_devices
-from ..host.identity import Identity
+from ..host.identity import WIREGUARD_KEY, Identity
 from ..host.lock import hold_lock, lock_file
 from ..host.log import log
 from ..host.memory import Memory, recall
@@ -47,15 +48,19 @@ def remove(options: Options, connection: EtcdConnection) -> int:
         network, dataplane = NetworkConfig.parse(memory.config).network, Dataplane()
         further = dataplane.tunnels().with_address(memory.own_subnet().first)
         devices = {*former_devices(memory, None), *further}
+        for device in devices:
+            stop_process(path.parent, device)
         failures = dataplane.apply(clearing(dataplane, network, sorted(devices)))
         dataplane.close()
         if failures:
             raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
     else:
+        for record in path.parent.glob("*.companion"):
+            stop_process(path.parent, record.stem)
         log.warning("no device and no route is removed: memory file %s, which names them, does not exist", path)
     for line in Firewall.none(NetworkConfig.parse(memory.config).network).apply() if memory else Firewall.remove():
         log.info("firewall: %s", line)
-    for file in (Path(options.subnet_file), path, lock_file(path)):
+    for file in (Path(options.subnet_file), path, lock_file(path), path.parent / WIREGUARD_KEY):
         try:
             file.unlink(missing_ok=True)
         except OSError as error:

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
 from ..backends.by_lease import ByLease
 from ..backends.guarded import Guarded
+from ..host.identity import WIREGUARD
 from ..host.log import DEBUG, log
 from ..host.peer_table import PeerChange, PeerTable
 from ..kernel.dataplane import Dataplane, Failure
@@ -20,6 +21,7 @@ from ..kernel.tables.device import DeleteDevice
 from ..kernel.tables.route import AdoptRoute
 from ..kernel.tables.unreachable import Unreachable
 from ..model.addresses import Subnet
+from ..model.backends import BackendOptions
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved
@@ -56,11 +58,12 @@ class Session:
         leftovers: Collection[str] = (),
         reserved: Reserved | None = None,
         unreachable: bool = False,
+        stop_process: Callable[[str], object] = bool,
     ) -> None:
         """Start without peers; ``reconcile`` makes the first changes, and also removes the devices in ``leftovers``.
 
         A lease that contains a ``reserved`` address of this host is not a peer. ``unreachable`` is whether the
-        unleased subnets of Network get an unreachable route.
+        unleased subnets of Network get an unreachable route. ``stop_process`` stops the process of a device.
         """
         self.config = config
         self.own = own
@@ -70,6 +73,8 @@ class Session:
         self._firewall = firewall
         self._status = status
         self._leftovers = set(leftovers) - {device.name for device in backend.devices}
+        self._stop_process = stop_process
+        self._accepting = backend.accepting
         self._own_rows: tuple[Row, ...] = backend.own_rows  # as last applied
         self._takes_over = True  # until flannel's rules were searched for once
         self._network_rows = [Unreachable(config.network)] if unreachable else []
@@ -97,7 +102,7 @@ class Session:
 
     def take(self, leases: Mapping[str, Item]) -> None:
         """Replace all leases; the next ``reconcile`` changes the kernel."""
-        changes = self.table.reset(leases)
+        changes = [*self.table.reset(leases), *self._accept()]
         if self._is_applied:
             self._expect(changes)
         self._peer_log.write(changes)
@@ -127,7 +132,7 @@ class Session:
 
     def follow(self, events: Iterable[Event]) -> bool:
         """Apply changed leases and change the kernel for these peers only; return whether all changes succeeded."""
-        changes = self.table.change(events)
+        changes = [*self.table.change(events), *self._accept()]
         own_rows = self.backend.own_rows
         try:
             failures = [str(failure) for failure in self._apply(self._plan_of(changes, own_rows))] if changes else []
@@ -138,9 +143,24 @@ class Session:
         if failures:
             self._status.trouble("kernel", *failures)
             self._expect(changes)
-        self._peer_log.write([change for change in changes if change.before != change.after])
+        self._peer_log.write([change for change in changes if _is_shown(change)])
         self._tell_leases()
         return not failures
+
+    def provide(self, options: BackendOptions) -> bool:
+        """Create the device of a coming network config; return whether it exists and has its settings."""
+        self.backend.provide(options)
+        self._accept()
+        self._is_applied = False  # the new device is no repair
+        return self.reconcile()
+
+    def _accept(self) -> list[PeerChange]:
+        """Create the rows of all peers again if peers with another backend need rows now, or do not any more."""
+        accepting = self.backend.accepting
+        if accepting is self._accepting:
+            return []
+        self._accepting = accepting
+        return self.table.refresh()
 
     def check_firewall(self) -> None:
         """Restore missing or changed firewall rules."""
@@ -177,7 +197,9 @@ class Session:
         """Let the next plan delete the further tunnel devices that no lease needs any more."""
         for name in self.backend.retire(self.table.rows.values(), time.monotonic):
             log.info("deleting device %s: no lease needs it any more", name)
+            self._stop_process(name)
             self._leftovers.add(name)
+        self._accept()
 
     def _retires(self, step: Step) -> bool:
         """Whether a step deletes a device that is not needed any more, which is no repair."""
@@ -225,6 +247,14 @@ class Session:
             self._status.trouble_later("leases", lambda: self.table.problems)
         else:
             self._status.publish()
+
+
+def _is_shown(change: PeerChange) -> bool:
+    """Whether the log shows a change: not if the peer is reached as before, and only its packets are accepted now."""
+    before, after = change
+    if before is None or after is None or before.backend == WIREGUARD:
+        return before != after
+    return before._replace(others=()) != after._replace(others=())
 
 
 def _report_adoption(steps: KernelPlan) -> None:

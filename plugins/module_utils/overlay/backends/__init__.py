@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from ..kernel.state import PeerRows, Row
 from ..kernel.tables.device import Device
@@ -16,6 +16,9 @@ from ..model.lease import SubnetLease
 from ..model.network import NetworkConfig
 from ..model.underlay import Underlay
 from ..named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from ..kernel.tables.wireguard_device import WireguardEnd
 
 
 class Backend(Protocol):
@@ -45,22 +48,38 @@ class Backend(Protocol):
 
 
 class Place(NamedTuple):
-    """Where a further backend works: the options of the network config, the underlay, this host's own subnet, and the
-    tunnel devices that exist."""
+    """Where a further backend works: the options of the network config, the underlay, this host's own subnet, the
+    tunnel devices that exist, and this host's WireGuard key (read when it is needed)."""
 
     options: BackendOptions
     underlay: Underlay
     own: Subnet
     tunnels: Tunnels
+    wireguard: Callable[[], WireguardEnd] | None = None
+
+
+# This host's end of its tunnels: the MAC of its vxlan device, or its WireGuard key; None for another backend.
+OwnEnd = Union[bytes, "WireguardEnd", None]
+
+
+class Accepting(Protocol):
+    """A backend that drops packets of a peer unless it has rows of this peer, also while it sends by another one."""
+
+    @property
+    def key_data(self) -> Mapping[str, Any]:
+        """The fields of BackendData that make peers accept packets of this host."""
+
+    def accepting(self, lease: SubnetLease) -> tuple[Row, ...]:
+        """Return the rows by which packets of a peer are accepted whose lease names another backend."""
 
 
 class BackendClass(Protocol):
     """The class of a backend: its constructor, and what is known before there is a subnet."""
 
-    def __call__(self, options: Any, underlay: Underlay, own: Subnet, mac: bytes | None, /) -> Backend:
+    def __call__(self, options: Any, underlay: Underlay, own: Subnet, end: Any, /) -> Backend:
         """Return the backend. Raise ConfigError if the MTU that is left for containers is unusable."""
 
-    def lease_data(self, options: Any, mac: bytes | None, /) -> Mapping[str, Any] | None:
+    def lease_data(self, options: Any, end: Any, /) -> Mapping[str, Any] | None:
         """Return the BackendData of this host's lease, None for none."""
 
     def further_name(self, lease: SubnetLease, place: Place, /) -> str:
@@ -102,23 +121,30 @@ def _extension() -> BackendClass:
     return Extension
 
 
+def _wireguard() -> BackendClass:
+    from .wireguard import Wireguard
+
+    return Wireguard
+
+
 # The registration of the backends, by Type. A backend is imported when a config or a lease names it.
 BACKENDS: dict[str, Callable[[], BackendClass]] = {
     "vxlan": _vxlan,
     "host-gw": _host_gw,
     "alloc": _alloc,
     "extension": _extension,
+    "wireguard": _wireguard,
 }
 
 
-def backend_for(config: NetworkConfig, underlay: Underlay, own: Subnet, mac: bytes | None) -> Backend:
-    """Return the backend of a network config for this host's subnet; ``mac`` is that of its tunnel device, if any.
+def backend_for(config: NetworkConfig, underlay: Underlay, own: Subnet, end: OwnEnd) -> Backend:
+    """Return the backend of a network config for this host's subnet; ``end`` is this host's end of its tunnels.
 
     Raise ConfigError if the MTU that is left for containers is unusable.
     """
-    return BACKENDS[config.backend.type]()(config.backend, underlay, own, mac)
+    return BACKENDS[config.backend.type]()(config.backend, underlay, own, end)
 
 
-def lease_data(options: BackendOptions, mac: bytes | None) -> Mapping[str, Any] | None:
+def lease_data(options: BackendOptions, end: OwnEnd) -> Mapping[str, Any] | None:
     """Return the BackendData of this host's lease, None for none."""
-    return BACKENDS[options.type]().lease_data(options, mac)
+    return BACKENDS[options.type]().lease_data(options, end)

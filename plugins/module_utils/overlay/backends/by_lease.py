@@ -10,8 +10,8 @@ GRACE.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from ..kernel.state import PeerRows, Row
 from ..kernel.tables.device import Device
@@ -24,9 +24,11 @@ from ..model.underlay import Underlay
 from . import BACKENDS, Place
 
 if TYPE_CHECKING:
-    from . import Backend
+    from ..kernel.tables.wireguard_device import WireguardEnd
+    from . import Accepting, Backend
 
 GRACE = 30.0  # seconds that a tunnel device stays after the last lease that needs it; peers follow within a second
+_ACCEPTING = "wireguard"  # the type of the backends that derive from Accepting
 MOST_FURTHER = 8  # further devices: other hosts write the leases
 
 
@@ -41,19 +43,23 @@ class ByLease:
         own: Subnet,
         tunnels: Tunnels,
         kept: Iterable[str] = (),
+        wireguard: Callable[[], WireguardEnd] | None = None,
     ) -> None:
         """Use ``backend`` with its ``options`` for this host's lease.
 
         ``kept`` are existing tunnel devices that stay for GRACE even if no lease needs them. ``tunnels`` are the tunnel
-        devices that exist: a further device takes its settings from the existing one.
+        devices that exist: a further device takes its settings from the existing one. ``wireguard`` returns this
+        host's WireGuard key.
         """
         self._own = backend
-        self._place = Place(options, underlay, own, tunnels)
+        self._place = Place(options, underlay, own, tunnels, wireguard)
         self._further: dict[str, Backend] = {}
         self._unneeded: dict[str, float] = {}
         for name in kept:
             if backend.device is None or backend.device.name != name:
                 self._further[name] = BACKENDS[tunnels.devices[name].backend]().further(name, self._place)
+        self.accepting: Accepting | None = None
+        self._find_accepting()
 
     @property
     def type(self) -> str:
@@ -93,9 +99,28 @@ class ByLease:
         Raise LeaseError naming the lease and the reason for a peer that cannot be reached.
         """
         rows = self._own.rows(lease)
-        if rows is not None or not lease.backend_type:
+        if rows is None and lease.backend_type:
+            rows = self._further_of(lease).rows(lease)
+        if rows is None or self.accepting is None or not lease.backend_data:
             return rows
-        return self._further_of(lease).rows(lease)
+        return rows._replace(others=(*rows.others, *self.accepting.accepting(lease)))
+
+    def _find_accepting(self) -> None:
+        """Set ``accepting``: the backend, if there is one, that needs rows of peers whose lease names another one."""
+        found = (one for one in (self._own, *self._further.values()) if one.type == _ACCEPTING)
+        self.accepting = cast("Accepting | None", next(found, None))
+
+    @property
+    def key_data(self) -> Mapping[str, Any] | None:
+        """The fields of BackendData that make peers accept packets of this host, whatever its lease names."""
+        return self.accepting.key_data if self.accepting is not None else None
+
+    def provide(self, options: BackendOptions) -> None:
+        """Add the backend of a coming network config, so that its device exists before a lease names it."""
+        kind, place = BACKENDS[options.type](), self._place._replace(options=options)
+        if options.device_name and options.device_name not in {device.name for device in self.devices}:
+            self._further[options.device_name] = kind.further(options.device_name, place)
+            self._find_accepting()
 
     def retire(self, peers: Collection[PeerRows], clock: Callable[[], float]) -> list[str]:
         """Forget the further devices that none of the peers has needed for GRACE; return their names.
@@ -113,6 +138,7 @@ class ByLease:
             elif now - self._unneeded.setdefault(name, now) >= GRACE:
                 del self._further[name], self._unneeded[name]
                 gone.append(name)
+                self._find_accepting()
         return gone
 
     def _further_of(self, lease: SubnetLease) -> Backend:
@@ -128,6 +154,7 @@ class ByLease:
             if name not in self._further:
                 self._limit(name)
                 self._further[name] = kind.further(name, self._place)
+                self._find_accepting()
         except (LeaseError, ConfigError) as error:
             raise LeaseError(f"lease {lease.key}: {error}") from None
         return self._further[name]

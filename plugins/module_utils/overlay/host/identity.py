@@ -8,12 +8,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..backends import lease_data
+from ..backends import OwnEnd, lease_data
 from ..kernel.host_networks import read_host_networks
-from ..kernel.netlink.interfaces import links
-from ..kernel.netlink.rtnetlink import Netlink
+from ..kernel.netlink.interfaces import link, links
+from ..kernel.netlink.rtnetlink import Netlink, NetlinkError
 from ..kernel.tables.vxlan_device import KIND
 from ..kernel.underlay import choose_underlay
 from ..model.addresses import Subnet, format_ipv4, format_mac, parse_ipv4
@@ -26,7 +26,13 @@ from ..model.underlay import Underlay
 from ..named_tuple import NamedTuple
 from .claim import Claim
 from .former import Held, former_host
-from .memory import Memory
+from .memory import DEFAULT_STATE_DIR, Memory
+
+if TYPE_CHECKING:
+    from ..kernel.tables.wireguard_device import WireguardEnd
+
+# As in model/backends/wireguard.py, which most hosts do not import.
+WIREGUARD, WIREGUARD_DEVICE, WIREGUARD_KEY = "wireguard", "flannel-wg", "wireguard.key"
 
 
 class HostSettings(NamedTuple):
@@ -42,6 +48,11 @@ class HostSettings(NamedTuple):
     subnet_file: Path
     memory_file: Path
     endpoints: Sequence[str]
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of the memory file, overlayd's own if there is none."""
+        return self.memory_file.parent if self.memory_file.name else Path(DEFAULT_STATE_DIR)
 
 
 class Identity:
@@ -60,6 +71,10 @@ class Identity:
         self._held = self._former.held
         self._networks = set(self._former.networks)
         self._macs: dict[str, bytes] = {}
+        self._wireguard: WireguardEnd | None = None
+        self._published: Mapping[str, Any] | None = None
+        self._knows_published = False
+        self._is_copy = memory is None and settings.memory_file.is_file()
         self.served: tuple[NetworkConfig, Subnet] | None = None
         self.underlay, self.public_ip = self._choose()
 
@@ -117,6 +132,32 @@ class Identity:
             self._macs[name] = mac or random_mac()
         return self._macs[name]
 
+    def wireguard_end(self) -> WireguardEnd:
+        """Return this host's WireGuard key, the same at each call; raise OverlayError if it cannot be stored."""
+        if self._wireguard is None:
+            from .wireguard import wireguard_end  # most hosts do not need it
+
+            self._wireguard = wireguard_end(self._settings.state_folder, is_foreign=self._is_copy)
+        return self._wireguard
+
+    @property
+    def published(self) -> Mapping[str, Any] | None:
+        """Key and port of this host's WireGuard device, which its lease contains whatever its backend is; else None.
+
+        At first those of the device that a former process left.
+        """
+        if not self._knows_published:
+            self.publish(_left_key())
+        return self._published
+
+    def publish(self, data: Mapping[str, Any] | None) -> None:
+        """Record what ``published`` returns from now on."""
+        self._published, self._knows_published = data, True
+
+    def end_for(self, config: NetworkConfig) -> OwnEnd:
+        """Return this host's end of the tunnels of a config: a WireGuard key, a MAC, or None."""
+        return self.wireguard_end() if config.backend.type == WIREGUARD else self.mac_for(config)
+
     def adopt_mac(self, config: NetworkConfig, mac: bytes) -> None:
         """Use this MAC, which is in the lease, for the tunnel device; ignored for a backend without a device."""
         if config.backend.has_mac:
@@ -142,8 +183,13 @@ class Identity:
         return Claim(self.public_ip, kind, data, subnet, public_ip, macs)
 
     def _lease_data(self, config: NetworkConfig) -> Mapping[str, Any] | str | None:
+        if config.backend.type == WIREGUARD:
+            from .wireguard import check_wireguard
+
+            check_wireguard()
         if config.backend.type != EXTENSION:
-            return lease_data(config.backend, self.mac_for(config))
+            data, more = lease_data(config.backend, self.end_for(config)), self.published
+            return data if more is None or config.backend.type == WIREGUARD else {**(data or {}), **more}
         if self._commands is None:
             from .commands import not_permitted  # most networks have no commands
 
@@ -179,6 +225,20 @@ def random_mac() -> bytes:
     """Return a random locally administered unicast MAC address (IEEE 802, section 8.4)."""
     first, *rest = os.urandom(6)
     return bytes([(first & 0xFC) | 0x02, *rest])
+
+
+def _left_key() -> Mapping[str, Any] | None:
+    """Return key and port of the WireGuard device, None if there is none."""
+    netlink = Netlink()
+    try:
+        link(netlink, WIREGUARD_DEVICE)
+    except NetlinkError:
+        return None
+    finally:
+        netlink.close()
+    from .wireguard import published_data  # most hosts do not need it
+
+    return published_data()
 
 
 def _mac_of(device: str) -> bytes | None:

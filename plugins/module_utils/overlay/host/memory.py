@@ -15,6 +15,7 @@ from ..named_tuple import NamedTuple
 from .files import read_text, write_atomically
 from .log import log
 
+DEFAULT_STATE_DIR = "/var/lib/overlayd"
 MACHINE_ID = Path("/etc/machine-id")
 
 

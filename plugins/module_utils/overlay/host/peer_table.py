@@ -7,8 +7,8 @@ An event passes three steps, and each step passes only real changes to the next 
     note    parse the lease of the key; withdraw its subnet, so that it is validated again
     admit   admit a valid lease unless it overlaps a lease with a higher priority (model.admission); withdraw
             the subnets that are admitted or excluded because of this change, too
-    award   create the rows of each admitted lease with the backend; if several hosts have one VtepMAC, award
-            it to one of them (model.mac_claims) and leave out the rows of the others
+    award   create the rows of each admitted lease with the backend; if several hosts have one VtepMAC or
+            one WireGuard key, award it to one of them (model.mac_claims) and leave out the rows of the others
 
 A snapshot of etcd is one batch of all differences. So the result does not depend on whether the leases arrive one by
 one or all at once, except for the rule on renewals (``PeerTable.reset``).
@@ -20,8 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ..backends import Backend
 from ..kernel.state import PeerRows
-from ..kernel.tables.fdb import FdbEntry
-from ..model.addresses import Subnet, format_ipv4, format_mac
+from ..model.addresses import Subnet, format_ipv4
 from ..model.admission import Admission
 from ..model.collector import collector_at_rest
 from ..model.errors import LeaseError
@@ -30,6 +29,7 @@ from ..model.mac_claims import MacClaim, MacClaims
 from ..model.network import NetworkConfig
 from ..named_tuple import NamedTuple
 from ..store.protocol import Event, Item, Put
+from .tunnel_end import end_of, mac_of
 
 
 class PeerChange(NamedTuple):
@@ -141,6 +141,14 @@ class PeerTable:
         changes = list(self._changes(batch))
         return [*changes, *self._sharers(changes)]
 
+    def refresh(self) -> list[PeerChange]:
+        """Create the rows of all leases again, because the backend changed; return the peers whose rows changed."""
+        batch = _Batch()
+        for lease in self._leases.values():
+            self._withdraw(lease.subnet, batch)
+        self._settle(batch)
+        return list(self._changes(batch))
+
     # note
 
     def _note(self, name: str, item: Item | None, batch: _Batch) -> None:
@@ -196,7 +204,7 @@ class PeerTable:
             if name in self._returned:
                 return
             self._returned.add(name)
-        mac = _mac(self._offered(subnet)) if subnet is not None else None
+        mac = mac_of(self._offered(subnet)) if subnet is not None else None
         if subnet is not None and mac is not None and self._macs.is_shared(mac):
             self._withdraw(subnet, batch)
         self._written[name] = revision
@@ -206,7 +214,7 @@ class PeerTable:
         if subnet in batch.before:
             return
         rows = batch.before[subnet] = self.rows.get(subnet)
-        mac = _mac(rows or self._left_out.get(subnet))
+        mac = mac_of(rows or self._left_out.get(subnet))
         if mac is not None:
             self._contest(mac, batch)
             self._macs.discard(mac, subnet)
@@ -278,18 +286,18 @@ class PeerTable:
         if rows is None:
             self.rows.pop(subnet, None)
             return
-        entry = rows.fdb
-        if entry is None:
+        end = end_of(rows)
+        if end is None:
             self.rows[subnet] = rows
             return
-        if self._macs.is_claimed(entry.mac):
-            self._contest(entry.mac, batch)
+        if self._macs.is_claimed(end.mac):
+            self._contest(end.mac, batch)
             self._leave_out(subnet, rows)
         else:
             self.rows[subnet] = rows
-            if entry.mac in batch.hosts:  # all former claims are withdrawn
-                batch.hosts[entry.mac] = entry.destination
-        self._macs.add(entry.mac, subnet)
+            if end.mac in batch.hosts:  # all former claims are withdrawn
+                batch.hosts[end.mac] = end.host
+        self._macs.add(end.mac, subnet)
 
     def _award(self, mac: bytes, former: int, batch: _Batch) -> None:
         """Award the MAC to the host of the newest lease with it; ``former`` is the host that had it."""
@@ -322,8 +330,8 @@ class PeerTable:
             batch.hosts[mac] = self._claim(winner).host
 
     def _claim(self, subnet: Subnet) -> MacClaim:
-        entry = _fdb(self._offered(subnet))
-        return MacClaim(self._written.get(self._key(subnet), 0), entry.destination if entry else 0)
+        end = end_of(self._offered(subnet))
+        return MacClaim(self._written.get(self._key(subnet), 0), end.host if end else 0)
 
     def _offered(self, subnet: Subnet) -> PeerRows | None:
         return self.rows.get(subnet) or self._left_out.get(subnet)
@@ -337,32 +345,32 @@ class PeerTable:
                 yield PeerChange(before, after)
 
     def _sharers(self, changes: Iterable[PeerChange]) -> Iterator[PeerChange]:
-        """Yield one unchanged peer for each MAC that a changed peer lost and another peer still has."""
-        found = {_mac(change.after) for change in changes}
+        """Yield the unchanged peers with each MAC that a changed peer lost; they are subnets of one host."""
+        found = {mac_of(change.after) for change in changes}
         for change in changes:
-            mac = _mac(change.before)
+            mac = mac_of(change.before)
             if mac is None or mac in found:
                 continue
             found.add(mac)
             winner = self._macs.winner(mac)
-            if winner is not None:
-                yield PeerChange(self.rows[winner], self.rows[winner])
+            for subnet in self._macs.of_host(mac, self._claim(winner).host) if winner is not None else ():
+                yield PeerChange(self.rows[subnet], self.rows[subnet])
 
     def _clash(self, subnet: Subnet) -> str | None:
         """Return the problem of a lease that another lease excludes, None if none does."""
         rival = self._admission.rivals.get(subnet)
         if rival is not None:
             return f"lease {lease_key(subnet)}: not routed: it overlaps lease {rival}; delete one of them"
-        entry = _fdb(self._left_out.get(subnet))
-        winner = self._macs.winner(entry.mac) if entry else None
-        if entry is None or winner is None:
+        end = end_of(self._left_out.get(subnet))
+        winner = self._macs.winner(end.mac) if end else None
+        if end is None or winner is None:
             return None
-        host, other = format_ipv4(entry.destination), format_ipv4(self._claim(winner).host)
+        host, other = format_ipv4(end.host), format_ipv4(self._claim(winner).host)
         return (
-            f"lease {self._key(subnet)} of {host}: not routed: VtepMAC {format_mac(entry.mac)} is also that of another "
+            f"lease {self._key(subnet)} of {host}: not routed: {end.name} is also that of another "
             f"host, {other}, whose lease {self._key(winner)} is newer; if {host} moved to {other}, delete the old "
             f"lease or let it expire; if both hosts run, stop the overlay agent on one of them, run "
-            f"`ip link delete {entry.device}` and `rm -r /var/lib/overlayd` on that host, and start the agent again"
+            f"`ip link delete {end.device}` and `rm -r /var/lib/overlayd` on that host, and start the agent again"
         )
 
     def _second_keys(self) -> Iterator[str]:
@@ -374,11 +382,3 @@ class PeerTable:
 
 def _age(entry: tuple[str, Item]) -> int:
     return entry[1].revision
-
-
-def _fdb(rows: PeerRows | None) -> FdbEntry | None:
-    return rows.fdb if rows is not None else None
-
-
-def _mac(rows: PeerRows | None) -> bytes | None:
-    return rows.fdb.mac if rows is not None and rows.fdb is not None else None

@@ -17,13 +17,15 @@ from .state import DesiredState, ObservedState
 
 if TYPE_CHECKING:
     from .table import Table
+    from .wireguard import WireguardState
 
 
 class Observation:
     """What the tables need to read their rows, and what they learn for each other, in the order of registration.
 
     ``own`` maps the indexes of our devices to their names (from the device tables); ``used_hops`` are the ids of the
-    next hops that our routes use and ``unreachable`` our unreachable routes (both from the route table).
+    next hops that our routes use and ``unreachable`` our unreachable routes (both from the route table). ``wireguard``
+    has the state of our WireGuard devices (from their table).
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Observation:
         self.own: dict[int, str] = {}
         self.used_hops: set[int] = set()
         self.unreachable: list[Subnet] = []
+        self.wireguard: dict[str, WireguardState] = {}
         self._names: dict[int, str] = {0: ""}
 
     def take(self, tables: Iterable[Table[Any]]) -> ObservedState:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Optional
 
 from ..named_tuple import NamedTuple
 from .netlink.interfaces import Link, addresses, link_name, links
@@ -14,15 +15,21 @@ from .tables.device import Device
 from .tables.vxlan_device import VxlanDevice, read_vxlan
 
 PREFIX = "flannel"  # of the names of flannel's and our tunnel devices
-Reader = Callable[[Link, Callable[[int], str]], Device]
+Reader = Callable[[Link, Callable[[int], str]], Optional[Device]]
 
 
 def _vxlan() -> Reader:
     return read_vxlan
 
 
+def _wireguard() -> Reader:
+    from .tables.wireguard_device import read_wireguard
+
+    return lambda link, _unused: read_wireguard(link)
+
+
 # How a device of each kind is read: the registration of the kinds of tunnel devices.
-READERS: dict[str, Callable[[], Reader]] = {"vxlan": _vxlan}
+READERS: dict[str, Callable[[], Reader]] = {"vxlan": _vxlan, "wireguard": _wireguard, "tun": _wireguard}
 
 
 class Tunnels(NamedTuple):

@@ -12,6 +12,7 @@ from ..named_tuple import NamedTuple
 from .addresses import Subnet, format_ipv4, parse_ipv4
 from .backends import BackendOptions, parse_backend
 from .errors import ConfigError
+from .secret import shown
 from .setting_names import JSON_KEYS, SettingNames
 from .values import present_keys, truth, whole_number
 
@@ -43,7 +44,7 @@ class NetworkConfig(NamedTuple):
         try:
             raw = json.loads(text)
         except (ValueError, TypeError, RecursionError) as error:
-            raise ConfigError(f"the network config is not JSON ({error}): {text!r}") from None
+            raise ConfigError(f"the network config is not JSON ({error}): {shown(text)}") from None
         return cls.from_mapping(raw)
 
     @classmethod
@@ -56,7 +57,7 @@ class NetworkConfig(NamedTuple):
         """
         if not isinstance(raw, Mapping):
             raise ConfigError(
-                f'the network config is not a JSON object: {raw!r}; write {{"Network": "10.5.0.0/16", ...}}'
+                f'the network config is not a JSON object: {shown(raw)}; write {{"Network": "10.5.0.0/16", ...}}'
             )
         given = present_keys(raw)
         _refuse_ipv6(given)

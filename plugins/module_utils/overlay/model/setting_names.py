@@ -20,7 +20,9 @@ class SettingNames(NamedTuple):
     backend_examples: str
 
     def backend_key(self, key: str) -> str:
-        """Return the full name of a key of the backend."""
+        """Return the full name of a key of the backend; the secret one is an option of its own."""
+        if key == "PSK" and self.separator == ".":
+            return f"{self.backend[: -len('backend')]}psk"
         return f"{self.backend}{self.separator}{key}"
 
 

@@ -55,6 +55,19 @@ def attributes(buffer: bytes, start: int, end: int) -> dict[int, bytes]:
     return found
 
 
+def attribute_list(buffer: bytes) -> list[tuple[int, bytes]]:
+    """Return the attributes in a buffer in their order: a list has several of one type."""
+    found: list[tuple[int, bytes]] = []
+    start = 0
+    while start + ATTRIBUTE.size <= len(buffer):
+        length, kind = ATTRIBUTE.unpack_from(buffer, start)
+        if length < ATTRIBUTE.size:
+            break
+        found.append((kind & NLA_TYPE_MASK, buffer[start + ATTRIBUTE.size : start + length]))
+        start += (length + 3) & ~3
+    return found
+
+
 def u32(value: bytes | None) -> int:
     """Return the 32 bit number in an attribute, 0 for a missing attribute."""
     return int(U32.unpack(value)[0]) if value else 0

@@ -62,10 +62,10 @@ class KernelRefusal(NamedTuple):
 class Netlink:
     """A socket to the kernel's routing tables, in the network namespace of the thread that creates it."""
 
-    def __init__(self, receive_buffer: int = _RECEIVE_BUFFER) -> None:
+    def __init__(self, receive_buffer: int = _RECEIVE_BUFFER, protocol: int = socket.NETLINK_ROUTE) -> None:
         """Open the socket; raise KernelError if that fails."""
         try:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
             self._socket.bind((0, 0))
         except OSError as error:
             raise KernelError(f"cannot open a netlink socket: {error}") from error

@@ -170,6 +170,10 @@ class DeviceTable(Table[D]):
     def changes(self, held: D, wanted: D) -> list[Step]:
         """Return the steps that change an existing device, apart from bringing it up."""
 
+    def has_kind(self, link: Link) -> bool:
+        """Whether an interface can be a device of this table."""
+        return link.kind == self.kind
+
     def refuse_rival(self, observation: Observation, wanted: D, held: D | None) -> None:
         """Raise KernelError if another device prevents the creation of the wanted one."""
 
@@ -182,7 +186,7 @@ class DeviceTable(Table[D]):
         rows: dict[str, D] = {}
         for name in (*desired, *observation.leftovers):
             link = observation.link(name)
-            if link is not None and link.kind != self.kind:
+            if link is not None and not self.has_kind(link):
                 if name not in desired:
                     continue  # another table's
                 raise KernelError(

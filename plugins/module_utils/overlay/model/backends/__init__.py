@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ..errors import ConfigError
+from ..secret import shown
 from ..setting_names import JSON_KEYS, SettingNames
 from ..underlay import Underlay
 from ..values import KeyTypes, present_keys
@@ -78,12 +79,19 @@ def _extension() -> OptionsClass:
     return ExtensionOptions
 
 
+def _wireguard() -> OptionsClass:
+    from .wireguard import WireguardOptions
+
+    return WireguardOptions
+
+
 # The registration of the types. A type is imported when a config or a lease names it: overlayd starts faster.
 TYPES: dict[str, Callable[[], OptionsClass]] = {
     "vxlan": _vxlan,
     "host-gw": _host_gw,
     "alloc": _alloc,
     "extension": _extension,
+    "wireguard": _wireguard,
 }
 
 
@@ -104,7 +112,7 @@ def parse_backend(raw: Any, names: SettingNames = JSON_KEYS) -> BackendOptions:
             f"write {names.backend_examples}"
         )
     if not isinstance(raw, Mapping):
-        raise ConfigError(f"{names.backend} {raw!r} is not a mapping; write {names.backend_examples}")
+        raise ConfigError(f"{names.backend} {shown(raw)} is not a mapping; write {names.backend_examples}")
     given = present_keys(raw)
     kind = given.get("type")
     name = kind.lower() if isinstance(kind, str) else ""

@@ -1,0 +1,22 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The processes beside overlayd that provide tunnel devices; stopped by the name of their device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..model.errors import OverlayError
+from .log import log
+
+
+def stop_process(folder: Path, device: str) -> None:
+    """Stop the process that provides a device, if there is one; a failure is logged. ``folder``: overlayd's state."""
+    if not (folder / f"{device}.companion").exists():
+        return
+    from .companion import Companion  # most hosts do not need it
+
+    try:
+        Companion(device, folder).stop()
+    except OverlayError as error:
+        log.error("process %s was not stopped: %s", device, error)

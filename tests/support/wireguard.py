@@ -1,0 +1,67 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What `wg` shows about the WireGuard device of a host, as a reader of its own."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from support.agent_host import Host, until
+
+DEVICE = "flannel-wg"
+SOCKETS = "/run/wireguard"  # of wireguard-go; each host needs its own
+
+
+class Peer(NamedTuple):
+    """A peer as `wg show dump` prints it."""
+
+    psk: str
+    endpoint: str
+    allowed: str
+    handshake: int
+    keepalive: str
+
+
+def with_sockets(*hosts: Host) -> None:
+    """Give each host its own folder of control sockets, before overlayd starts."""
+    for host in hosts:
+        host.namespace.private_folder(SOCKETS)
+
+
+def dump(host: Host) -> list[list[str]]:
+    """Return the lines of `wg show dump`, the device first."""
+    return [line.split("\t") for line in host.namespace.command("wg", "show", DEVICE, "dump").splitlines()]
+
+
+def public_key(host: Host) -> str:
+    """Return the public key of the device."""
+    return dump(host)[0][1]
+
+
+def peers(host: Host) -> dict[str, Peer]:
+    """Return the peers by public key."""
+    return {line[0]: Peer(line[1], line[2], line[3], int(line[4]), line[7]) for line in dump(host)[1:]}
+
+
+def wait_peers(host: Host, count: int) -> dict[str, Peer]:
+    """Wait until the device has exactly ``count`` peers; return them."""
+    until(lambda: host.has(DEVICE) and len(peers(host)) == count, lambda: f"{count} peers; log:\n{host.log}")
+    return peers(host)
+
+
+def random_key() -> str:
+    """Return 32 random bytes as a key."""
+    return base64.b64encode(os.urandom(32)).decode()
+
+
+def process(host: Host) -> int:
+    """Return the process ID of wireguard-go on a host."""
+    return int((host.state / f"{DEVICE}.lock").read_text())
+
+
+def key_file(host: Host) -> Path:
+    """Return the path of the private key."""
+    return host.state / "wireguard.key"
