@@ -91,6 +91,10 @@ bench-site: setup ## measure site.yml on three new hosts: first and second run
 bench-change: setup ## measure lost pings and stalled TCP streams during a change of the backend or the VNI
 	@$(PYTHON) tests/bench/change.py $(BENCH)
 
+.PHONY: bench-data
+bench-data: setup ## measure throughput, packets and latency of each backend; BENCH="--backends vxlan,udp"
+	@$(PYTHON) tests/bench/data.py $(BENCH)
+
 .PHONY: build
 build: setup ## build the collection's archive in .cache/build
 	@tools/stage .cache/build

@@ -157,6 +157,7 @@ def test_the_effects_of_a_change_on_the_hosts_with_leases_are_returned(overlay: 
         "moved": ["192.0.2.7"],
         "new_mtu": [],
         "disrupts": True,
+        "losses": [],
     }
 
 
