@@ -54,6 +54,7 @@ options:
       - V(vxlan) accepts C(VNI) (default V(1)), C(Port) (default V(8472)),
         C(MTU) of the path between the hosts (default that of the interface), and the booleans C(DirectRouting), C(GBP)
         and C(Learning) (default V(false)).
+      - V(udp) accepts C(Port) (default V(8285)).
       - V(wireguard) accepts C(ListenPort) (default V(51820)), C(PersistentKeepaliveInterval) in seconds (default V(0)),
         C(MTU) of the path, C(Mode) (V(separate), V(auto) or V(ipv4), which mean the same) and C(ListenPortV6).
         The key C(PSK) has the option O(psk).

@@ -164,7 +164,7 @@ def followed(fleet: Fleet, network: Network, step: str) -> bool:
             return False
         if lease["BackendType"] == "vxlan" and lease["BackendData"].get("VNI", 1) != wanted.get("VNI", 1):
             return False
-    device = f"flannel.{wanted.get('VNI', 1)}" if wanted["Type"] == "vxlan" else "eth0"
+    device = {"udp": "flannel0", "vxlan": f"flannel.{wanted.get('VNI', 1)}"}.get(str(wanted["Type"]), "eth0")
     return fleet.know_each_other() and all(
         f"dev {device}" in way for host in fleet.hosts for subnet, way in host.routes().items() if subnet != host.subnet
     )

@@ -44,13 +44,14 @@ def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None)
     names = names or option_names()
     wanted = {name: options[option] for option, name in OPTIONS.items() if options[option]}
     backend = options["backend"]
+    if backend is None:  # flannel's default is not ours
+        raise ConfigError(f"{names.backend} is missing; write {names.backend_examples}")
     if isinstance(backend, Mapping):
         known = _known_keys(backend)
         backend = dict(_backend_item(key, value, known, names) for key, value in backend.items())
         if str(backend.get("Type")).lower() == "wireguard":
             _add_psk(backend, options.get("psk"), names)
-    if backend is not None:
-        wanted["Backend"] = backend
+    wanted["Backend"] = backend
     if "SubnetLen" in wanted:
         wanted["SubnetLen"] = _converted(wanted["SubnetLen"], check_type_int)
     NetworkConfig.from_mapping(wanted, names)

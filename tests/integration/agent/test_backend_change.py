@@ -22,6 +22,9 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("vxlan", {}),
     ("vxlan", {"VNI": 2}),
     ("vxlan", {"DirectRouting": True}),
+    ("udp", {}),
+    ("host-gw", {}),
+    ("udp", {}),
     ("vxlan", {}),
 ]
 

@@ -19,7 +19,6 @@ BAD = {
     "no JSON": ('{"Network": ', "is not JSON"),
     "empty object": ("{}", "Network is not set"),
     "null": ("null", "is not a JSON object: None"),
-    "no backend": ('{"Network": "10.50.0.0/16"}', "Backend is missing"),
     "unknown backend": (json.dumps({**GOOD, "Backend": {"Type": "carrier-pigeon"}}), "'carrier-pigeon' is not a known"),
     "backend of flannel": (json.dumps({**GOOD, "Backend": {"Type": "ipsec"}}), "'ipsec' is a backend of flan"),
     "too small": (json.dumps({**GOOD, "Network": "10.50.0.0/29"}), "network is too small.*10.50.0.0/29"),

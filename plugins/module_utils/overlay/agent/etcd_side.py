@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Mapping
 from functools import partial
 from queue import SimpleQueue
 from typing import NoReturn
@@ -119,7 +120,7 @@ class EtcdSide(threading.Thread):
                 self._restart("the network config changed")
             except ConfigError as error:
                 config, text, trouble = served, self._joined_text, str(error)
-        prepare = partial(self._prepare, config)
+        prepare = partial(self._prepare, config, network.leases)
         keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals, prepare=prepare)
         try:
             held = keeper.acquire(config, self._identity.claim(config), network, subnet)
@@ -176,10 +177,10 @@ class EtcdSide(threading.Thread):
         while True:
             threading.Event().wait()
 
-    def _prepare(self, config: NetworkConfig, subnet: Subnet) -> None:
+    def _prepare(self, config: NetworkConfig, leases: Mapping[str, Item], subnet: Subnet) -> None:
         """Return once the device that the new content of the own lease names exists, or after a while."""
         done = threading.Event()
-        self._out.put(LeaseChanges(config, subnet, done))
+        self._out.put(LeaseChanges(config, subnet, leases, done))
         done.wait(PREPARATION)
 
     def _follow(

@@ -18,6 +18,7 @@ from ..host.former import former_devices, former_network
 from ..host.identity import Identity
 from ..host.log import log
 from ..host.memory import Memory, machine_id, remember
+from ..host.peer_table import readable_leases
 from ..host.reach import reach
 from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
@@ -186,7 +187,9 @@ class Loop:
         """Create the tunnel device that the new lease names, if it does not exist; change nothing else."""
         try:
             backend = self._backend(change.config, change.subnet)
-            failures = self._dataplane.create_missing(backend.device_rows, change.config.network)
+            failures = self._dataplane.create_missing(
+                backend.prepared_rows(readable_leases(change.leases)), change.config.network
+            )
         except OverlayError as error:
             log.warning("the tunnel device of the new lease is not created yet: %s", error)
         else:

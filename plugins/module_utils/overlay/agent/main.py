@@ -19,6 +19,7 @@ from ..host.log import DEBUG, INFO, log
 from ..host.memory import recall
 from ..kernel.dataplane import Dataplane
 from ..kernel.monitor import Monitor
+from ..kernel.starters import register
 from ..model.errors import OverlayError
 from ..store.connection import EtcdConnection
 from .etcd_side import EtcdSide
@@ -29,6 +30,7 @@ from .options import VERSION, Options, parse_options
 from .status import Status
 
 if TYPE_CHECKING:
+    from ..host.udp_process import UdpProcess
     from .extension import Extension
 
 
@@ -75,6 +77,9 @@ def _serve(options: Options) -> int:
     memory = recall(path)
     status = Status()
     _serve_health(options, status)
+    register("udp", lambda: _udp_process(options).ensure())
+    if (path.parent / "udp.py").exists():
+        _udp_process(options).renew()
     inbox: SimpleQueue[Message] = SimpleQueue()
     extension = _extension(options, inbox)
     identity = Identity(options.host_settings(), memory, extension.lease_data if extension else None)
@@ -109,6 +114,12 @@ def _extension(options: Options, inbox: SimpleQueue[Message]) -> Extension | Non
 def _stop(extension: Extension | None) -> None:
     if extension is not None:
         extension.stop()
+
+
+def _udp_process(options: Options) -> UdpProcess:
+    from ..host.udp_process import UdpProcess  # most hosts do not use it
+
+    return UdpProcess(options.memory_file.parent, options.udp_any_source)
 
 
 def _command_line() -> list[str]:

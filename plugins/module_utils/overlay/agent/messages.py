@@ -40,6 +40,7 @@ class LeaseChanges(NamedTuple):
 
     config: NetworkConfig
     subnet: Subnet
+    leases: Mapping[str, Item]
     done: threading.Event
 
 

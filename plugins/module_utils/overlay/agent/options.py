@@ -41,6 +41,7 @@ class Options:
     ip_masq: bool
     ip_masq_fully_random_disable: bool
     ip_blackhole_route: bool
+    udp_any_source: bool
     iptables_resync: int
     iptables_forward_rules: bool
     healthz_ip: str
@@ -123,6 +124,7 @@ _FLAGS = (
     _switch("ip-masq", "false", "masquerade packets that leave the overlay network"),
     _switch("ip-masq-fully-random-disable", "false", "masquerade without random source ports"),
     _switch("ip-blackhole-route", "false", "make the unleased subnets of Network unreachable"),
+    _switch("udp-any-source", "false", "udp backend: accept packets from hosts that have no lease, as flannel does"),
     Flag("iptables-resync", "5", "seconds between two checks of the firewall rules; 0 counts as 1", whole),
     _switch("iptables-forward-rules", "true", "accept forwarded packets of the overlay network"),
     Flag("healthz-ip", "0.0.0.0", "address of /healthz, /readyz and /metrics"),

@@ -52,6 +52,10 @@ def remove(options: Options, connection: EtcdConnection) -> int:
             stop_process(path.parent, device)
         failures = dataplane.apply(clearing(dataplane, network, sorted(devices)))
         dataplane.close()
+        if (path.parent / "udp.py").exists():
+            from ..host.udp_process import UdpProcess
+
+            UdpProcess(path.parent).remove()
         if failures:
             raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
     else:

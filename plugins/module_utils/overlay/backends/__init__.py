@@ -127,6 +127,12 @@ def _wireguard() -> BackendClass:
     return Wireguard
 
 
+def _udp() -> BackendClass:
+    from .udp import Udp
+
+    return Udp
+
+
 # The registration of the backends, by Type. A backend is imported when a config or a lease names it.
 BACKENDS: dict[str, Callable[[], BackendClass]] = {
     "vxlan": _vxlan,
@@ -134,6 +140,7 @@ BACKENDS: dict[str, Callable[[], BackendClass]] = {
     "alloc": _alloc,
     "extension": _extension,
     "wireguard": _wireguard,
+    "udp": _udp,
 }
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..kernel.tables.wireguard_device import WireguardEnd
     from . import Accepting, Backend
 
+UDP, UDP_DEVICE = "udp", "flannel0"  # as in backends/udp.py, which is imported only if it is needed
 GRACE = 30.0  # seconds that a tunnel device stays after the last lease that needs it; peers follow within a second
 _ACCEPTING = "wireguard"  # the type of the backends that derive from Accepting
 MOST_FURTHER = 8  # further devices: other hosts write the leases
@@ -101,9 +102,14 @@ class ByLease:
         rows = self._own.rows(lease)
         if rows is None and lease.backend_type:
             rows = self._further_of(lease).rows(lease)
-        if rows is None or self.accepting is None or not lease.backend_data:
-            return rows
-        return rows._replace(others=(*rows.others, *self.accepting.accepting(lease)))
+        if rows is None:
+            return None
+        others = rows.others
+        if self.accepting is not None and lease.backend_data:
+            others = (*others, *self.accepting.accepting(lease))
+        if rows.backend != UDP:
+            others = (*others, *self._sources([lease]))
+        return rows if others is rows.others else rows._replace(others=others)
 
     def _find_accepting(self) -> None:
         """Set ``accepting``: the backend, if there is one, that needs rows of peers whose lease names another one."""
@@ -121,6 +127,19 @@ class ByLease:
         if options.device_name and options.device_name not in {device.name for device in self.devices}:
             self._further[options.device_name] = kind.further(options.device_name, place)
             self._find_accepting()
+
+    def prepared_rows(self, leases: Iterable[SubnetLease]) -> tuple[Row, ...]:
+        """Return the rows that must exist before peers read this host's lease: they then use its device at once."""
+        return (*self.device_rows, *self._sources(leases))
+
+    def _sources(self, leases: Iterable[SubnetLease]) -> list[Row]:
+        """Return the rows for packets from peers that send by udp, whatever their own leases name."""
+        if self._own.type != UDP and UDP_DEVICE not in self._further:
+            return []
+        from ..kernel.tables.udp_peer import UdpPeer
+
+        own = self._place.own
+        return [UdpPeer(UDP_DEVICE, lease.subnet, lease.public_ip) for lease in leases if lease.subnet != own]
 
     def retire(self, peers: Collection[PeerRows], clock: Callable[[], float]) -> list[str]:
         """Forget the further devices that none of the peers has needed for GRACE; return their names.

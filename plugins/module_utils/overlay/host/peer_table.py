@@ -17,6 +17,7 @@ one or all at once, except for the rule on renewals (``PeerTable.reset``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from ..backends import Backend
 from ..kernel.state import PeerRows
@@ -382,3 +383,10 @@ class PeerTable:
 
 def _age(entry: tuple[str, Item]) -> int:
     return entry[1].revision
+
+
+def readable_leases(items: Mapping[str, Item]) -> Iterator[SubnetLease]:
+    """Yield the leases among these items, by lease name, that can be read; they are not validated further."""
+    for name, item in items.items():
+        with suppress(LeaseError):
+            yield parse_lease(name, item.value)

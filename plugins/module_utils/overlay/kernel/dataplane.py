@@ -90,14 +90,17 @@ class Dataplane:
         return observation.take(TABLES)
 
     def create_missing(self, rows: Sequence[Row], network: Subnet) -> list[Failure]:
-        """Create the device among these rows of this host, with its address, if it does not exist; change nothing else.
+        """Add those of these rows of this host that do not exist: a device, its address; change nothing else.
 
         Raise KernelError if another interface has its name, or its VNI and port.
         """
         wanted = DesiredState.of(rows, ())
         observed = self.observe(wanted, network)
-        exists = any(key in observed.rows(table) for table in wanted.tables for key in wanted.rows(table))
-        return [] if exists else self.apply(plan(wanted, ObservedState()))
+        existing = {
+            table: {key: row for key, row in named.items() if key in observed.rows(table)}
+            for table, named in wanted.tables.items()
+        }
+        return self.apply(plan(wanted, ObservedState.of(DesiredState(existing))))
 
     @collector_at_rest()
     def apply(self, steps: KernelPlan) -> list[Failure]:

@@ -28,8 +28,15 @@ def _wireguard() -> Reader:
     return lambda link, _unused: read_wireguard(link)
 
 
+def _tun() -> Reader:
+    from .tables.tun_device import read_tun
+    from .tables.wireguard_device import read_wireguard
+
+    return lambda link, name_of: read_tun(link, name_of) or read_wireguard(link)
+
+
 # How a device of each kind is read: the registration of the kinds of tunnel devices.
-READERS: dict[str, Callable[[], Reader]] = {"vxlan": _vxlan, "wireguard": _wireguard, "tun": _wireguard}
+READERS: dict[str, Callable[[], Reader]] = {"vxlan": _vxlan, "wireguard": _wireguard, "tun": _tun}
 
 
 class Tunnels(NamedTuple):

@@ -162,6 +162,10 @@ class DeviceTable(Table[D]):
     def creation(self, device: D) -> Step:
         """Return the step that creates a device. The device is then down."""
 
+    def deletion(self, name: str) -> Step:
+        """Return the step that deletes a device."""
+        return DeleteDevice(name)
+
     @abstractmethod
     def can_become(self, held: D, wanted: D) -> bool:
         """Whether an existing device can be changed into the wanted one; otherwise it is replaced."""
@@ -211,7 +215,7 @@ class DeviceTable(Table[D]):
         for name, device in wanted.items():
             old = held.get(name)
             if old is not None and not self.can_become(old, device):
-                first.append(DeleteDevice(name))
+                first.append(self.deletion(name))
                 observed = observed.without_device(name)
                 old = None
             if old is None:
@@ -225,7 +229,7 @@ class DeviceTable(Table[D]):
         return TableSteps(
             first=first,
             add=up,
-            remove=[DeleteDevice(name) for name in leaving],
+            remove=[self.deletion(name) for name in leaving],
             observed=observed._replace(leaving=observed.leaving.union(leaving)),
         )
 

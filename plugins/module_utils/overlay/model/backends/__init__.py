@@ -14,8 +14,10 @@ from ..underlay import Underlay
 from ..values import KeyTypes, present_keys
 
 EXTENSION = "extension"  # the type whose BackendData is text, and whose peers have no rows but commands
-# flannel omits BackendType from the leases of these types, so that they look like reservations.
-UNNAMED = ("alloc", "udp")
+# flannel omits BackendType from the leases of these types, so that they look like reservations. It also does for udp;
+# a lease of ours names udp, which flannel accepts, so that hosts with another backend know how to reach us.
+UNNAMED = ("alloc",)
+FLANNEL_DEFAULT = "udp"
 
 
 class BackendOptions(Protocol):
@@ -85,6 +87,12 @@ def _wireguard() -> OptionsClass:
     return WireguardOptions
 
 
+def _udp() -> OptionsClass:
+    from .udp import UdpOptions
+
+    return UdpOptions
+
+
 # The registration of the types. A type is imported when a config or a lease names it: overlayd starts faster.
 TYPES: dict[str, Callable[[], OptionsClass]] = {
     "vxlan": _vxlan,
@@ -92,6 +100,7 @@ TYPES: dict[str, Callable[[], OptionsClass]] = {
     "alloc": _alloc,
     "extension": _extension,
     "wireguard": _wireguard,
+    "udp": _udp,
 }
 
 
@@ -104,13 +113,10 @@ def supported(word: str = "or") -> str:
 def parse_backend(raw: Any, names: SettingNames = JSON_KEYS) -> BackendOptions:
     """Return the options of a Backend object; raise ConfigError if it is invalid.
 
-    Keys are accepted in any case, and unknown keys are ignored, as in flannel.
+    Keys are accepted in any case, unknown keys are ignored, and no object at all means udp, as in flannel.
     """
     if raw is None:
-        raise ConfigError(
-            f"{names.backend} is missing: flannel's default, the udp backend, is not supported; "
-            f"write {names.backend_examples}"
-        )
+        return TYPES[FLANNEL_DEFAULT]().parse({}, names)
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{names.backend} {shown(raw)} is not a mapping; write {names.backend_examples}")
     given = present_keys(raw)

@@ -46,7 +46,6 @@ def test_zero_port_zero_mtu_and_null_mean_not_set() -> None:
 @pytest.mark.parametrize(
     "raw, message",
     [
-        (None, "Backend is missing: flannel.s default, the udp backend"),
         ("vxlan", "Backend 'vxlan' is not a mapping"),
         ([], r"Backend \[\] is not a mapping"),
         ({}, f"Backend Type None is not a known backend; use {supported()}"),

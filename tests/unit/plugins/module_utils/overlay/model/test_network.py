@@ -102,7 +102,6 @@ def test_the_default_subnet_len_follows_the_networks(network: str, length: int, 
         ({"EnableIPv6": True}, "EnableIPv6 true: only IPv4 overlays are supported"),
         ({"EnableIPv4": False}, "EnableIPv4 false: only IPv4 overlays are supported"),
         ({"EnableIPv6": "no"}, "EnableIPv6 'no' is not a boolean; write true or false"),
-        ({"Backend": None}, "Backend is missing"),
     ],
 )
 def test_a_bad_config_is_refused_by_key_and_value(keys: dict[str, Any], message: str) -> None:

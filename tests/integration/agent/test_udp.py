@@ -1,0 +1,305 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The udp backend: overlayd and its data path process, with real packets between hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+from typing import Any
+
+import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.udp import protocol
+from support.agent_fleet import Fleet
+from support.agent_host import Container, Host, lost, until
+from support.agent_network import Network
+
+PEER, PEER_HOST = "10.50.77.0/24", "192.0.2.77"
+
+
+def status(host: Host) -> dict[str, Any]:
+    """Return the status of the data path process."""
+    found = host.namespace.run(protocol.status)
+    assert found is not None, host.log
+    return found
+
+
+def peers(host: Host) -> dict[str, tuple[str, int]]:
+    """Return the host and the port of each subnet in the data path process."""
+    return {f"{text(one.first)}/{one.length}": (text(one.host), one.port) for one in host.namespace.run(protocol.peers)}
+
+
+def text(address: int) -> str:
+    """Return an address as text."""
+    return socket.inet_ntoa(address.to_bytes(4, "big"))
+
+
+def pid_of(host: Host) -> int | None:
+    """Return the ID of the data path process, None if none runs."""
+    return Companion("udp", host.state).pid
+
+
+def udp_lease(network: Network, subnet: str = PEER, host: str = PEER_HOST) -> str:
+    """Write the lease of a peer as flannel's udp backend does, and return the name of its key."""
+    name = network.lease_name(subnet)
+    network.put(name, json.dumps({"PublicIP": host, "PublicIPv6": None}), 3600)
+    return name
+
+
+def transfer(one: Container, other: Container, size: int) -> bytes:
+    """Send random bytes through a TCP connection; return what arrives, and fail if it differs."""
+    listener = other.namespace.run(lambda: socket.create_server((other.address, 7000)))
+    sent = os.urandom(1 << 16) * (size >> 16)
+    command = ["python3", "-c", SEND, other.address]
+    sender = one.namespace.run(lambda: subprocess.Popen(command, stdin=subprocess.PIPE))
+    assert sender.stdin is not None
+    sender.stdin.write(sent[: 1 << 16] + struct.pack("!I", size >> 16))
+    sender.stdin.close()
+    listener.settimeout(20)
+    connection, _unused = listener.accept()
+    listener.close()
+    received = bytearray()
+    with connection:
+        while data := connection.recv(1 << 20):
+            received += data
+    assert sender.wait(timeout=20) == 0
+    assert received == sent
+    return bytes(received)
+
+
+SEND = """
+import socket, struct, sys
+data = sys.stdin.buffer.read()
+with socket.create_connection((sys.argv[1], 7000)) as out:
+    out.sendall(data[:1 << 16] * struct.unpack("!I", data[1 << 16:])[0])
+"""
+
+
+def test_containers_of_a_fleet_reach_each_other_with_full_packets(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    hosts = fleet.joined(2)
+    assert [host.subnet_env["FLANNEL_MTU"] for host in hosts] == ["1472", "1472"]
+    one, two = fleet.containers()
+    assert one.reaches(two), hosts[0].log
+    assert two.reaches(one, 1444)
+    assert all(lease["BackendType"] == "udp" for lease in network.leases().values())
+    assert hosts[0].routes()[hosts[1].subnet].split("dev ")[1].startswith("flannel0 proto 158")
+    assert peers(hosts[0]) == {hosts[1].subnet: (hosts[1].address, 8285)}
+    transfer(one, two, 32 << 20)
+    assert status(hosts[1])["counters"]["received"] > 20000
+    assert status(hosts[1])["counters"]["corrupt"] == 0
+
+
+def test_a_config_without_backend_means_udp_as_in_flannel(host: Host, network: Network) -> None:
+    network.put("config", json.dumps({"Network": "10.50.0.0/16"}))
+    host.join()
+    assert host.has("flannel0")
+    assert [lease["BackendType"] for lease in network.leases().values()] == ["udp"]
+
+
+def test_a_restart_of_overlayd_and_a_new_version_of_the_process_lose_no_packet(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    hosts = fleet.joined(2)
+    one, two = fleet.containers()
+    assert one.reaches(two)
+    pid, version = pid_of(hosts[0]), status(hosts[0])["version"]
+    stream = one.stream(two)
+    hosts[0].stop()
+    hosts[0].join()
+    assert (pid_of(hosts[0]), status(hosts[0])["version"]) == (pid, version)
+    hosts[0].stop()
+    hosts[0].join("--udp-any-source")  # another program text: the same as an upgrade
+    assert pid_of(hosts[0]) == pid
+    assert status(hosts[0])["version"] != version
+    hosts[0].stop(signal.SIGKILL)
+    time.sleep(1)
+    hosts[0].join()
+    assert status(hosts[0])["version"] == version
+    time.sleep(0.3)
+    assert lost(stream)[1] == 0
+    assert not hosts[0].said("repaired")
+
+
+def test_a_killed_process_is_restarted_with_its_peers(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    hosts = fleet.joined(2)
+    one, two = fleet.containers()
+    assert one.reaches(two)
+    pid = pid_of(hosts[0])
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: pid_of(hosts[0]) not in (None, pid), "another process")
+    until(lambda: one.ping(two.address), "a ping")
+    hosts[0].wait_said("repaired: device flannel0 had no data path")
+    assert hosts[0].said("ERROR") == 0
+
+
+def test_a_peer_is_added_moved_and_removed(host: Host, network: Network) -> None:
+    network.configure("udp")
+    host.join()
+    name = udp_lease(network)
+    until(lambda: peers(host) == {PEER: (PEER_HOST, 8285)}, lambda: f"the peer: {peers(host)} {host.log}")
+    assert "dev flannel0" in host.routes()[PEER]
+    udp_lease(network, host="192.0.2.78")
+    until(lambda: peers(host) == {PEER: ("192.0.2.78", 8285)}, "the new host of the peer")
+    host.wait_said(f"peer changed: {PEER} at 192.0.2.78 \\(udp\\), was at {PEER_HOST}")
+    network.delete(name)
+    until(lambda: peers(host) == {} and PEER not in host.routes(), "no peer")
+    assert host.said("repaired") == 0
+
+
+def test_peers_that_left_while_overlayd_was_stopped_are_removed(host: Host, network: Network) -> None:
+    network.configure("udp")
+    name = udp_lease(network)
+    host.join()
+    assert peers(host) == {PEER: (PEER_HOST, 8285)}
+    host.stop()
+    network.delete(name)
+    host.join()
+    assert peers(host) == {}
+    assert PEER not in host.routes()
+
+
+def test_a_lease_that_cannot_be_used_is_reported_and_affects_no_other(host: Host, network: Network) -> None:
+    network.configure("udp")
+    network.put("subnets/10.50.66.0-24", "{", 3600)
+    network.lease("10.50.67.0/24", host.address, BackendType="udp")
+    udp_lease(network)
+    host.join()
+    assert PEER in host.routes()
+    host.wait_said("10.50.66.0-24")
+    assert "10.50.67.0/24" not in host.routes()
+
+
+def test_a_reservation_gives_the_host_its_subnet(host: Host, network: Network) -> None:
+    network.configure("udp")
+    network.put("subnets/10.50.99.0-24", json.dumps({"PublicIP": host.address}))
+    host.join()
+    assert host.subnet == "10.50.99.0/24"
+    assert network.item("subnets/10.50.99.0-24").reservation
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "link delete flannel0",
+        "link set flannel0 down",
+        "link set flannel0 mtu 1400",
+        "address delete {own}/32 dev flannel0",
+        "route delete {other}",
+    ],
+)
+def test_a_change_by_another_program_is_repaired(fleet: Fleet, network: Network, damage: str) -> None:
+    network.configure("udp")
+    hosts = fleet.joined(2)
+    one, two = fleet.containers()
+    assert one.reaches(two)
+    own = hosts[0].subnet.partition("/")[0]
+    hosts[0].ip(*damage.format(own=own, other=hosts[1].subnet).split())
+    hosts[0].wait_said("repaired: ")
+    until(lambda: one.ping(two.address), "a ping")
+    assert "mtu 1472" in hosts[0].ip("link", "show", "flannel0")
+    assert f"{own}/32" in hosts[0].ip("address", "show", "flannel0")
+    assert hosts[0].said("ERROR") == 0, hosts[0].log
+
+
+def test_the_mtu_follows_the_underlay_without_a_lost_packet(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    hosts = fleet.joined(2)
+    one, two = fleet.containers()
+    assert one.reaches(two)
+    pid = pid_of(hosts[0])
+    stream = one.stream(two)
+    hosts[0].ip("link", "set", "eth0", "mtu", "1400")
+    hosts[0].wait_started_again()
+    assert hosts[0].subnet_env["FLANNEL_MTU"] == "1372"
+    assert "mtu 1372" in hosts[0].ip("link", "show", "flannel0")
+    assert pid_of(hosts[0]) == pid
+    time.sleep(0.3)
+    assert lost(stream)[1] == 0
+
+
+def test_remove_leaves_nothing(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    host, _other = fleet.joined(2)
+    pid = pid_of(host)
+    host.stop()
+    assert pid_of(host) == pid
+    done = host.run("--remove")
+    assert done.returncode == 0, done.stderr
+    assert not host.has("flannel0")
+    assert not host.routes()
+    until(lambda: not os.path.lexists(f"/proc/{pid}"), "the end of the process")
+    assert list(host.state.iterdir()) == []
+
+
+def test_only_hosts_with_a_lease_may_send(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    hosts = fleet(3)
+    hosts[0].join()
+    hosts[1].join()
+    packet = bytes.fromhex("4500001c00000000401100000a3207010a320801000900090008") + bytes(2)
+
+    def send(host: Host) -> None:
+        def work() -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+                out.sendto(packet, (hosts[0].address, 8285))
+
+        host.namespace.run(work)
+
+    until(lambda: peers(hosts[0]), "a peer")
+    send(hosts[2])
+    until(lambda: status(hosts[0])["counters"]["foreign"] == 1, "a rejected packet")
+    assert status(hosts[0])["counters"]["received"] == 0
+    send(hosts[1])
+    until(lambda: status(hosts[0])["counters"]["received"] == 1, "an accepted packet")
+    hosts[0].stop()
+    hosts[0].join("--udp-any-source")
+    send(hosts[2])
+    until(lambda: status(hosts[0])["counters"]["received"] == 1, "an accepted packet after the switch")
+
+
+def test_an_unleased_destination_in_the_device_gets_an_icmp_error(host: Host, network: Network) -> None:
+    network.configure("udp")
+    host.join()
+    host.ip("route", "add", "10.50.200.0/24", "dev", "flannel0", "metric", "5")
+    done = host.namespace.run(
+        lambda: (
+            subprocess.run(["ping", "-c1", "-W3", "10.50.200.1"], capture_output=True, text=True, check=False).stdout
+        )
+    )
+    assert "Destination Net Unreachable" in done, done
+
+
+def test_a_port_in_use_is_an_error_that_names_the_program(host: Host, network: Network) -> None:
+    network.configure("udp", Port=8290)
+    program = [
+        "python3",
+        "-c",
+        "import socket, time; s = socket.socket(2, 2); s.bind(('', 8290)); print(flush=True); time.sleep(1000)",
+    ]
+    other = host.namespace.run(lambda: subprocess.Popen(program, stdout=subprocess.PIPE))
+    try:
+        assert other.stdout is not None and other.stdout.readline()
+        host.start()
+        host.wait_said(rf"UDP port 8290 is in use by python3 \(process {other.pid}\)")
+        assert "READY=1" not in host.notified
+    finally:
+        other.kill()
+        other.wait()
+    host.wait_ready()
+
+
+def test_a_device_name_that_is_taken_is_a_clear_error(host: Host, network: Network) -> None:
+    host.ip("link", "add", "flannel0", "type", "bridge")
+    network.configure("udp")
+    host.start()
+    host.wait_said("interface flannel0 exists but is a bridge device, not tun; it is left untouched")
+    host.ip("link", "delete", "flannel0")
+    host.wait_ready()
