@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from itertools import permutations
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from support.agent_fleet import Fleet
 from support.agent_host import HEALTH, Host, until
 from support.agent_network import Network
+from support.etcd_server import EtcdServer
 
 DIRECT, SHELL = "--extension-commands=direct", "--extension-commands=shell"
 ADD, REMOVE = "ip route add $SUBNET via $PUBLIC_IP", "ip route del $SUBNET via $PUBLIC_IP"
@@ -291,3 +293,99 @@ def test_a_dry_run_lists_the_commands_and_runs_none(host: Host, network: Network
     assert done.returncode == 0, done.stderr
     assert "# PostStartupCommand" in done.stdout
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_killed_agent_repeats_only_the_command_that_it_was_running(
+    host: Host, network: Network, tmp_path: Path
+) -> None:
+    log, mark = tmp_path / "log", tmp_path / "mark"
+    network.configure(
+        "extension",
+        PostStartupCommand=f"echo post >>{log}",
+        SubnetAddCommand=f'echo "add $SUBNET" >>{log}; test $SUBNET != {PEER} || test -e {mark} || sleep 300',
+        SubnetRemoveCommand=f'echo "remove $SUBNET" >>{log}',
+    )
+    peer(network, subnet="10.50.78.0/24", public_ip="192.0.2.78")
+    host.join(SHELL)
+    peer(network)
+    until(lambda: f"add {PEER}" in lines(log), lambda: str(lines(log)))
+    host.stop(signal.SIGKILL)
+    mark.touch()
+    host.join(SHELL)
+    assert lines(log) == ["post", "add 10.50.78.0/24", f"add {PEER}", f"remove {PEER}", f"add {PEER}"]
+
+
+def test_changed_commands_are_taken_up_by_a_running_host(host: Host, network: Network, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    def configure(post: str, add: str, remove: str) -> None:
+        network.configure(
+            "extension",
+            PostStartupCommand=f"echo {post} >>{log}",
+            SubnetAddCommand=f"echo {add} >>{log}",
+            SubnetRemoveCommand=f"echo {remove} >>{log}",
+        )
+
+    configure("post", "add", "remove")
+    peer(network)
+    host.join(SHELL)
+    configure("post", "add", "remove2")
+    host.wait_started_again()
+    configure("post", "add2", "remove2")
+    host.wait_started_again(2)
+    until(lambda: lines(log) == ["post", "add", "remove2", "add2"], lambda: str(lines(log)))
+    configure("post2", "add2", "remove2")
+    until(lambda: lines(log)[4:] == ["post2", "remove2", "add2"], lambda: str(lines(log)))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"boot": "BOOT", "startup": {}, "added": {"x": {"data": 1}}}'])
+def test_a_damaged_memory_of_the_commands_is_reported_and_all_commands_run_again(
+    host: Host, network: Network, tmp_path: Path, content: str
+) -> None:
+    log = tmp_path / "log"
+    network.configure("extension", SubnetAddCommand=f"echo $SUBNET >>{log}")
+    peer(network)
+    host.join(SHELL)
+    host.stop()
+    (memory,) = host.state.glob("*.extension")
+    assert memory.stat().st_mode & 0o777 == 0o600
+    memory.write_text(content.replace("BOOT", Path("/proc/sys/kernel/random/boot_id").read_text().strip()))
+    host.join(SHELL)
+    host.wait_said(r"\.extension is damaged and is not used")
+    assert lines(log) == [PEER, PEER]
+
+
+def test_after_a_boot_all_commands_run_again_and_nothing_is_removed(
+    host: Host, network: Network, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    network.configure(
+        "extension",
+        PreStartupCommand=f"echo pre >>{log}",
+        SubnetAddCommand=f"echo add >>{log}",
+        SubnetRemoveCommand=f"echo remove >>{log}",
+    )
+    peer(network)
+    host.join(SHELL)
+    host.stop()
+    (memory,) = host.state.glob("*.extension")
+    memory.write_text(json.dumps({**json.loads(memory.read_text()), "boot": "another boot"}))
+    host.join(SHELL)
+    assert lines(log) == ["pre", "add", "pre", "add"]
+
+
+def test_without_etcd_the_commands_of_the_last_known_network_run_after_a_boot(
+    fleet: Fleet, network: Network, own_etcd: EtcdServer, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    network.configure("extension", PreStartupCommand="echo data", SubnetAddCommand=f"echo $SUBNET >>{log}")
+    peer(network)
+    (host,) = fleet(1)
+    host.join(SHELL)
+    host.stop()
+    (memory,) = host.state.glob("*.extension")
+    memory.unlink()
+    own_etcd.stop()
+    host.join(SHELL)
+    assert lines(log) == [PEER, PEER]
+    assert host.said("restoring the network from memory file") == 1
