@@ -11,6 +11,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.network_config import wanted_config
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.backends import EXTENSION
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.network import NetworkConfig
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.setting_names import (
@@ -49,6 +50,7 @@ def overlay_problems(
         *_capacity_problems(parsed, members, names),
         *_address_problems(parsed, members, names),
         *_subnet_problems(parsed, members, names, f"{prefix}subnet"),
+        *_command_problems(parsed, members),
         *_range_problems(parsed, _named_ranges(members, ranges or {}), names),
     ]
 
@@ -102,6 +104,16 @@ def _subnet_problems(
         if subnet in holders:
             yield f"hosts {holders[subnet]} and {host['name']} have the same {option} {subnet}"
         holders.setdefault(subnet, host["name"])
+
+
+def _command_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]]) -> Iterator[str]:
+    names = [host["name"] for host in hosts if host.get("extension_commands") == "none"]
+    if config.backend.type == EXTENSION and names:
+        yield (
+            f"hosts {', '.join(names)}: the backend extension runs commands of the network config as root, and "
+            f"agent_extension_commands is none there; set it to direct or shell if you trust everyone who can write "
+            f"the network config in etcd"
+        )
 
 
 def _named_ranges(hosts: list[Mapping[str, Any]], ranges: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -129,3 +129,15 @@ def test_all_problems_are_reported_at_once() -> None:
 def test_a_config_that_is_no_mapping_is_an_error_of_the_caller() -> None:
     with pytest.raises(AnsibleFilterError, match="'x' is not a dictionary; use the options of network_config"):
         overlay_problems("x", [])
+
+
+def test_a_host_that_permits_no_commands_cannot_have_the_backend_extension() -> None:
+    config = {"network": "10.5.0.0/16", "backend": {"Type": "extension", "SubnetAddCommand": "true"}}
+    hosts = [
+        {"name": "h1", "extension_commands": "none"},
+        {"name": "h2", "extension_commands": "direct"},
+        {"name": "h3"},
+    ]
+    (problem,) = overlay_problems(config, hosts)
+    assert problem.startswith("hosts h1: the backend extension runs commands of the network config as root")
+    assert overlay_problems({**config, "backend": {"Type": "vxlan"}}, hosts) == []
