@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ..overlay.backends.by_lease import ByLease
 from ..overlay.backends.guarded import Guarded
+from ..overlay.host.extension_memory import ExtensionMemory
+from ..overlay.host.memory import DEFAULT_STATE_DIR, memory_file
 from ..overlay.host.peer_table import PeerTable
 from ..overlay.host.reach import reach
 from ..overlay.kernel.dataplane import Dataplane
@@ -24,6 +26,7 @@ from ..overlay.kernel.tables.route import Route
 from ..overlay.kernel.tables.vxlan_device import KIND
 from ..overlay.kernel.underlay import choose_underlay
 from ..overlay.model.addresses import format_ipv4, parse_mac
+from ..overlay.model.backends import EXTENSION
 from ..overlay.model.errors import LeaseError, OverlayError
 from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
 from ..overlay.model.network import NetworkConfig
@@ -77,7 +80,8 @@ def inspect_host(
             own = _found(network.leases.get(lease_key(env.subnet)), f"a lease for this host's subnet {env.subnet}")
             look_at_lease(report, own, store.ttl_left([own]).get(own.key), renew_margin)
         config = NetworkConfig.parse(_found(network.config, keys.config).value)
-        _look_at_kernel(report, env, config, network, own)
+        memory = memory_file(DEFAULT_STATE_DIR, prefix).with_suffix(".extension")
+        _look_at_kernel(report, env, config, network, own, memory)
         report.problems += filter(None, [forwarding_problem()])
     except OverlayError as error:
         report.problems.append(str(error))
@@ -142,7 +146,12 @@ def _check_holder(own: SubnetLease) -> None:
 
 
 def _look_at_kernel(
-    report: HostReport, env: SubnetEnv, config: NetworkConfig, network: StoredNetwork, own_item: Item
+    report: HostReport,
+    env: SubnetEnv,
+    config: NetworkConfig,
+    network: StoredNetwork,
+    own_item: Item,
+    memory: Path,
 ) -> None:
     own = parse_lease(lease_key(env.subnet), own_item.value)
     _check_holder(own)
@@ -168,6 +177,18 @@ def _look_at_kernel(
     report.problems += [*steps.conflicts, *(f"the kernel differs from the leases: {step}" for step in report.pending)]
     report.peers_expected = len(table.rows)
     report.peers_programmed = sum(_programmed(rows, observed) for rows in table.rows.values())
+    if config.backend.type == EXTENSION:
+        _count_commanded(report, table, memory)
+
+
+def _count_commanded(report: HostReport, table: PeerTable, memory: Path) -> None:
+    """Add the peers that commands add to the report; overlayd remembers which are added, flanneld does not."""
+    peers = table.admitted(EXTENSION)
+    added = ExtensionMemory(memory).added if memory.exists() else None
+    report.peers_expected += len(peers)
+    report.peers_programmed += sum(
+        added is None or (str(subnet) in added and added[str(subnet)].done) for subnet in peers
+    )
 
 
 def _peers(

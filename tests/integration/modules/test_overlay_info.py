@@ -134,3 +134,19 @@ def test_waiting_ends_when_the_agent_uses_a_changed_config(host: Host, network: 
     network.configure(other)
     found = info(wait=30)
     assert (found["backend"], found["problems"]) == (other, found["restart_problems"])
+
+
+@pytest.mark.parametrize("backend", ["alloc", "extension"])
+def test_a_host_whose_peers_have_no_rows_of_overlayd_has_no_problem(
+    fleet: Fleet, network: Network, module_on: Callable[..., Run], backend: str
+) -> None:
+    commands = {"SubnetAddCommand": "ip route add $SUBNET via $PUBLIC_IP"} if backend == "extension" else {}
+    network.configure(backend, **commands)
+    host = fleet.joined(2, "--extension-commands=direct")[0]
+    host.ip("link", "add", "docker0", "type", "bridge")
+    host.ip("address", "add", host.subnet_env["FLANNEL_SUBNET"], "dev", "docker0")
+    found = module_on(host, "overlay_info", subnet_file=str(host.subnet_file), agent_unit="none")()
+    assert found["problems"] == []
+    assert found["backend"] == backend
+    peers = 1 if backend == "extension" else 0
+    assert (found["peers_expected"], found["peers_programmed"]) == (peers, peers)
