@@ -39,6 +39,11 @@ options:
     description: The Python interpreter for C(overlayd). Its version is returned.
     type: path
     default: /usr/bin/python3
+  wireguard:
+    description: Find out whether the host can have a WireGuard device. The kernel loads its module if it has one.
+    type: bool
+    default: false
+    version_added: 1.1.0
 extends_documentation_fragment:
   - clusternet.overlay.attributes
   - clusternet.overlay.attributes.info
@@ -129,6 +134,11 @@ vxlan_is_module:
   description: Whether vxlan is a module of the kernel, and not built in.
   returned: success
   type: bool
+wireguard_error:
+  description: Why the host can have no WireGuard device; empty if it can, and without O(wireguard).
+  returned: success
+  type: str
+  version_added: 1.1.0
 ip_forward:
   description: Whether the kernel forwards IPv4 packets.
   returned: success
@@ -154,6 +164,7 @@ def main() -> None:
             "required_files": {"type": "list", "elements": "path", "default": []},
             "packages": {"type": "list", "elements": "str", "default": []},
             "python": {"type": "path", "default": "/usr/bin/python3"},
+            "wireguard": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

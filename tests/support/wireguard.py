@@ -58,8 +58,9 @@ def random_key() -> str:
 
 
 def process(host: Host) -> int:
-    """Return the process ID of wireguard-go on a host."""
-    return int((host.state / f"{DEVICE}.lock").read_text())
+    """Return the process ID of wireguard-go on a host, 0 if the kernel has the device."""
+    lock = host.state / f"{DEVICE}.lock"
+    return int(lock.read_text()) if lock.exists() else 0
 
 
 def key_file(host: Host) -> Path:

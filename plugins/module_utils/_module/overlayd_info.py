@@ -8,6 +8,7 @@ Works with Python 3.7, so that the role can refuse a host with an old Python in 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ class Questions(NamedTuple):
     required_files: Sequence[str]
     packages: Sequence[str]
     python: str
+    wireguard: bool = False
 
 
 def examine(asked: Questions) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def examine(asked: Questions) -> dict[str, Any]:
         "python_error": python_error,
         "vxlan_error": vxlan_error(),
         "vxlan_is_module": output("modinfo", "-n", "vxlan").startswith("/"),
+        "wireguard_error": wireguard_error() if asked.wireguard else "",
         "ip_forward": output("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1",
         "firewalls": active_firewalls(),
     }
@@ -99,6 +102,12 @@ def vxlan_error() -> str:
     command = "unshare --net ip link add overlayd type vxlan id 1 dstport 8472"
     status, answer = _run(*command.split())
     return answer if status else ""
+
+
+def wireguard_error() -> str:
+    """Return why the kernel cannot create a WireGuard device; empty if it can, or if wireguard-go is installed."""
+    status, answer = _run("unshare", "--net", "ip", "link", "add", "overlayd", "type", "wireguard")
+    return answer if status and shutil.which("wireguard-go") is None else ""
 
 
 def _run(*words: str) -> tuple[int, str]:

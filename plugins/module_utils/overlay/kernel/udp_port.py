@@ -22,7 +22,7 @@ def udp_port_problem(port: int) -> str | None:
                 return f"UDP port {port}: {error.strerror}"
         else:
             return None
-    return f"UDP port {port} is in use by {_program(port) or 'another program'}"
+    return f"UDP port {port} is in use by {_program(port) or f'another program (ss -ulpn sport = :{port} shows it)'}"
 
 
 def _program(port: int) -> str:

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The wireguard backend on a kernel without WireGuard: the process wireguard-go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends.by_lease import GRACE
+from support import wireguard as wg
+from support.agent_fleet import Fleet
+from support.agent_host import Host, until
+from support.agent_network import Network
+
+
+@pytest.fixture(autouse=True)
+def _no_kernel_device(host: Host) -> None:
+    """This machine's kernel must not have the device; tests/integration/guest has the tests for those that do."""
+    with pytest.raises(AssertionError, match="Unknown device type"):
+        host.ip("link", "add", "trial", "type", "wireguard")
+
+
+def test_without_kernel_module_and_program_the_error_names_the_package(
+    host: Host, network: Network, tmp_path: Path
+) -> None:
+    network.configure("wireguard")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("iptables", "iptables-save", "iptables-restore", "ip"):
+        (tools / name).symlink_to(shutil.which(name) or "/missing")
+    host.start(environment={"PATH": str(tools)})
+    host.wait_said("the kernel of this host has no WireGuard device, and wireguard-go is not installed; install the")
+    assert not host.has("flannel-wg")
+
+
+def test_a_killed_process_comes_back_with_everything(fleet: Fleet, network: Network) -> None:
+    network.configure("wireguard", PSK=wg.random_key())
+    hosts = fleet(2)
+    wg.with_sockets(*hosts)
+    for host in hosts:
+        host.join()
+    one, two = fleet.containers()
+    assert one.reaches(two)
+    host = hosts[0]
+    first, key = wg.process(host), wg.public_key(host)
+    assert wg.key_file(host).read_text().strip() not in Path(f"/proc/{first}/cmdline").read_text()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: one.reaches(two), lambda: host.log)
+    assert wg.process(host) != first
+    assert wg.public_key(host) == key
+    assert not host.said("Traceback")
+
+
+def test_the_process_ends_when_no_lease_needs_the_device(fleet: Fleet, network: Network) -> None:
+    network.configure("wireguard")
+    hosts = fleet(2)
+    wg.with_sockets(*hosts)
+    for host in hosts:
+        host.join()
+    processes = [wg.process(host) for host in hosts]
+    network.configure("host-gw")
+    deletion = "deleting device flannel-wg: no lease needs it any more"
+    until(lambda: all(host.said(deletion) for host in hosts), deletion, GRACE + 90)
+    until(lambda: not any(Path(f"/proc/{process}").exists() for process in processes), "the end of both processes")
+    until(lambda: not any("PublicKey" in str(lease) for lease in network.leases().values()), "no key in a lease")
+    assert not any(host.has("flannel-wg") for host in hosts)
