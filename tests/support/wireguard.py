@@ -32,8 +32,9 @@ def with_sockets(*hosts: Host) -> None:
 
 
 def dump(host: Host) -> list[list[str]]:
-    """Return the lines of `wg show dump`, the device first."""
-    return [line.split("\t") for line in host.namespace.command("wg", "show", DEVICE, "dump").splitlines()]
+    """Return the lines of `wg show dump`, the device first, without the counters of bytes."""
+    lines = [line.split("\t") for line in host.namespace.command("wg", "show", DEVICE, "dump").splitlines()]
+    return [line[:5] + line[7:] for line in lines]
 
 
 def public_key(host: Host) -> str:
@@ -43,7 +44,7 @@ def public_key(host: Host) -> str:
 
 def peers(host: Host) -> dict[str, Peer]:
     """Return the peers by public key."""
-    return {line[0]: Peer(line[1], line[2], line[3], int(line[4]), line[7]) for line in dump(host)[1:]}
+    return {line[0]: Peer(line[1], line[2], line[3], int(line[4]), line[5]) for line in dump(host)[1:]}
 
 
 def wait_peers(host: Host, count: int) -> dict[str, Peer]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ..overlay.backends.by_lease import ByLease
@@ -24,9 +25,11 @@ from ..overlay.kernel.plan import plan
 from ..overlay.kernel.state import DesiredState, ObservedState, PeerRows
 from ..overlay.kernel.tables.route import Route
 from ..overlay.kernel.tables.vxlan_device import KIND
+from ..overlay.kernel.tables.wireguard_device import WireguardEnd
 from ..overlay.kernel.underlay import choose_underlay
 from ..overlay.model.addresses import format_ipv4, parse_mac
 from ..overlay.model.backends import EXTENSION
+from ..overlay.model.backends.wireguard import WIREGUARD
 from ..overlay.model.errors import LeaseError, OverlayError
 from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
 from ..overlay.model.network import NetworkConfig
@@ -34,6 +37,7 @@ from ..overlay.model.overlap import Reserved, network_problems
 from ..overlay.model.setting_names import option_names
 from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from ..overlay.model.underlay import Underlay
+from ..overlay.model.wireguard_keys import parse_key
 from ..overlay.store.protocol import Item, Store
 from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
 
@@ -166,7 +170,8 @@ def _look_at_kernel(
     report.public_ip, report.underlay = format_ipv4(own.public_ip), underlay.name
     dataplane = Dataplane()
     try:
-        backend = reach(config, underlay, env.subnet, own_mac(own), dataplane)
+        end = own_key(own) if config.backend.type == WIREGUARD else own_mac(own)
+        backend = reach(config, underlay, env.subnet, end, dataplane, wireguard=partial(own_key, own))
         table = _peers(report, env, config, network, backend, underlay)
         wanted = DesiredState.of(backend.own_rows, table.rows.values())
         observed = dataplane.observe(wanted, config.network)
@@ -220,6 +225,14 @@ def own_mac(own: SubnetLease) -> bytes | None:
         return parse_mac(mac) if mac else None
     except ValueError as error:
         raise OverlayError(f"this host's own lease {own.key}: VtepMAC {error}; restart overlayd") from None
+
+
+def own_key(own: SubnetLease) -> WireguardEnd:
+    """Return this host's end of its WireGuard tunnels by the key in the own lease; raise OverlayError for a bad one."""
+    try:
+        return WireguardEnd(parse_key(own.data.get("PublicKey")), "")
+    except ValueError as error:
+        raise OverlayError(f"this host's own lease {own.key}: PublicKey: {error}; restart overlayd") from None
 
 
 def _programmed(rows: PeerRows, observed: ObservedState) -> bool:
