@@ -8,7 +8,8 @@ wireguard, which makes all peers send to it by WireGuard,
 1. it creates its device, and adds its key to its lease of the former type, whose readers ignore additional fields;
 2. it waits until the leases of all peers contain a key, which the main loop programs at once, but not longer than
    PATIENCE: hosts that do not run may have leases;
-3. the process re-executes itself and writes the new lease.
+3. it makes the handshakes (backends/wireguard.py), because packets wait for them;
+4. the process re-executes itself and writes the new lease.
 """
 
 from __future__ import annotations

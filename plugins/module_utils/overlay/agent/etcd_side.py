@@ -45,6 +45,7 @@ RESYNC = 600.0  # seconds between two full reads of etcd, in case a watch stoppe
 RETRY = 1.0  # seconds between attempts while the config is missing or invalid, as in flannel
 LONGEST_RETRY = 10.0  # seconds between attempts to join while etcd accepts connections but refuses or does not answer
 PREPARATION = 5.0  # seconds to wait for the device of a changed lease
+SETTLE = 0.3  # seconds for all hosts to take the last event, and for a handshake
 PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an outage
 
 
@@ -154,7 +155,7 @@ class EtcdSide(threading.Thread):
         from .announcement import announce  # most hosts do not need it
 
         done, succeeded = threading.Event(), threading.Event()
-        self._out.put(BackendComes(config, done, succeeded))
+        self._out.put(BackendComes(config, network.leases, done, succeeded))
         done.wait(PREPARATION)
         data = self._identity.published
         if data is None or not succeeded.is_set():
@@ -163,10 +164,18 @@ class EtcdSide(threading.Thread):
                 f"the last network config stays in use"
             )
         try:
-            return announce(store, self._keys, network, subnet, data, self._pass_on)
+            if not announce(store, self._keys, network, subnet, data, self._pass_on):
+                return False
         except (ChangedError, CompactedError, GoneError) as error:
             log.info("reading the whole network again: %s", error)
             return False
+        time.sleep(SETTLE)
+        done.clear()
+        leases = read_network(store, self._keys).leases
+        self._out.put(BackendComes(config, leases, done, succeeded, initiate=True))
+        done.wait(PREPARATION)
+        time.sleep(SETTLE)
+        return True
 
     def _restart(self, reason: str) -> NoReturn:
         """Make the main loop re-execute the process: the lease of another subnet belongs to the new process.

@@ -201,7 +201,7 @@ class Loop:
     def _provide_backend(self, coming: BackendComes) -> None:
         """Create the device of a coming network config next to the present ones."""
         try:
-            if self._session is not None and self._session.provide(coming.config.backend):
+            if self._session is not None and self._session.provide(coming):
                 self._identity.publish(self._session.backend.key_data)
                 coming.succeeded.set()
         except OverlayError as error:

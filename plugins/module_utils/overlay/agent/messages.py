@@ -47,12 +47,16 @@ class LeaseChanges(NamedTuple):
 class BackendComes(NamedTuple):
     """The network config changes to this backend, and the etcd thread waits until ``done`` is set.
 
-    Its device must exist before a lease names it. ``succeeded`` is set if it does.
+    ``leases`` are all leases, by lease name, as read with this config: there were no events for the latest changes.
+    The device must exist before a lease names it; ``succeeded`` is set if it does. With ``initiate`` it exists, and
+    all peers know this host.
     """
 
     config: NetworkConfig
+    leases: Mapping[str, Item]
     done: threading.Event
     succeeded: threading.Event
+    initiate: bool = False
 
 
 class RestartNeeded(NamedTuple):

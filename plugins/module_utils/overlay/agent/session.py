@@ -21,12 +21,12 @@ from ..kernel.tables.device import DeleteDevice
 from ..kernel.tables.route import AdoptRoute
 from ..kernel.tables.unreachable import Unreachable
 from ..model.addresses import Subnet
-from ..model.backends import BackendOptions
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved
 from ..store.protocol import Event, Item
 from .journal import peer_log, repair_log
+from .messages import BackendComes
 from .options import Options
 from .status import Status
 
@@ -147,11 +147,18 @@ class Session:
         self._tell_leases()
         return not failures
 
-    def provide(self, options: BackendOptions) -> bool:
-        """Create the device of a coming network config; return whether it exists and has its settings."""
-        self.backend.provide(options)
+    def provide(self, coming: BackendComes) -> bool:
+        """Create the device of a coming network config; return whether all changes succeeded.
+
+        With ``initiate``, also establish sessions with the peers by that device.
+        """
+        self.take(coming.leases)
+        self.backend.provide(coming.config.backend)
         self._accept()
-        self._is_applied = False  # the new device is no repair
+        if coming.initiate and self.backend.accepting is not None:
+            self.backend.accepting.initiate()
+            self.table.refresh()
+        self._is_applied = False  # the new device and its settings are no repair
         return self.reconcile()
 
     def _accept(self) -> list[PeerChange]:

@@ -69,6 +69,9 @@ class Accepting(Protocol):
     def key_data(self) -> Mapping[str, Any]:
         """The fields of BackendData that make peers accept packets of this host."""
 
+    def initiate(self) -> None:
+        """Establish sessions with the peers from now on, before a packet needs them."""
+
     def accepting(self, lease: SubnetLease) -> tuple[Row, ...]:
         """Return the rows by which packets of a peer are accepted whose lease names another backend."""
 

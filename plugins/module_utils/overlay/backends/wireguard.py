@@ -21,7 +21,7 @@ from ..model.wireguard_keys import NO_KEY, format_key, parse_key
 if TYPE_CHECKING:
     from . import Place
 
-WARM_UP = 5  # seconds: the keepalive of peers that no packet goes to yet, so that their sessions exist before
+FIRST_KEEPALIVE = 5  # seconds: a keepalive makes a handshake at once
 
 
 class Wireguard:
@@ -38,6 +38,7 @@ class Wireguard:
         self.own_rows: tuple[Row, ...] = (self.device, Address(DEVICE, own.first))
         self._options = options
         self._underlay = underlay
+        self._initiates = False
 
     @staticmethod
     def lease_data(options: WireguardOptions, end: WireguardEnd | None) -> dict[str, Any] | None:
@@ -65,13 +66,22 @@ class Wireguard:
         if isinstance(found, WireguardDevice) and found.port and not isinstance(place.options, WireguardOptions):
             path = min(found.mtu + OVERHEAD, place.underlay.mtu)
             options = options._replace(psk=found.psk, port=found.port, keepalive=found.keepalive, mtu=path)
-        keepalive = options.keepalive or WARM_UP
-        return cls(options._replace(keepalive=keepalive), place.underlay, place.own, place.wireguard())
+        else:
+            options = options._replace(keepalive=0)  # see initiate
+        return cls(options, place.underlay, place.own, place.wireguard())
 
     @property
     def key_data(self) -> dict[str, Any]:
         """The fields of BackendData that make peers accept packets of this host."""
         return key_data(self.device)
+
+    def initiate(self) -> None:
+        """Make the handshakes with half of the peers from now on, so that sessions exist before packets need them.
+
+        Of two hosts only that with the smaller key does so: two simultaneous handshakes cancel each other, and
+        WireGuard repeats them only after five seconds.
+        """
+        self._initiates = True
 
     def rows(self, lease: SubnetLease) -> PeerRows | None:
         """Return the peer's rows; None for another backend. Raise LeaseError for a key or port that is none."""
@@ -112,4 +122,6 @@ class Wireguard:
         if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
             raise LeaseError(f"lease {lease.key}: Port {port!r} is not a UDP port from 1 to 65535")
         keepalive, psk = self._options.keepalive, self._options.psk
+        if self._initiates and self.device.end.public_key < key:
+            keepalive = FIRST_KEEPALIVE
         return WireguardPeer(DEVICE, key, lease.subnet, lease.public_ip, port, keepalive, psk)
