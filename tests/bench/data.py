@@ -28,9 +28,10 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "collections"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support.agent_fleet import Fleet
-from support.agent_host import Container
+from support.agent_host import Container, until
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
+from support.wireguard import with_sockets
 
 BACKENDS = "host-gw,vxlan,udp,wireguard"
 PORT = 7001
@@ -116,11 +117,17 @@ def measure(etcd: EtcdServer, backend: str, folder: Path) -> tuple[Figures, int]
     network.configure(backend)
     fleet = Fleet(etcd, network, folder)
     try:
-        hosts = fleet.joined(2)
+        hosts = fleet(2)
+        with_sockets(*hosts)
+        for host in hosts:
+            host.start()
+        for host in hosts:
+            host.wait_ready()
         one, other = fleet.containers()
-        assert one.reaches(other)
+        until(lambda: one.reaches(other), f"a ping with {backend}")
         latency(one, other)  # warms up
-        figures = Figures(rate(one, other, "tcp") * 8, rate(one, other, "udp"), latency(one, other))
+        ping = latency(one, other)  # before the queues are full
+        figures = Figures(rate(one, other, "tcp") * 8, rate(one, other, "udp"), ping)
         mtu = int(hosts[0].subnet_env["FLANNEL_MTU"])
         for host in hosts:
             host.stop()
