@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from itertools import permutations
@@ -28,6 +29,12 @@ def diary(path: Path) -> str:
 
 def lines(path: Path) -> list[str]:
     return [" ".join(line.split()) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def peer(network: Network, data: object = "hello", public_ip: str = PEER_HOST, subnet: str = PEER) -> None:
@@ -286,6 +293,30 @@ def test_a_fleet_changes_from_commands_to_host_gw_and_back(fleet: Fleet, network
     assert all(one.reaches(other) for one, other in permutations(containers, 2))
 
 
+def test_a_peer_that_was_added_stays_under_another_backend_until_its_lease_changes(
+    host: Host, network: Network, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    network.configure(
+        "extension",
+        SubnetAddCommand=f"echo add $SUBNET >>{log}; test $SUBNET = {PEER}",
+        SubnetRemoveCommand=f"echo remove $SUBNET >>{log}",
+    )
+    peer(network)
+    peer(network, subnet="10.50.78.0/24", public_ip="192.0.2.78")
+    host.join(SHELL)
+    network.configure("vxlan")
+    host.wait_started_again()
+    until(lambda: lines(log)[-1] == "remove 10.50.78.0/24", lambda: str(lines(log)))
+    spent = cpu_seconds(host.pid)
+    time.sleep(2)
+    assert cpu_seconds(host.pid) - spent < 0.5
+    assert f"remove {PEER}" not in lines(log)
+    network.lease(PEER, PEER_HOST, "0e:00:00:00:00:77")
+    until(lambda: f"remove {PEER}" in lines(log), lambda: str(lines(log)))
+    until(lambda: "dev flannel.1" in host.routes().get(PEER, ""), "the route by vxlan")
+
+
 def test_a_dry_run_lists_the_commands_and_runs_none(host: Host, network: Network, tmp_path: Path) -> None:
     network.configure("extension", PostStartupCommand=f"touch {tmp_path}/ran", SubnetAddCommand=f"touch {tmp_path}/ran")
     peer(network)
@@ -338,7 +369,16 @@ def test_changed_commands_are_taken_up_by_a_running_host(host: Host, network: Ne
     until(lambda: lines(log)[4:] == ["post2", "remove2", "add2"], lambda: str(lines(log)))
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"boot": "BOOT", "startup": {}, "added": {"x": {"data": 1}}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"boot": "BOOT", "startup": {}, "added": {"x": {"data": 1}}}',
+        '{"boot": "BOOT", "startup": {"run": "x"}, "added": {}}',
+    ],
+)
 def test_a_damaged_memory_of_the_commands_is_reported_and_all_commands_run_again(
     host: Host, network: Network, tmp_path: Path, content: str
 ) -> None:

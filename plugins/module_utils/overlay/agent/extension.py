@@ -121,7 +121,7 @@ class Extension(threading.Thread):
             if (setup, wanted) != (self._setup, self._wanted):
                 self._setup, self._wanted = setup, wanted
                 self._change.notify()
-        if not self.is_alive() and not self._stops:
+        if self.ident is None and not self._stops:
             self.start()
 
     def preview(self, config: NetworkConfig, own: Subnet, public_ip: int, leases: Leases) -> list[str]:
@@ -132,7 +132,7 @@ class Extension(threading.Thread):
         return [f"# {names[job.kind]} {job.subnet}".strip() for job in self._jobs()]
 
     def _peers(self, setup: Setup | None, leases: Leases) -> dict[str, Added]:
-        """Return the peers that should be added; without a setup those whose lease did not change since."""
+        """Return the peers that should be added; without a setup those that were, if their lease did not change."""
         wanted: dict[str, Added] = {}
         for subnet, lease in leases.items():
             data = lease.backend_data if isinstance(lease.backend_data, str) else ""
@@ -140,7 +140,7 @@ class Extension(threading.Thread):
             if setup is not None:
                 add, remove = setup.options[2:4]
                 wanted[str(subnet)] = Added(format_ipv4(lease.public_ip), data, add, remove)
-            elif known is not None and known[:2] == (format_ipv4(lease.public_ip), data):
+            elif known is not None and known.done and known[:2] == (format_ipv4(lease.public_ip), data):
                 wanted[str(subnet)] = known
         return wanted
 
@@ -174,7 +174,9 @@ class Extension(threading.Thread):
     def _jobs(self) -> list[Job]:
         """Return the jobs in their order; peers are added after PostStartupCommand."""
         jobs = [Job(REMOVE, subnet) for subnet in self._memory.added if subnet not in self._wanted]
-        if self._setup is not None and self._memory.startup.served != self._setup.served:
+        if self._setup is None:
+            return jobs
+        if self._memory.startup.served != self._setup.served:
             return [*jobs, Job(START)]
         for subnet, wanted in self._wanted.items():
             if not self._is_added(subnet, wanted):
@@ -185,7 +187,7 @@ class Extension(threading.Thread):
         known = self._memory.added.get(subnet)
         if known is None or not known.done or known[:2] != wanted[:2]:
             return False
-        return self._setup is None or known[2:5] == (wanted.add, wanted.remove, self._memory.startup.run)
+        return known[2:5] == (wanted.add, wanted.remove, self._memory.startup.run)
 
     def _next(self) -> Job | None:
         """Return the next job: one that did not fail yet, else one whose pause is over."""
@@ -208,7 +210,9 @@ class Extension(threading.Thread):
                 self._start_up(setup)
             elif job.wanted is not None and setup is not None:
                 self._add(job.subnet, job.wanted, setup)
-        except OverlayError as error:
+        except Exception as error:  # also a defect of overlayd: this thread must not end
+            if not isinstance(error, OverlayError):
+                log.exception("unexpected error; please report it with this traceback")
             self._failures[job] = _failure(error, self._failures.get(job))
         else:
             self._failures.pop(job, None)
@@ -311,6 +315,6 @@ def _variables(network: str, subnet: str, public_ip: str) -> dict[str, str]:
     return {"NETWORK": network, "SUBNET": subnet, "IPV6SUBNET": "", "PUBLIC_IP": public_ip, "PUBLIC_IPV6": ""}
 
 
-def _failure(error: OverlayError, before: Failure | None) -> Failure:
+def _failure(error: Exception, before: Failure | None) -> Failure:
     pause = min(before.pause * 2, LAST_PAUSE) if before is not None else FIRST_PAUSE
-    return Failure(str(error), time.monotonic() + pause, pause)
+    return Failure(str(error) or repr(error), time.monotonic() + pause, pause)

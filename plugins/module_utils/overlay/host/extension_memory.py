@@ -90,7 +90,9 @@ class ExtensionMemory:
             if raw["boot"] != self._boot:
                 return Startup(), {}
             added = {str(subnet): Added(**_texts(one)) for subnet, one in raw["added"].items()}
-            return Startup(**_texts(raw["startup"])), added
+            startup = Startup(**_texts(raw["startup"]))
+            int(startup.run)
+            return startup, added
         except (OverlayError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             log.warning("%s is damaged and is not used: %s", self._path, error)
             return Startup(), {}
