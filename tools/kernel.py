@@ -41,7 +41,6 @@ REPEATED = {
     "kernel/test_flannel_rules.py": ("test_the_nftables_tables_that_flannel_left_are_removed_and_others_stay",),
     "agent/test_backend_change.py": ("test_a_running_fleet_changes_its_backend_and_vni_without_a_lost_packet",),
     "agent/test_takeover.py": ("test_a_take_over_adopts_what_flannel_left_and_loses_no_packet",),
-    "agent/test_repair.py": ("test_each_damage_to_a_vxlan_overlay_is_repaired_when_the_kernel_reports_it",),
     "agent/test_removal.py": ("test_removal_with_release_leaves_nothing",),
 }
 MEMORY = "2048"  # MiB

@@ -48,6 +48,7 @@ options:
       - The backend between the hosts, with flannel's key names. Their case is ignored.
       - C(Type) is one of the types below; the page C(docs/backends.md) of the collection describes them.
       - V(host-gw) and V(alloc) have no further key.
+      - V(ipip) accepts the boolean C(DirectRouting) (default V(false)).
       - V(extension) has the commands C(PreStartupCommand), C(PostStartupCommand), C(SubnetAddCommand) and
         C(SubnetRemoveCommand), at least one of them. The hosts run them as root, if C(agent_extension_commands) of the
         role P(clusternet.overlay.agent#role) permits it.

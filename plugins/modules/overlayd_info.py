@@ -16,8 +16,8 @@ description:
   - Works also on hosts without C(overlayd). The role P(clusternet.overlay.agent#role) decides by these values.
   - M(clusternet.overlay.overlay_info) reads what C(overlayd) does, which is the lease, the kernel's tables and Docker.
   - Requires root, so use C(become) or C(-b).
-  - To find out whether the kernel supports vxlan, the module creates a vxlan device in a temporary network namespace.
-    The kernel may load its module for this. The network of the host is not changed.
+  - To find out whether the kernel supports vxlan, the module creates a vxlan device in a temporary network namespace,
+    and so for O(backend). The kernel may load its module for this. The network of the host is not changed.
 options:
   files:
     description:
@@ -43,6 +43,11 @@ options:
     description: Find out whether the host can have a WireGuard device. The kernel loads its module if it has one.
     type: bool
     default: false
+    version_added: 1.1.0
+  backend:
+    description: The Type of the backend for RV(backend_error) and RV(backend_is_module).
+    type: str
+    default: vxlan
     version_added: 1.1.0
 extends_documentation_fragment:
   - clusternet.overlay.attributes
@@ -139,6 +144,16 @@ wireguard_error:
   returned: success
   type: str
   version_added: 1.1.0
+backend_error:
+  description:
+    - Why the kernel cannot create a device of O(backend).
+    - Empty if it can, and for a backend other than C(vxlan) and C(ipip).
+  returned: success
+  type: str
+backend_is_module:
+  description: Whether the devices of O(backend), C(vxlan) or C(ipip), come from a module of the kernel.
+  returned: success
+  type: bool
 ip_forward:
   description: Whether the kernel forwards IPv4 packets.
   returned: success
@@ -165,6 +180,7 @@ def main() -> None:
             "packages": {"type": "list", "elements": "str", "default": []},
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "wireguard": {"type": "bool", "default": False},
+            "backend": {"type": "str", "default": "vxlan"},
         },
         supports_check_mode=True,
     )

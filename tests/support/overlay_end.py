@@ -69,7 +69,7 @@ class End:
     def reach(self, desired: DesiredState, leftovers: Iterable[str] = ()) -> list[Failure]:
         """Apply the plan for a desired state; return the failures."""
         failures = self.dataplane.apply(self.plan(desired, leftovers))
-        device = self.dataplane.ifindex("flannel.1")
+        device = self.dataplane.ifindex(self.backend.device.name if self.backend.device else "flannel.1")
         underlay = self.dataplane.ifindex("eth0")
         if underlay is not None:
             self.monitor.watch(NETWORK, underlay, [device])

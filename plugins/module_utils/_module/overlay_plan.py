@@ -150,4 +150,5 @@ def subnets_of(public_ip: int, rows: Iterable[Row]) -> list[Subnet]:
 def _devices(dataplane: Dataplane, config: NetworkConfig | None, former: SubnetEnv | None) -> list[str]:
     """Return the names of the tunnel device of a config, and of the existing ones of a former subnet, sorted."""
     named = [config.backend.device_name] if config and config.backend.device_name else []
-    return sorted({*named, *(dataplane.tunnels().with_address(former.subnet.first) if former else [])})
+    tunnels = dataplane.tunnels()  # this also registers the tables of the existing kinds of devices
+    return sorted({*named, *(tunnels.with_address(former.subnet.first) if former else [])})

@@ -25,6 +25,8 @@ _FILES = ("/usr/sbin/overlayd", f"/etc/systemd/system/{UNIT}", str(AGENT_FILE), 
 _TLS_SETTINGS = ("FLANNELD_ETCD_CAFILE", "FLANNELD_ETCD_CERTFILE", "FLANNELD_ETCD_KEYFILE")
 _VERSION = "import sys; print(*sys.version_info[:2])"
 _TIMEOUT = 20.0  # seconds
+# By backend, the settings of the device that is tried; backend and kind of device have the same name.
+_DEVICES = {"vxlan": "id 1 dstport 8472", "ipip": "local 192.0.2.1"}
 
 
 class Questions(NamedTuple):
@@ -35,6 +37,7 @@ class Questions(NamedTuple):
     packages: Sequence[str]
     python: str
     wireguard: bool = False
+    backend: str = "vxlan"
 
 
 def examine(asked: Questions) -> dict[str, Any]:
@@ -53,9 +56,11 @@ def examine(asked: Questions) -> dict[str, Any]:
         "flanneld_runs": bool(output("pgrep", "-x", "flanneld")),
         "python_version": version,
         "python_error": python_error,
-        "vxlan_error": vxlan_error(),
-        "vxlan_is_module": output("modinfo", "-n", "vxlan").startswith("/"),
         "wireguard_error": wireguard_error() if asked.wireguard else "",
+        "vxlan_error": device_error("vxlan"),
+        "vxlan_is_module": is_module("vxlan"),
+        "backend_error": device_error(asked.backend) if asked.backend in _DEVICES else "",
+        "backend_is_module": asked.backend in _DEVICES and is_module(asked.backend),
         "ip_forward": output("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1",
         "firewalls": active_firewalls(),
     }
@@ -94,13 +99,12 @@ def python_version(python: str) -> tuple[list[int], str]:
     return ([], answer) if status else ([int(number) for number in answer.split()], "")
 
 
-def vxlan_error() -> str:
-    """Return why the kernel cannot create a vxlan device; empty if it can.
+def device_error(kind: str) -> str:
+    """Return why the kernel cannot create a device of this kind; empty if it can.
 
     The device is created in a network namespace that ends with the command. The kernel loads its module if it has one.
     """
-    command = "unshare --net ip link add overlayd type vxlan id 1 dstport 8472"
-    status, answer = _run(*command.split())
+    status, answer = _run(*f"unshare --net ip link add overlayd type {kind} {_DEVICES[kind]}".split())
     return answer if status else ""
 
 
@@ -108,6 +112,11 @@ def wireguard_error() -> str:
     """Return why the kernel cannot create a WireGuard device; empty if it can, or if wireguard-go is installed."""
     status, answer = _run("unshare", "--net", "ip", "link", "add", "overlayd", "type", "wireguard")
     return answer if status and shutil.which("wireguard-go") is None else ""
+
+
+def is_module(kind: str) -> bool:
+    """Return whether the devices of this kind come from a module of the kernel, which is installed."""
+    return output("modinfo", "-n", kind).startswith("/")
 
 
 def _run(*words: str) -> tuple[int, str]:

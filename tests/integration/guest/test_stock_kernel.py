@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.kernel_module import without_module
+from support.module_runner import Runner
 from support.netns import Namespace
 
 
@@ -24,3 +26,10 @@ def namespace() -> Iterator[Namespace]:
 def test_the_kernel_creates_the_device_of_a_backend(namespace: Namespace, kind: str) -> None:
     namespace.command("ip", "link", "add", "tunnel", "type", *kind.split())
     assert kind.split()[0] in namespace.command("ip", "-details", "link", "show", "dev", "tunnel")
+
+
+def test_the_module_overlayd_info_finds_ipip_in_the_kernel_and_notices_its_absence(namespace: Namespace) -> None:
+    overlayd_info = Runner("overlayd_info", {}, namespace)
+    assert overlayd_info(backend="ipip")["backend_error"] == ""
+    with without_module("ipip"):
+        assert "Unknown device type" in overlayd_info(backend="ipip")["backend_error"]

@@ -242,7 +242,8 @@ class Session:
                     and not self._retires(step)
                 ]
             )
-        self._is_applied = not any(step.essential for step in refused)
+        own = {"", self.backend.device.name if self.backend.device else ""}
+        self._is_applied = not any(step.essential and step.creates in own for step in refused)
         # Rows that the kernel refused, or that another program's route prevents, are not applied yet.
         self._pending = {step.key for step in refused if step.key is not None}.union(
             *(found.foreign for found in observed.tables.values())

@@ -136,10 +136,17 @@ def _udp() -> BackendClass:
     return Udp
 
 
+def _ipip() -> BackendClass:
+    from .ipip import Ipip
+
+    return Ipip
+
+
 # The registration of the backends, by Type. A backend is imported when a config or a lease names it.
 BACKENDS: dict[str, Callable[[], BackendClass]] = {
     "vxlan": _vxlan,
     "host-gw": _host_gw,
+    "ipip": _ipip,
     "alloc": _alloc,
     "extension": _extension,
     "wireguard": _wireguard,

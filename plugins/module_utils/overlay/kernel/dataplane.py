@@ -40,6 +40,14 @@ class Failure(NamedTuple):
         return f"{self.step}: {self.message}"
 
 
+class MissingInterfaceError(NetlinkError):
+    """The kernel has no interface with the name that a step uses."""
+
+    def __init__(self, name: str, error: NetlinkError) -> None:
+        super().__init__(f"interface {name}: {error}", error.errno)
+        self.name = name
+
+
 class Dataplane:
     """Reads and changes the kernel through one socket, in the network namespace of the thread that creates it."""
 
@@ -106,9 +114,11 @@ class Dataplane:
     def apply(self, steps: KernelPlan) -> list[Failure]:
         """Apply a plan; return the steps that the kernel refused.
 
-        A refused step does not stop the others, unless it is essential. Removing what does not exist is a success.
+        A refused step does not stop the others, unless it is essential: then the steps on its device are left out.
+        Removing what does not exist is a success.
         """
         failures: list[Failure] = []
+        missing: set[str] = set()  # devices that could not be created
         with self._monitor.muted() if self._monitor else nullcontext():
             for alone, group in groupby(steps.steps, attrgetter("alone")):
                 members = list(group)
@@ -118,23 +128,25 @@ class Dataplane:
                     if isinstance(batch[0], Action):
                         refused = _perform(batch[0])
                     else:
-                        refused = self._send(batch, Wire(self._index, self._by_hops) if alone else wire)
+                        refused = self._send(batch, Wire(self._index, self._by_hops) if alone else wire, missing)
                     failures += refused
-                    if any(failure.step.essential for failure in refused):
+                    essential = [failure.step for failure in refused if failure.step.essential]
+                    missing.update(step.creates for step in essential)
+                    if "" in missing:
                         return failures
         return failures
 
-    def _send(self, steps: Sequence[Step], wire: Wire) -> list[Failure]:
-        """Send the requests of some steps; return the refused steps."""
+    def _send(self, steps: Sequence[Step], wire: Wire, missing: Collection[str]) -> list[Failure]:
+        """Send the requests of some steps, except those on missing devices; return the refused steps."""
         messages: list[bytes] = []
         ends: list[int] = []  # by step, the position after its last message
         refused: dict[int, KernelRefusal] = {}
         for number, step in enumerate(steps):
             try:
                 step.encode(wire, messages)
-            except NetlinkError as error:
+            except MissingInterfaceError as error:
                 refusal = step.refusal({0: KernelRefusal(error.errno, str(error))})
-                if refusal is not None:
+                if refusal is not None and error.name not in missing:
                     refused[number] = refusal
             ends.append(len(messages))
         withdrawals: list[bytes] = []
@@ -163,7 +175,7 @@ class Dataplane:
         try:
             return link(self._netlink, name).ifindex
         except NetlinkError as error:
-            raise NetlinkError(f"interface {name}: {error}", error.errno) from error
+            raise MissingInterfaceError(name, error) from error
 
 
 def _perform(step: Action) -> list[Failure]:

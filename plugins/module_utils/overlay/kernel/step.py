@@ -41,7 +41,7 @@ class Step:
     kind: ClassVar[str] = "settings of the device"
     # Sent alone, because it creates or deletes an interface and so changes the indexes that the next step needs.
     alone: ClassVar[bool] = False
-    # The rest of the plan makes no sense if the kernel refuses this step.
+    # If the kernel refuses this step, the steps on the device that it creates are left out; without one, all others.
     essential: ClassVar[bool] = False
 
     def __str__(self) -> str:
@@ -65,6 +65,11 @@ class Step:
     def explain(self, refusal: KernelRefusal) -> str:
         """Return the kernel's error in the words of this step."""
         return refusal.message
+
+    @property
+    def creates(self) -> str:
+        """The name of the device that the step creates, "" for any other step."""
+        return ""
 
     @property
     def key(self) -> Hashable | None:

@@ -35,21 +35,32 @@ def _tun() -> Reader:
     return lambda link, name_of: read_tun(link, name_of) or read_wireguard(link)
 
 
+def _ipip() -> Reader:
+    from .tables.ipip_device import read_ipip
+
+    return read_ipip
+
+
 # How a device of each kind is read: the registration of the kinds of tunnel devices.
-READERS: dict[str, Callable[[], Reader]] = {"vxlan": _vxlan, "wireguard": _wireguard, "tun": _tun}
+READERS: dict[str, Callable[[], Reader]] = {
+    "vxlan": _vxlan,
+    "ipip": _ipip,
+    "wireguard": _wireguard,
+    "tun": _tun,
+}
 
 
 class Tunnels(NamedTuple):
     """The tunnel devices with the names that overlayd and flannel give them; ``addresses`` by device are integers.
 
-    ``others`` are the names of the other interfaces called flannel*; ``rivals`` are the names of the other vxlan
-    devices, by VNI and port.
+    ``others`` are the names of the other interfaces called flannel*; ``rivals`` are the devices of these kinds with
+    other names.
     """
 
     devices: Mapping[str, Device] = {}
     addresses: Mapping[str, frozenset[int]] = {}
     others: frozenset[str] = frozenset()
-    rivals: Mapping[tuple[int, int], str] = {}
+    rivals: tuple[Device, ...] = ()
 
     def with_address(self, address: int) -> list[str]:
         """Return the names of the devices that have this address, as the tunnel devices of a subnet have its first."""
@@ -63,11 +74,12 @@ class Tunnels(NamedTuple):
 
     def vxlan_problem(self, name: str, vni: int, port: int) -> str | None:
         """Return why a vxlan device cannot be created or used, None if it can."""
-        rival = self.rivals.get((vni, port))
-        if rival is not None and name not in self.devices:
-            return (
-                f"device {rival} already has this VNI on port {port}; run `ip link delete {rival}` if nothing needs it"
-            )
+        for rival in self.rivals if name not in self.devices else ():
+            if isinstance(rival, VxlanDevice) and (rival.vni, rival.port) == (vni, port):
+                return (
+                    f"device {rival.name} already has this VNI on port {port}; run `ip link delete {rival.name}` if "
+                    f"nothing needs it"
+                )
         return self.name_problem(name, "vxlan")
 
 
@@ -78,7 +90,7 @@ def read_tunnels(netlink: Netlink) -> Tunnels:
     devices: dict[str, Device] = {}
     indexes: dict[int, str] = {}
     others: set[str] = set()
-    rivals: dict[tuple[int, int], str] = {}
+    rivals: list[Device] = []
     for one in found:
         device = _read(one, lambda index: names.get(index) or _name(netlink, index))
         if device is not None and device.standard_name == one.name:
@@ -86,13 +98,13 @@ def read_tunnels(netlink: Netlink) -> Tunnels:
             indexes[one.ifindex] = one.name
         elif one.name.startswith(PREFIX):
             others.add(one.name)
-        if isinstance(device, VxlanDevice) and one.name not in devices:
-            rivals[device.vni, device.port] = one.name
+        if device is not None and one.name not in devices:
+            rivals.append(device)
     held: dict[str, set[int]] = {name: set() for name in devices}
     for address in addresses(netlink) if devices else ():
         if address.ifindex in indexes and address.length == HOST_LENGTH:
             held[indexes[address.ifindex]].add(address.address)
-    return Tunnels(devices, {name: frozenset(one) for name, one in held.items()}, frozenset(others), rivals)
+    return Tunnels(devices, {name: frozenset(one) for name, one in held.items()}, frozenset(others), tuple(rivals))
 
 
 def _name(netlink: Netlink, ifindex: int) -> str:

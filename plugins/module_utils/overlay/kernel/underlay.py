@@ -15,6 +15,7 @@ from ..named_tuple import NamedTuple
 from .netlink.constants import IFA_F_DEPRECATED, IFA_F_PERMANENT, IFF_LOOPBACK, RT_SCOPE_LINK
 from .netlink.interfaces import InterfaceAddress, Link, addresses, default_paths, links, path_to
 from .netlink.rtnetlink import Netlink, NetlinkError
+from .tunnels import PREFIX, READERS
 
 NOT_FOUND = "Failed to find interface to use that matches the interfaces and/or regexes provided"
 
@@ -26,7 +27,7 @@ class _Interface(NamedTuple):
     @property
     def is_own_or_loopback(self) -> bool:
         """Whether --iface-regex ignores it: loopback, or a tunnel device of the overlay."""
-        is_tunnel = self.link.kind == "vxlan" and self.link.name.startswith("flannel")
+        is_tunnel = self.link.kind in READERS and self.link.name.startswith(PREFIX)
         return is_tunnel or bool(self.link.flags & IFF_LOOPBACK)
 
     @property

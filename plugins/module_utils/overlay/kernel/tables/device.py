@@ -12,7 +12,18 @@ from ...model.addresses import format_mac
 from ...model.errors import KernelError
 from ...named_tuple import NamedTuple
 from ..netlink.codec import IFINFOMSG, U32, attribute, message
-from ..netlink.constants import IFF_UP, IFLA_ADDRESS, IFLA_MTU, RTM_DELLINK, RTM_SETLINK
+from ..netlink.constants import (
+    IFF_UP,
+    IFLA_ADDRESS,
+    IFLA_AF_SPEC,
+    IFLA_IFNAME,
+    IFLA_INET6_ADDR_GEN_MODE,
+    IFLA_MTU,
+    IN6_ADDR_GEN_MODE_NONE,
+    NLA_F_NESTED,
+    RTM_DELLINK,
+    RTM_SETLINK,
+)
 from ..netlink.interfaces import Link
 from ..observation import Observation
 from ..state import DesiredState, Found, ObservedState
@@ -146,6 +157,13 @@ class DeleteDevice(_DeviceName, Removal):
 def link_body(index: int, flags: int = 0) -> bytes:
     """Return the fixed part of a link message; index 0 for a device that is named by an attribute."""
     return IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, index, flags, flags)
+
+
+def no_ipv6_address(sequence: int, name: str) -> bytes:
+    """Return the request that prevents an IPv6 address on the device with this name."""
+    mode = attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
+    family = attribute(IFLA_AF_SPEC | NLA_F_NESTED, attribute(socket.AF_INET6 | NLA_F_NESTED, mode))
+    return message(sequence, RTM_SETLINK, 0, link_body(0) + attribute(IFLA_IFNAME, name.encode() + bytes(1)) + family)
 
 
 class DeviceTable(Table[D]):

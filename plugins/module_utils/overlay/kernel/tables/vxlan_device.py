@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Callable, Mapping
 
@@ -14,9 +13,7 @@ from ...named_tuple import NamedTuple
 from ..netlink.codec import U32, attribute, message
 from ..netlink.constants import (
     IFLA_ADDRESS,
-    IFLA_AF_SPEC,
     IFLA_IFNAME,
-    IFLA_INET6_ADDR_GEN_MODE,
     IFLA_INFO_DATA,
     IFLA_INFO_KIND,
     IFLA_LINKINFO,
@@ -27,19 +24,17 @@ from ..netlink.constants import (
     IFLA_VXLAN_LINK,
     IFLA_VXLAN_LOCAL,
     IFLA_VXLAN_PORT,
-    IN6_ADDR_GEN_MODE_NONE,
     NLA_F_NESTED,
     NLM_F_CREATE,
     NLM_F_EXCL,
     RTM_NEWLINK,
-    RTM_SETLINK,
 )
 from ..netlink.interfaces import Link
 from ..netlink.rtnetlink import KernelRefusal
 from ..observation import Observation
 from ..state import ObservedState
 from ..step import Step, Wire
-from .device import DeviceTable, SetMac, SetMtu, link_body
+from .device import DeviceTable, SetMac, SetMtu, link_body, no_ipv6_address
 from .neighbour import Neighbour
 
 KIND = "vxlan"
@@ -114,13 +109,16 @@ class CreateVxlan(_WholeDevice, Step):
             + _tunnel(device, wire.index[device.underlay], fixed)
         )
         messages.append(message(len(messages), RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body))
-        mode = attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
-        family = attribute(IFLA_AF_SPEC | NLA_F_NESTED, attribute(socket.AF_INET6 | NLA_F_NESTED, mode))
-        messages.append(message(len(messages), RTM_SETLINK, 0, link_body(0) + name + family))
+        messages.append(no_ipv6_address(len(messages), device.name))
 
     def refusal(self, answers: Mapping[int, KernelRefusal]) -> KernelRefusal | None:
         """Return the refusal of the creation. The second request is refused where IPv6 is off, which does no harm."""
         return answers.get(0)
+
+    @property
+    def creates(self) -> str:
+        """The name of the device."""
+        return self.device.name
 
     @property
     def repaired(self) -> str:

@@ -93,10 +93,17 @@ def _udp() -> OptionsClass:
     return UdpOptions
 
 
+def _ipip() -> OptionsClass:
+    from .ipip import IpipOptions
+
+    return IpipOptions
+
+
 # The registration of the types. A type is imported when a config or a lease names it: overlayd starts faster.
 TYPES: dict[str, Callable[[], OptionsClass]] = {
     "vxlan": _vxlan,
     "host-gw": _host_gw,
+    "ipip": _ipip,
     "alloc": _alloc,
     "extension": _extension,
     "wireguard": _wireguard,

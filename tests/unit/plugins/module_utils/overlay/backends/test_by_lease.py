@@ -17,6 +17,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backend
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import PeerRows
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.address import Address
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.fdb import FdbEntry
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.ipip_device import IpipDevice
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.neighbour import Neighbour
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.vxlan_device import VxlanDevice
@@ -61,6 +62,7 @@ def vxlan_rows(device: str) -> PeerRows:
 
 
 HOST_GW_LEASE = SubnetLease(PEER, NEAR, "host-gw", None)
+IPIP_LEASE = SubnetLease(PEER, NEAR, "ipip", None)
 HOST_GW_ROWS = PeerRows(Route(PEER, NEAR, "eth0", onlink=False), backend="host-gw")
 
 
@@ -129,10 +131,12 @@ def test_a_lease_without_a_backend_is_a_reservation_and_has_no_rows() -> None:
         (vxlan_lease(VNI=5), "interface flannel.5 exists and is not a vxlan device"),
         (vxlan_lease(VNI=6), "device vx already has this VNI on port 8472"),
         (vxlan_lease(VNI=8, VtepMAC="x"), "VtepMAC 'x' is not"),
+        (IPIP_LEASE, "ipip9 already is an ipip device from 192.0.2.11 to any address; run `ip link delete ipip9`"),
     ],
 )
 def test_a_peer_that_cannot_be_reached_is_named_with_the_reason(lease: SubnetLease, problem: str) -> None:
-    backends = by_lease(Tunnels(others=frozenset({"flannel.5"}), rivals={(6, 8472): "vx"}))
+    rival = VxlanDevice("vx", 6, "eth0", LOCAL, 8472, 1450, parse_mac("0e:00:00:00:06:01"))
+    backends = by_lease(Tunnels(others=frozenset({"flannel.5"}), rivals=(rival, IpipDevice("ipip9", LOCAL, 1480))))
     with pytest.raises(LeaseError, match=rf"lease 10\.50\.7\.0-24: .*{problem}"):
         backends.rows(lease)
 
