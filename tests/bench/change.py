@@ -36,6 +36,7 @@ from support.agent_fleet import Fleet
 from support.agent_host import Container, Host, until
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
+from support.wireguard import with_sockets
 
 TREE = Path(__file__).resolve().parents[2]
 HOSTS = 3
@@ -160,11 +161,13 @@ def followed(fleet: Fleet, network: Network, step: str) -> bool:
     """Whether each host's lease and routes are those of a step."""
     wanted = backend(step)
     for lease in network.leases().values():
-        if lease.get("BackendType") != wanted["Type"]:
+        kind = lease.get("BackendType", "udp")  # which flannel omits for udp
+        if kind != wanted["Type"]:
             return False
-        if lease["BackendType"] == "vxlan" and lease["BackendData"].get("VNI", 1) != wanted.get("VNI", 1):
+        if kind == "vxlan" and lease["BackendData"].get("VNI", 1) != wanted.get("VNI", 1):
             return False
-    device = {"udp": "flannel0", "vxlan": f"flannel.{wanted.get('VNI', 1)}"}.get(str(wanted["Type"]), "eth0")
+    devices = {"udp": "flannel0", "wireguard": "flannel-wg", "vxlan": f"flannel.{wanted.get('VNI', 1)}"}
+    device = devices.get(str(wanted["Type"]), "eth0")
     return fleet.know_each_other() and all(
         f"dev {device}" in way for host in fleet.hosts for subnet, way in host.routes().items() if subnet != host.subnet
     )
@@ -178,6 +181,7 @@ class Change:
         self._network, self._fleet, self._folder = network, fleet, folder
         configure(network, first)
         hosts: list[Host] = fleet(HOSTS)
+        with_sockets(*hosts)
         for host in hosts:
             host.start(environment={"PYTHONPATH": str(tree / "plugins" / "module_utils")})
         for host in hosts:
@@ -211,7 +215,9 @@ class Change:
 def main() -> None:
     """Measure each transition, and print a row for it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--way", default="vxlan,host-gw,vxlan,vxlan:2,vxlan", help="steps that the config goes through")
+    parser.add_argument(
+        "--way", default="vxlan,host-gw,udp,wireguard,vxlan,vxlan:2,vxlan", help="steps that the config goes through"
+    )
     parser.add_argument("--rounds", type=int, default=1, help="how often the whole way is gone")
     parser.add_argument("--tree", type=Path, default=TREE, help="checkout whose overlayd is measured (default: this)")
     options = parser.parse_args()
