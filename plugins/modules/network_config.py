@@ -70,7 +70,8 @@ options:
   force:
     description:
       - Change the config even if this breaks leases in use. A lease breaks if it does not fit the new ranges, or if its
-        host uses another backend, VNI or port until its agent restarts.
+        host uses another backend, VNI or port now. C(overlayd) follows such a change at once, C(flanneld) after its
+        restart.
       - Delete the config even if leases exist.
     type: bool
     default: false

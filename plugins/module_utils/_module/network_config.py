@@ -33,6 +33,7 @@ BACKEND_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "type": ("Type", str),
     **{key.lower(): (key, CONVERTERS[kind]) for options in TYPES.values() for key, kind in options().keys().items()},
 }
+FOLLOWS = "overlayd there follows at once, flanneld after its restart"
 NAMED = 5  # maximum of leases that an error lists
 
 
@@ -175,7 +176,7 @@ def _harms(lease: SubnetLease, config: NetworkConfig) -> dict[str, str]:
         )
     kind = config.backend.type
     if lease.backend_type and lease.backend_type != kind:
-        harms["type"] = f"{name}: its backend is {lease.backend_type}, which cannot communicate with {kind}"
+        harms["type"] = f"{name}: its backend is {lease.backend_type}, not {kind}; {FOLLOWS}"
     return harms
 
 
@@ -189,7 +190,7 @@ def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -
         return []
     return [
         f"lease {lease.key} of {format_ipv4(lease.public_ip)}: its host uses VNI {vni} and Port {old.port} "
-        f"until its agent restarts, and cannot communicate with VNI {new.vni} and Port {new.port}"
+        f"instead of VNI {new.vni} and Port {new.port}; {FOLLOWS}"
     ]
 
 

@@ -189,7 +189,7 @@ def _look_at_kernel(
 def _count_commanded(report: HostReport, table: PeerTable, memory: Path) -> None:
     """Add the peers that commands add to the report; overlayd remembers which are added, flanneld does not."""
     peers = table.admitted(EXTENSION)
-    added = ExtensionMemory(memory).added if memory.exists() else None
+    added = ExtensionMemory(memory, any_boot=True).added if memory.exists() else None
     report.peers_expected += len(peers)
     report.peers_programmed += sum(
         added is None or (str(subnet) in added and added[str(subnet)].done) for subnet in peers

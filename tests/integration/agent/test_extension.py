@@ -12,6 +12,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.extension_memory import boot
 from support.agent_fleet import Fleet
 from support.agent_host import HEALTH, Host, until
 from support.agent_network import Network
@@ -389,7 +390,7 @@ def test_a_damaged_memory_of_the_commands_is_reported_and_all_commands_run_again
     host.stop()
     (memory,) = host.state.glob("*.extension")
     assert memory.stat().st_mode & 0o777 == 0o600
-    memory.write_text(content.replace("BOOT", Path("/proc/sys/kernel/random/boot_id").read_text().strip()))
+    memory.write_text(content.replace("BOOT", boot()))
     host.join(SHELL)
     host.wait_said(r"\.extension is damaged and is not used")
     assert lines(log) == [PEER, PEER]

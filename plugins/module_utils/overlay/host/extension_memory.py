@@ -20,6 +20,7 @@ from .files import read_text, write_atomically
 from .log import log
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+FIRST_PROCESS = Path("/proc/1/stat")
 
 
 class Added(NamedTuple):
@@ -51,11 +52,12 @@ class Startup(NamedTuple):
 class ExtensionMemory:
     """The content of the file, for several threads; each change is written at once."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the file; a missing or damaged one, and one of another boot, is empty."""
+    def __init__(self, path: Path, any_boot: bool = False) -> None:
+        """Read the file; a missing or damaged one, and unless ``any_boot`` one of another boot, is empty."""
         self._path = path
+        self._any_boot = any_boot
         self._lock = threading.Lock()
-        self._boot = (read_text(BOOT_ID) or "").strip()
+        self._boot = boot()
         self.startup, self.added = self._recall()
 
     def started(self, **fields: str) -> None:
@@ -87,7 +89,7 @@ class ExtensionMemory:
         try:
             text = read_text(self._path)
             raw: Any = json.loads(text) if text is not None else {"boot": None}
-            if raw["boot"] != self._boot:
+            if raw["boot"] is None or not (self._any_boot or raw["boot"] == self._boot):
                 return Startup(), {}
             added = {str(subnet): Added(**_texts(one)) for subnet, one in raw["added"].items()}
             startup = Startup(**_texts(raw["startup"]))
@@ -101,6 +103,15 @@ class ExtensionMemory:
         added = {subnet: one._asdict() for subnet, one in self.added.items()}
         content = {"boot": self._boot, "startup": self.startup._asdict(), "added": added}
         write_atomically(self._path, json.dumps(content), mode=0o600)
+
+
+def boot() -> str:
+    """Return what identifies this boot of the host: the kernel's boot ID, and the start time of process 1.
+
+    In a container that was started again, the boot ID can be the same: it is that of the machine.
+    """
+    started = (read_text(FIRST_PROCESS) or "").rpartition(")")[2].split()
+    return f"{(read_text(BOOT_ID) or '').strip()} {started[19] if len(started) > 19 else ''}"
 
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, Any]:
