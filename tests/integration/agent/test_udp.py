@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import struct
@@ -263,6 +265,37 @@ def test_only_hosts_with_a_lease_may_send(fleet: Fleet, network: Network) -> Non
     hosts[0].join("--udp-any-source")
     send(hosts[2])
     until(lambda: status(hosts[0])["counters"]["received"] == 1, "an accepted packet after the switch")
+
+
+def test_no_datagram_and_no_request_stops_the_process(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    hosts = fleet.joined(2)
+    one, two = fleet.containers()
+    assert one.reaches(two)
+    pid, chance = pid_of(hosts[0]), random.Random(4)
+    tcp = bytes.fromhex("4500003c00014000400600000a3201020a320202") + bytes(40)
+
+    def flood() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            for number in range(20000):
+                data = bytearray(tcp if number % 2 else chance.randbytes(chance.randrange(200)))
+                for _unused in range(number % 5 if data else 0):
+                    data[chance.randrange(len(data))] = chance.randrange(256)
+                out.sendto(data[: chance.randrange(len(data) + 1)] if number % 3 else data, (hosts[0].address, 8285))
+            out.sendto(chance.randbytes(60000), (hosts[0].address, 8285))  # in fragments
+
+    def disturb() -> None:
+        for _unused in range(2000):
+            with contextlib.suppress(protocol.ControlError):
+                kind = chance.choice([b"S", b"P", b"C", b"A", b"R", b"x", b"\0"])
+                protocol.request(kind, chance.randbytes(chance.randrange(8)) if kind in b"ARC" else b"")
+
+    hosts[1].namespace.run(flood)
+    hosts[0].namespace.run(disturb)
+    assert pid_of(hosts[0]) == pid
+    assert status(hosts[0])["counters"]["corrupt"] > 1000
+    assert one.reaches(two, 1444), hosts[0].log
+    assert not hosts[0].said("Traceback")
 
 
 def test_an_unleased_destination_in_the_device_gets_an_icmp_error(host: Host, network: Network) -> None:

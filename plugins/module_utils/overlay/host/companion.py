@@ -194,8 +194,12 @@ def _is_service() -> bool:
 
 def _run(*command: str) -> str:
     """Run a command of systemd; return its error message, "" for success."""
+    # The commands would notify systemd for overlayd, which it reports as a mistake.
+    environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_COMMAND_LIMIT)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_COMMAND_LIMIT, env=environment
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{command[0]}: {error}"
     return "" if done.returncode == 0 else (done.stderr.strip() or f"{command[0]}: status {done.returncode}")

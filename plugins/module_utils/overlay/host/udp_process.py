@@ -44,6 +44,8 @@ class UdpProcess:
             (sys.executable, "-I", "-S", str(self._program)),
             (
                 "RestartPreventExitStatus=" + str(protocol.STOPPED),
+                "Nice=-10",
+                "CPUWeight=1000",
                 "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW",
                 "NoNewPrivileges=yes",
                 "ProtectSystem=strict",

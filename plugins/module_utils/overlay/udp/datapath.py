@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from .packets import IPV4_HEADER, NET_UNREACHABLE, TIME_EXCEEDED, decrement_ttl, icmp_error, packet_length
+from .packets import IPV4_HEADER, NET_UNREACHABLE, TIME_EXCEEDED, carry_around, icmp_error, packet_length
 from .protocol import Settings
 from .segments import join, joinable
 from .tun import VNET_HEADER
@@ -32,7 +32,7 @@ _NO_WAIT, _TRUNCATED = int(socket.MSG_DONTWAIT), int(socket.MSG_TRUNC)
 _MOST_SEGMENTS = 64  # UDP_MAX_SEGMENTS of older kernels
 _MOST_BYTES = 65000  # of payload in one call
 _TUN_BURST, _SOCKET_BURST = 256, 16  # packets and buffers for one wake-up
-_SOCKET_BUFFER = 8 << 20  # bytes; a burst, or what arrives while the process is replaced
+_SOCKET_BUFFER = 4 << 20  # bytes; a burst, or what arrives while the process is replaced
 _MOST_CACHED = 16384  # destinations
 _ERRORS_PER_SECOND = 100  # ICMP errors
 _DESTINATION = struct.Struct("=I")
@@ -132,9 +132,15 @@ class Datapath:
                 continue  # IPv6, for example router solicitations
             key = destination_of(buffer, end + 16)[0]
             host = find(key) or self.host_of(key)
-            if host is None or not decrement_ttl(buffer, end):
+            ttl, upper = buffer[end + 8], buffer[end + 10]
+            if host is None or ttl <= 1:
                 self._refuse(host is None, bytes(view[end : end + min(length, 128)]))
                 continue
+            buffer[end + 8] = ttl - 1
+            if upper < 255:
+                buffer[end + 10] = upper + 1
+            else:
+                carry_around(buffer, end)
             if host is to and length <= size and count < _MOST_SEGMENTS and end + length - start <= _MOST_BYTES:
                 count += 1
             else:

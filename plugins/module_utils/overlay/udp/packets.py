@@ -40,19 +40,13 @@ def packet_length(view: memoryview) -> int:
     return total if IPV4_HEADER <= header <= total <= size else 0
 
 
-def decrement_ttl(packet: bytearray, start: int) -> bool:
-    """Decrement the TTL of the packet that starts at this position; return False, with no change, if it is used up."""
-    ttl = packet[start + 8]
-    if ttl <= 1:
-        return False
-    packet[start + 8] = ttl - 1
-    upper = packet[start + 10]
-    if upper < 255:
-        packet[start + 10] = upper + 1
-    else:  # the carry goes around (RFC 1141)
-        lower = packet[start + 11]
-        packet[start + 10], packet[start + 11] = (0, lower + 1) if lower < 255 else (1, 0)
-    return True
+def carry_around(packet: bytearray, start: int) -> None:
+    """Add 1 to the checksum's upper byte, which is 255, in the packet that starts at this position (RFC 1141).
+
+    That is what a TTL smaller by one does to the checksum.
+    """
+    lower = packet[start + 11]
+    packet[start + 10], packet[start + 11] = (0, lower + 1) if lower < 255 else (1, 0)
 
 
 def icmp_error(kind: tuple[int, int], source: bytes, packet: bytes) -> bytes | None:

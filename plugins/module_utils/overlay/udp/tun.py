@@ -11,7 +11,7 @@ import socket
 import struct
 
 DEVICE_FILE = "/dev/net/tun"
-QUEUE = 4096  # packets that wait in the device while the process is busy, or is replaced by its next version
+QUEUE = 2000  # packets that wait in the device while the process is busy, or is replaced by its next version
 _TUNSETIFF, _TUNSETPERSIST, _TUNSETOFFLOAD, _TUNSETVNETHDRSZ = 0x400454CA, 0x400454CB, 0x400454D0, 0x400454D8
 _IFF_TUN, _IFF_NO_PI, _IFF_VNET_HDR = 0x0001, 0x1000, 0x4000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFMTU, _SIOCSIFTXQLEN = 0x8913, 0x8914, 0x8922, 0x8943
