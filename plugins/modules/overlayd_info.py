@@ -139,6 +139,11 @@ vxlan_is_module:
   description: Whether vxlan is a module of the kernel, and not built in.
   returned: success
   type: bool
+tun_error:
+  description: Why the kernel cannot create a TUN device, which the backend C(udp) needs; empty if it can.
+  returned: success
+  type: str
+  version_added: 1.1.0
 wireguard_error:
   description: Why the host can have no WireGuard device; empty if it can, and without O(wireguard).
   returned: success

@@ -27,6 +27,7 @@ def test_the_agent_reads_its_settings_as_the_role_wrote_them() -> None:
         agent_healthz_port=8080,
         agent_ip_masq_fully_random=False,
         agent_ip_blackhole_route=True,
+        agent_udp_any_source=True,
     )
     settings = dict(line.split("=", 1) for line in text.splitlines()[1:])
     options = parse_options([], {name: value.strip('"') for name, value in settings.items()})
@@ -34,6 +35,7 @@ def test_the_agent_reads_its_settings_as_the_role_wrote_them() -> None:
     assert (options.etcd_prefix, options.etcd_api) == ("/atomic.io/network", "v2")
     assert options.iface == ["eth1", "eth0"]
     assert (options.healthz_ip, options.healthz_port) == ("127.0.0.1", 8080)
+    assert options.udp_any_source
     assert (options.ip_masq, options.ip_masq_fully_random_disable, options.ip_blackhole_route) == (True, True, True)
 
 

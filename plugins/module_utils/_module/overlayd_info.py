@@ -56,6 +56,7 @@ def examine(asked: Questions) -> dict[str, Any]:
         "flanneld_runs": bool(output("pgrep", "-x", "flanneld")),
         "python_version": version,
         "python_error": python_error,
+        "tun_error": tun_error(),
         "wireguard_error": wireguard_error() if asked.wireguard else "",
         "vxlan_error": device_error("vxlan"),
         "vxlan_is_module": is_module("vxlan"),
@@ -106,6 +107,15 @@ def device_error(kind: str) -> str:
     """
     status, answer = _run(*f"unshare --net ip link add overlayd type {kind} {_DEVICES[kind]}".split())
     return answer if status else ""
+
+
+def tun_error(device: str = "/dev/net/tun") -> str:
+    """Return why the kernel cannot create a TUN device; empty if it can. Opening the file loads its module."""
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"{device}: {error.strerror}"
+    return ""
 
 
 def wireguard_error() -> str:

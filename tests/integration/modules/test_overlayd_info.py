@@ -38,6 +38,7 @@ def test_a_host_without_overlayd_has_no_release_and_no_running_service(host: Nam
 
 def test_the_kernel_of_the_tests_supports_vxlan(host: Namespace) -> None:
     assert Runner("overlayd_info", {}, host)()["vxlan_error"] == ""
+    assert Runner("overlayd_info", {}, host)()["tun_error"] == ""
 
 
 @pytest.mark.parametrize("forwards", [True, False])
