@@ -8,7 +8,7 @@ wireguard, which makes all peers send to it by WireGuard,
 1. it creates its device, and adds its key to its lease of the former type, whose readers ignore additional fields;
 2. it waits until the leases of all peers contain a key, which the main loop programs at once, but not longer than
    PATIENCE: hosts that do not run may have leases;
-3. it makes the handshakes (backends/wireguard.py), because packets wait for them;
+3. it makes the handshakes (backends/wireguard.py), and waits for them, because only a few packets can do so;
 4. the process re-executes itself and writes the new lease.
 """
 
@@ -20,13 +20,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..host.log import log
+from ..kernel.wireguard import control_of
 from ..model.addresses import Subnet
+from ..model.backends.wireguard import DEVICE
+from ..model.errors import KernelError
 from ..model.lease import LEASE_TTL, lease_key
 from ..store.protocol import Event, Item, Put, Store
 from ..store.schema import Keys, StoredNetwork, key_of
 
 PATIENCE = 20.0  # seconds; less than the time for which an unneeded device stays (backends/by_lease.py)
 TICK = 0.5  # seconds without an event after which the time is checked
+SESSION_PATIENCE, SESSION_PAUSE = 6.0, 0.05  # seconds; WireGuard repeats a lost handshake after 5 seconds
 SHOWN = 5  # maximum of leases in the warning
 
 
@@ -70,6 +74,20 @@ def announce(
             ", ".join(sorted(missing)[:SHOWN]),
         )
     return True
+
+
+def wait_for_sessions() -> None:
+    """Return once this host has made a handshake with each peer, or after SESSION_PATIENCE."""
+    end = time.monotonic() + SESSION_PATIENCE
+    while time.monotonic() < end:
+        try:
+            state = control_of(DEVICE).read(DEVICE)
+        except KernelError as error:
+            log.warning("the WireGuard sessions are unknown: %s", error)
+            return
+        if all(peer.handshake for peer in state.peers):
+            return
+        time.sleep(SESSION_PAUSE)
 
 
 def _publish(store: Store, item: Item, data: Mapping[str, Any]) -> Item:

@@ -45,7 +45,7 @@ RESYNC = 600.0  # seconds between two full reads of etcd, in case a watch stoppe
 RETRY = 1.0  # seconds between attempts while the config is missing or invalid, as in flannel
 LONGEST_RETRY = 10.0  # seconds between attempts to join while etcd accepts connections but refuses or does not answer
 PREPARATION = 5.0  # seconds to wait for the device of a changed lease
-SETTLE = 0.3  # seconds for all hosts to take the last event, and for a handshake
+SETTLE = 0.3  # seconds for all hosts to take the last event
 PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an outage
 
 
@@ -152,7 +152,7 @@ class EtcdSide(threading.Thread):
         """
         if config.backend.type != WIREGUARD or served.backend.type == WIREGUARD:
             return True
-        from .announcement import announce  # most hosts do not need it
+        from .announcement import announce, wait_for_sessions  # most hosts do not need them
 
         done, succeeded = threading.Event(), threading.Event()
         self._out.put(BackendComes(config, network.leases, done, succeeded))
@@ -174,7 +174,7 @@ class EtcdSide(threading.Thread):
         leases = read_network(store, self._keys).leases
         self._out.put(BackendComes(config, leases, done, succeeded, initiate=True))
         done.wait(PREPARATION)
-        time.sleep(SETTLE)
+        wait_for_sessions()
         return True
 
     def _restart(self, reason: str) -> NoReturn:
