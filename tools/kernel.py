@@ -46,6 +46,7 @@ REPEATED = {
         "test_peers_are_added_moved_changed_and_removed",
         "test_changes_by_other_programs_are_repaired",
         "test_removal_leaves_nothing",
+        "test_a_running_fleet_changes_to_wireguard_and_back_without_a_lost_packet",
     ),
     "agent/test_takeover.py": ("test_a_take_over_adopts_what_flannel_left_and_loses_no_packet",),
     "agent/test_removal.py": ("test_removal_with_release_leaves_nothing",),

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 from support.agent_host import Host, until
+from support.netns import Namespace
 
 DEVICE = "flannel-wg"
 SOCKETS = "/run/wireguard"  # of wireguard-go; each host needs its own
@@ -23,6 +25,16 @@ class Peer(NamedTuple):
     allowed: str
     handshake: int
     keepalive: str
+
+
+def is_in_kernel() -> bool:
+    """Whether the kernel of this machine has WireGuard."""
+    namespace = Namespace()
+    command = ["ip", "link", "add", "trial", "type", "wireguard"]
+    try:
+        return namespace.run(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
+    finally:
+        namespace.close()
 
 
 def with_sockets(*hosts: Host) -> None:
