@@ -5,8 +5,9 @@
 Usage: PYTHONPATH=lab tools/kernel.py [PYTEST-ARGUMENT...]     without arguments: the tests of `make test-kernel`
 
 The guest is emulated in software, so no KVM is needed. It has no network. It reads the files of this machine, keeps its
-changes in memory, and writes only to .cache/kernel/results, with pytest's report in report.xml. The exit code is that
-of pytest. It is 70 if the tests could not run; the last line of the output has the cause.
+changes in memory, and writes only to .cache/kernel/results. Without arguments the tests are shared by GUESTS guests.
+The folder of each has pytest's report in report.xml. The exit code is the highest one of pytest. It is 70 if the tests
+could not run; the last line of the output has the cause.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 from overlaylab.process import LabError, run
 
@@ -34,12 +36,11 @@ NEEDED = ("virtio_pci", "9pnet_virtio", "9p", "overlay")  # modules for the file
 GUEST = "tests/integration/guest"
 REPEATED = {
     "kernel/test_dataplane.py": (
-        "test_datagrams_of_the_full_mtu_pass_between_all_hosts",
-        "test_removal_removes_all_own_rows_and_no_foreign_one",
+        "test_datagrams_of_the_full_mtu_pass_between_all_hosts[next hops-vxlan]",
+        "test_datagrams_of_the_full_mtu_pass_between_all_hosts[plain routes-host-gw]",
+        "test_removal_removes_all_own_rows_and_no_foreign_one[next hops-vxlan]",
+        "test_removal_removes_all_own_rows_and_no_foreign_one[plain routes-vxlan]",
     ),
-    "kernel/test_firewall.py": ("test_containers_reach_each_other_only_with_the_rules",),
-    "kernel/test_flannel_rules.py": ("test_the_nftables_tables_that_flannel_left_are_removed_and_others_stay",),
-    "agent/test_backend_change.py": ("test_a_running_fleet_changes_its_backend_and_vni_without_a_lost_packet",),
     "agent/test_wireguard.py": (
         "test_containers_reach_each_other_with_the_full_mtu_and_no_clear_text_on_the_underlay",
         "test_a_restart_and_a_lost_key_file_change_nothing",
@@ -48,18 +49,22 @@ REPEATED = {
         "test_removal_leaves_nothing",
         "test_a_running_fleet_changes_to_wireguard_and_back_without_a_lost_packet",
     ),
-    "agent/test_takeover.py": ("test_a_take_over_adopts_what_flannel_left_and_loses_no_packet",),
-    "agent/test_removal.py": ("test_removal_with_release_leaves_nothing",),
+    "kernel/test_firewall.py": ("test_containers_reach_each_other_only_with_the_rules",),
+    "kernel/test_flannel_rules.py": ("test_the_nftables_tables_that_flannel_left_are_removed_and_others_stay",),
+    "agent/test_takeover.py": ("test_a_take_over_adopts_what_flannel_left_and_loses_no_packet[vxlan]",),
+    "agent/test_removal.py": ("test_removal_with_release_leaves_nothing[vxlan]",),
 }
-MEMORY = "2048"  # MiB
-LIMIT = 900.0  # seconds; an idle machine with two processors needs about 100
+GUESTS = 2
+MEMORY = "1536"  # MiB
+LIMIT = 900.0  # seconds
 GUEST_FAILED = 70
 
 
-def suite() -> list[str]:
-    """The ids of the tests that run without arguments."""
-    repeated = ((file, name) for file, names in REPEATED.items() for name in names)
-    return [GUEST, *(f"tests/integration/{file}::{name}" for file, name in repeated)]
+def suite() -> list[list[str]]:
+    """The ids of the tests that run without arguments, for each guest."""
+    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / GUEST).glob("test_*.py"))
+    repeated = [f"tests/integration/{file}::{name}" for file, names in REPEATED.items() for name in names]
+    return [[*files[number::GUESTS], *repeated[number::GUESTS]] for number in range(GUESTS)]
 
 
 def download() -> None:
@@ -123,11 +128,11 @@ def needed_modules(folder: Path) -> list[str]:
     return ordered
 
 
-def initramfs() -> bytes:
+def initramfs(results: Path) -> bytes:
     """The first file system of the guest, a cpio archive: busybox, the needed modules, and tools/guest/init."""
     folder = modules(PACKAGES)
     paths = needed_modules(folder)
-    settings = {"tree": ROOT, "results": RESULTS, "modules": folder, "busybox": PACKAGES / "bin/busybox"}
+    settings = {"tree": ROOT, "results": results, "modules": folder, "busybox": PACKAGES / "bin/busybox"}
     return b"".join(
         [
             *(cpio(name, 0o40755) for name in ("bin", "modules.d")),
@@ -148,42 +153,69 @@ def cpio(name: str, mode: int, data: bytes = b"") -> bytes:
     return header + bytes(-len(header) % 4) + data + bytes(-len(data) % 4)
 
 
-def command(archive: Path) -> list[str]:
+def command(results: Path) -> list[str]:
     """The command line of QEMU, which ends together with this process."""
     share = "local,security_model=none"
     return [
         *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"),
         *("-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio", "-nic", "none"),
         *("-accel", "tcg,thread=multi", "-smp", "2", "-m", MEMORY),
-        *("-kernel", str(next(PACKAGES.glob("boot/vmlinuz-*"))), "-initrd", str(archive)),
+        *("-kernel", str(next(PACKAGES.glob("boot/vmlinuz-*"))), "-initrd", str(results / "initramfs")),
         *("-append", "console=ttyS0 quiet panic=-1 mitigations=off"),
         *("-fsdev", f"{share},id=machine,path=/,readonly=on,multidevs=remap"),
         *("-device", "virtio-9p-pci,fsdev=machine,mount_tag=machine"),
-        *("-fsdev", f"{share},id=results,path={RESULTS}"),
+        *("-fsdev", f"{share},id=results,path={results}"),
         *("-device", "virtio-9p-pci,fsdev=results,mount_tag=results"),
     ]
 
 
-def run_guest(arguments: list[str]) -> int:
-    """Run pytest with these arguments in a guest; print its output, and return its exit code."""
+def start(results: Path, arguments: list[str], output: int | BinaryIO) -> subprocess.Popen[bytes]:
+    """Start a guest that runs pytest with these arguments and writes to the folder ``results``."""
+    results.mkdir(parents=True)
+    words = [*arguments, f"--junit-xml={results / 'report.xml'}"]
+    (results / "arguments").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    (results / "initramfs").write_bytes(initramfs(results))
+    return subprocess.Popen(command(results), stdin=subprocess.DEVNULL, stdout=output)
+
+
+def run_guests(parts: list[list[str]]) -> int:
+    """Run pytest with each of these lists of arguments in a guest; return the highest exit code.
+
+    The output of the first guest is printed as it comes, that of the others at the end.
+    """
     shutil.rmtree(RESULTS, ignore_errors=True)
-    RESULTS.mkdir(parents=True)
-    words = [*arguments, f"--junit-xml={RESULTS / 'report.xml'}"]
-    (RESULTS / "arguments").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
-    archive, status = RESULTS / "initramfs", RESULTS / "status"
-    archive.write_bytes(initramfs())
-    with subprocess.Popen(command(archive), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as guest:
-        assert guest.stdout is not None
-        limit = threading.Timer(LIMIT, guest.kill)
-        limit.start()
-        try:
-            while output := os.read(guest.stdout.fileno(), 1 << 16):
-                print(output.decode(errors="replace").replace("\r", ""), end="", flush=True)
-        finally:
-            limit.cancel()
+    folders = [RESULTS / str(number) for number in range(1, len(parts) + 1)]
+    guests = [start(folders[0], parts[0], subprocess.PIPE)]
+    limit = threading.Timer(LIMIT, lambda: [guest.kill() for guest in guests])
+    limit.start()
+    try:
+        for folder, arguments in zip(folders[1:], parts[1:]):
+            RESULTS.mkdir(exist_ok=True)
+            with (RESULTS / f"{folder.name}.log").open("wb") as log:
+                guests.append(start(folder, arguments, log))
+        assert guests[0].stdout is not None
+        while output := os.read(guests[0].stdout.fileno(), 1 << 16):
+            show(output)
+        for guest, folder in zip(guests[1:], folders[1:]):
+            guest.wait()
+            show((RESULTS / f"{folder.name}.log").read_bytes())
+    finally:
+        limit.cancel()
+        for guest in guests:
             guest.kill()
+    return max(map(status_of, folders))
+
+
+def show(output: bytes) -> None:
+    """Print output of a guest."""
+    print(output.decode(errors="replace").replace("\r", ""), end="", flush=True)
+
+
+def status_of(results: Path) -> int:
+    """The exit code of pytest in a guest."""
+    status = results / "status"
     if not status.exists():
-        raise LabError(f"the guest ended without a result, or was ended after {LIMIT:.0f} s; its output is above")
+        raise LabError(f"a guest ended without a result, or was ended after {LIMIT:.0f} s; its output is above")
     return int(status.read_text(encoding="utf-8"))
 
 
@@ -194,7 +226,7 @@ def main(arguments: list[str]) -> int:
         if platform.machine() != "x86_64":
             raise LabError(f"the guest is an x86_64 machine, and this machine is {platform.machine()}")
         download()
-        return run_guest(arguments or suite())
+        return run_guests([arguments] if arguments else suite())
     except LabError as error:
         print(" ".join(str(error).split()))
         return GUEST_FAILED

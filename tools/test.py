@@ -22,6 +22,7 @@ REPORTS = ROOT / ".cache/reports"
 UNAVAILABLE = 77  # exit code of tools/python39.py
 GUEST = "tests/integration/guest"  # its tests run in the suite kernel only
 GUEST_FAILED = 70  # exit code of tools/kernel.py
+GUEST_RESULTS = ROOT / ".cache/kernel/results"
 MOST_FAILURES = 20  # lines in the summary, so that all of it is among the last lines of a log
 WIDTH = 300  # characters of such a line
 BESIDE_LABS = ("integration", "molecule")
@@ -80,13 +81,15 @@ def sanity() -> Tally:
 
 
 def kernel() -> Tally:
-    """The tests with the stock kernel of Debian, in a guest of QEMU; a test that is skipped there counts as failed."""
-    report, output = ROOT / ".cache/kernel/results/report.xml", REPORTS / "kernel.log"
-    report.unlink(missing_ok=True)
+    """The tests with the stock kernel of Debian, in guests of QEMU; a test that is skipped there counts as failed."""
+    output = REPORTS / "kernel.log"
     status = run([sys.executable, "tools/kernel.py"], output, {"PYTHONPATH": str(ROOT / "lab")})
     if status == GUEST_FAILED:
         return Tally(0, (f"all tests with Debian's kernel: {last_line(output)}",))
-    return without_skips(reported(report, status))
+    ends = sorted(GUEST_RESULTS.glob("*/status"))
+    return without_skips(
+        joined([reported(end.parent / "report.xml", int(end.read_text(encoding="utf-8"))) for end in ends])
+    )
 
 
 def integration() -> Tally:
@@ -196,6 +199,12 @@ def failed_by_ansible(text: str) -> str:
 def first_line(text: str) -> str:
     """The first line of a text that is not empty."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def joined(parts: list[Tally]) -> Tally:
+    """The sum of several results."""
+    failures = tuple(failure for part in parts for failure in part.failures)
+    return Tally(sum(part.passed for part in parts), failures, tuple(skip for part in parts for skip in part.skipped))
 
 
 def without_skips(result: Tally) -> Tally:

@@ -117,6 +117,11 @@ def test_pytest_that_ends_with_an_error_is_a_failure_though_no_test_failed(progr
     assert program.reported(report, 5).failures == ("pytest: exit code 5; its output is above",)
 
 
+def test_the_results_of_two_guests_are_added(program: ModuleType) -> None:
+    parts = [program.Tally(3, ("a: assert 0",), ("1 test: x",)), program.Tally(4, ("b: assert 1",))]
+    assert program.joined(parts) == program.Tally(7, ("a: assert 0", "b: assert 1"), ("1 test: x",))
+
+
 def test_a_skip_in_the_guest_is_a_failure(program: ModuleType) -> None:
     result = program.without_skips(program.Tally(3, ("a: assert 0",), ("2 tests: no module ipip",)))
     assert result == program.Tally(3, ("a: assert 0", "skipped 2 tests: no module ipip"))
