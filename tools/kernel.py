@@ -186,7 +186,7 @@ def run_guests(parts: list[list[str]]) -> int:
     shutil.rmtree(RESULTS, ignore_errors=True)
     folders = [RESULTS / str(number) for number in range(1, len(parts) + 1)]
     guests = [start(folders[0], parts[0], subprocess.PIPE)]
-    limit = threading.Timer(LIMIT, lambda: [guest.kill() for guest in guests])
+    limit = threading.Timer(LIMIT, end, [guests])
     limit.start()
     try:
         for folder, arguments in zip(folders[1:], parts[1:]):
@@ -201,9 +201,14 @@ def run_guests(parts: list[list[str]]) -> int:
             show((RESULTS / f"{folder.name}.log").read_bytes())
     finally:
         limit.cancel()
-        for guest in guests:
-            guest.kill()
+        end(guests)
     return max(map(status_of, folders))
+
+
+def end(guests: list[subprocess.Popen[bytes]]) -> None:
+    """End guests; those that have ended are left out."""
+    for guest in guests:
+        guest.kill()
 
 
 def show(output: bytes) -> None:

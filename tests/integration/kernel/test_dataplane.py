@@ -21,7 +21,9 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     ObservedState,
     PeerRows,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.address import Address
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.vxlan_device import VxlanDevice
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,
     format_ipv4,
@@ -66,6 +68,18 @@ def test_removal_removes_all_own_rows_and_no_foreign_one(fleet: Fleet, backend: 
     joined([one, two])
     assert one.reach(DesiredState(), leftovers=["flannel.1"]) == []
     assert one.ip("route") + one.ip("-o", "link") + one.ip("nexthop") == before
+
+
+def test_a_device_that_cannot_be_created_affects_no_peer_of_another_device(fleet: Fleet) -> None:
+    one, two = fleet(2)
+    two.converge(one)
+    device = VxlanDevice("flannel.9", 9, "missing", one.public_ip, 8472, 1450, one.mac)
+    lost = PeerRows(Route(Subnet.parse("10.50.9.0/24"), parse_ipv4("10.50.9.0"), "flannel.9", onlink=True))
+    rows = device, Address("flannel.9", one.subnet.first), *one.backend.own_rows
+    (failure,) = one.reach(DesiredState.of(rows, [lost, *one.rows([two])]))
+    assert str(failure).startswith("ip link add flannel.9 ")
+    assert "interface missing: No such device" in str(failure)
+    assert reaches(one, two)
 
 
 def test_a_foreign_route_that_replaces_the_own_one_is_noticed_and_is_a_conflict(fleet: Fleet) -> None:

@@ -126,7 +126,7 @@ class Dataplane:
                 wire = Wire(self._index, self._by_hops)
                 for batch in batches:
                     if isinstance(batch[0], Action):
-                        refused = _perform(batch[0])
+                        refused = _perform(batch[0]) if batch[0].creates not in missing else []
                     else:
                         refused = self._send(batch, Wire(self._index, self._by_hops) if alone else wire, missing)
                     failures += refused

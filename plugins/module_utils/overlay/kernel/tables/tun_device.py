@@ -96,6 +96,11 @@ class ServeTun(_WholeDevice, Action):
             raise KernelError(f"{problem}; {remedy}" if problem else str(error)) from None
 
     @property
+    def creates(self) -> str:
+        """The name of the device."""
+        return self.device.name
+
+    @property
     def repaired(self) -> str:
         """The log text for a repair."""
         return f"device {self.device.name} had no data path, or one with other settings"

@@ -143,6 +143,11 @@ class CreateWireguard(_WholeDevice, Action):
             time.sleep(_PAUSE)
 
     @property
+    def creates(self) -> str:
+        """The name of the device."""
+        return self.device.name
+
+    @property
     def repaired(self) -> str:
         """The log text for a repair."""
         return f"device {self.device.name} was missing"
@@ -174,6 +179,11 @@ class SetWireguard(_WholeDevice, Action):
         if public_key(private) != device.end.public_key:
             raise KernelError(f"key file {path} was changed while overlayd was running; restart overlayd")
         control.set_device(device.name, private, device.port)
+
+    @property
+    def creates(self) -> str:
+        """The name of the device."""
+        return self.device.name
 
     @property
     def repaired(self) -> str:
