@@ -20,6 +20,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     DesiredState,
     ObservedState,
     PeerRows,
+    Row,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.address import Address
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route
@@ -75,7 +76,7 @@ def test_a_device_that_cannot_be_created_affects_no_peer_of_another_device(fleet
     two.converge(one)
     device = VxlanDevice("flannel.9", 9, "missing", one.public_ip, 8472, 1450, one.mac)
     lost = PeerRows(Route(Subnet.parse("10.50.9.0/24"), parse_ipv4("10.50.9.0"), "flannel.9", onlink=True))
-    rows = device, Address("flannel.9", one.subnet.first), *one.backend.own_rows
+    rows: list[Row] = [device, Address("flannel.9", one.subnet.first), *one.backend.own_rows]
     (failure,) = one.reach(DesiredState.of(rows, [lost, *one.rows([two])]))
     assert str(failure).startswith("ip link add flannel.9 ")
     assert "interface missing: No such device" in str(failure)
