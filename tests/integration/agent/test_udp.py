@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.udp import protocol
 from support.agent_fleet import Fleet
-from support.agent_host import Container, Host, lost, until
+from support.agent_host import PACKAGE, Container, Host, lost, until
 from support.agent_network import Network
 
 PEER, PEER_HOST = "10.50.77.0/24", "192.0.2.77"
@@ -296,6 +297,27 @@ def test_no_datagram_and_no_request_stops_the_process(fleet: Fleet, network: Net
     assert status(hosts[0])["counters"]["corrupt"] > 1000
     assert one.reaches(two, 1444), hosts[0].log
     assert not hosts[0].said("Traceback")
+
+
+def test_a_root_process_without_the_capability_cannot_control_it(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    host, _other = fleet.joined(2)
+    code = "from overlay.udp import protocol; print(protocol.request(protocol.REMOVE, protocol.request(b'P')[1:]))"
+    before = peers(host)
+    assert before
+
+    def remove_all(*prefix: str) -> subprocess.CompletedProcess[str]:
+        command = [*prefix, sys.executable, "-c", code]
+        environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+        return host.namespace.run(
+            lambda: subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        )
+
+    refused = remove_all("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin")
+    assert "closed the connection: CAP_NET_ADMIN is required" in refused.stderr
+    assert peers(host) == before
+    assert remove_all().returncode == 0
+    assert peers(host) == {}
 
 
 def test_an_unleased_destination_in_the_device_gets_an_icmp_error(host: Host, network: Network) -> None:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """How overlayd and the data path process speak: one message each way on a Unix socket in the network namespace.
 
-The socket has an abstract name, which belongs to the network namespace like the TUN device; only root may connect.
+The socket has an abstract name, which belongs to the network namespace like the TUN device. A process must have
+CAP_NET_ADMIN in order to be answered: whoever has it could also change the routes.
 """
 
 from __future__ import annotations
@@ -77,8 +78,12 @@ def request(kind: bytes, body: bytes = b"") -> bytes:
             out.connect(ADDRESS)
             out.send(kind + body)
             answer = out.recv(LARGEST)
+    except (ConnectionResetError, BrokenPipeError):
+        answer = b""
     except OSError as error:
         raise ControlError(f"the data path of the udp backend does not answer: {error.strerror or error}") from error
+    if not answer:
+        raise ControlError("the data path of the udp backend closed the connection: CAP_NET_ADMIN is required")
     if answer[:1] == REFUSED:
         raise ControlError(answer[1:].decode())
     return answer

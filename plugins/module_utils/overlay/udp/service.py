@@ -13,6 +13,7 @@ import json
 import os
 import select
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from .tun import TunError, delete_tun, open_tun, set_mtu
 
 PRIORITY = -10  # as in nice(1)
 SAVE_PAUSE = 0.5  # seconds between a change and the file
+_CAP_NET_ADMIN = 12  # linux/capability.h
 _ALL_DESCRIPTORS = 3  # of the control socket, the TUN device and the UDP socket
 _DEVICE_GONE = (errno.EBADFD, errno.EBADF)
 
@@ -110,8 +112,8 @@ class Service:
 
     def _accept(self) -> None:
         client, _unused = self._control.accept()
-        credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        if int.from_bytes(credentials[4:8], sys.byteorder) != 0:
+        pid, _uid, _gid = struct.unpack("=iII", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if not _administers_network(pid):
             client.close()
             return
         client.setblocking(False)
@@ -248,6 +250,16 @@ class Service:
             self._peers = {(peer.first, peer.length): peer for peer in protocol.unpack(peers)}
         except (OSError, ValueError, TypeError):
             self._settings, self._peers = None, {}
+
+
+def _administers_network(pid: int) -> bool:
+    """Return whether a process has CAP_NET_ADMIN: root in a container with the host's network has not."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    effective = next((line.split()[1] for line in lines if line.startswith("CapEff:")), "0")
+    return bool(int(effective, 16) >> _CAP_NET_ADMIN & 1)
 
 
 def _descriptors(settings: Settings) -> tuple[int, socket.socket]:
