@@ -15,6 +15,7 @@ description:
     FDB entries of the peers, the firewall rules of the overlay, and the subnet file that
     M(clusternet.overlay.docker_opts) reads.
   - Network config, own lease and peers come from etcd. The backends are C(vxlan), C(host-gw) and C(ipip).
+    The backend C(udp) is refused, because only C(overlayd) starts its data path process.
   - The host's lease must exist. It should be a reservation (M(clusternet.overlay.subnet_lease)), because a lease that
     no agent renews expires after 24 hours. The module adds to the lease the data that other hosts need, such as the MAC
     address of the tunnel device. It never creates, renews or releases a lease.

@@ -19,6 +19,7 @@ from ..overlay.kernel.firewall.rules import Firewall
 from ..overlay.kernel.forwarding import forwarding_problem
 from ..overlay.kernel.plan import KernelPlan
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
+from ..overlay.model.backends.udp import UDP
 from ..overlay.model.errors import ConfigError, KernelError, LeaseError, OverlayError
 from ..overlay.model.lease import LEASE_TTL, lease_key
 from ..overlay.model.network import NetworkConfig
@@ -142,6 +143,11 @@ def _program(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]
         subnet_file=request.subnet_file,
     )
     has_agent = _agent_runs(prefix, request)
+    if config.backend.type == UDP and not has_agent:
+        raise OverlayError(
+            f"{keys.config}: Backend Type 'udp' needs a data path process, which only overlayd starts; run overlayd on "
+            f"this host (role clusternet.overlay.agent), or use another backend"
+        )
     if has_agent and host.lease != host.found:
         raise LeaseError(
             f"overlayd runs on this host for {prefix}: its lease {host.found.key} is {host.found.value()}, but this "

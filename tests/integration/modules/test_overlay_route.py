@@ -262,3 +262,11 @@ def test_bad_input_is_one_clear_error_and_changes_nothing(host: Host, network: N
     for options, message in BAD_INPUT:
         assert message in route(host)(fails=True, **options)["msg"]
     assert everything(host) == before and "BackendType" not in network.lease_item("10.50.1.0/24").value
+
+
+def test_a_udp_network_needs_the_agent_and_changes_nothing(host: Host, network: Network, route: Module) -> None:
+    network.configure("udp")
+    before = everything(host)
+    done = route(host)(fails=True)
+    assert "config: Backend Type 'udp' needs a data path process, which only overlayd starts; run over" in done["msg"]
+    assert everything(host) == before
