@@ -92,7 +92,7 @@ class ServeTun(_WholeDevice, Action):
             request(CONFIGURE, json.dumps(settings._asdict()).encode())
         except ControlError as error:
             problem = udp_port_problem(device.port) if PORT_IN_USE in str(error) else None
-            remedy = "stop it, or set another Port in the network config"
+            remedy = f"stop it (`ss -lunp sport = :{device.port}` shows it), or set another Port in the network config"
             raise KernelError(f"{problem}; {remedy}" if problem else str(error)) from None
 
     @property
