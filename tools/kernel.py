@@ -56,7 +56,7 @@ REPEATED = {
 }
 GUESTS = 2
 MEMORY = "1536"  # MiB
-LIMIT = 900.0  # seconds
+LIMIT = 900.0  # seconds; two idle processors need a fraction of it
 GUEST_FAILED = 70
 
 
@@ -137,6 +137,7 @@ def initramfs(results: Path) -> bytes:
         [
             *(cpio(name, 0o40755) for name in ("bin", "modules.d")),
             cpio("bin/busybox", 0o100755, (PACKAGES / "bin/busybox").read_bytes()),
+            cpio("bin/sh", 0o120777, b"busybox"),  # a symbolic link
             cpio("init", 0o100755, (ROOT / "tools/guest/init").read_bytes()),
             cpio("settings", 0o100644, "".join(f"{key}='{value}'\n" for key, value in settings.items()).encode()),
             cpio("modules", 0o100644, "".join(f"{Path(path).name}\n" for path in paths).encode()),
