@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.udp import protocol
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.udp.packets import ones_sum, packet_length
 from support.agent_fleet import Fleet
 from support.agent_host import PACKAGE, Container, Host, lost, until
 from support.agent_network import Network
@@ -240,6 +241,49 @@ def test_remove_leaves_nothing(fleet: Fleet, network: Network) -> None:
     assert not host.routes()
     until(lambda: not os.path.lexists(f"/proc/{pid}"), "the end of the process")
     assert list(host.state.iterdir()) == []
+
+
+def test_each_datagram_is_one_plain_ipv4_packet_as_for_flannel(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    host, other = fleet(2)
+    udp_lease(network, PEER, other.address)
+    host.join()
+    container = host.container()
+
+    def listen() -> socket.socket:
+        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        out.bind((other.address, 8285))
+        out.settimeout(10)
+        return out
+
+    def send() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.bind((container.address, 7001))
+            for size in (*[36] * 100, *[1444] * 50, 1, 700, 1444, 0, 35):
+                out.sendto(bytes([size & 255]) * size, ("10.50.77.5", 7002))
+
+    try:
+        with other.namespace.run(listen) as flannel:
+            container.namespace.run(send)
+            packets = [flannel.recv(65536) for _unused in range(155)]
+            # What flannel would send back: the same packet in the other direction, for the last one.
+            answer = bytearray(packets[-1])
+            answer[12:16], answer[16:20] = packets[-1][16:20], packets[-1][12:16]
+            answer[20:22], answer[22:24] = packets[-1][22:24], packets[-1][20:22]
+            receiver = container.namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            with receiver:
+                container.namespace.run(receiver.bind, (container.address, 7001))
+                receiver.settimeout(10)
+                flannel.sendto(answer, (host.address, 8285))
+                assert receiver.recv(100) == bytes([35]) * 35
+    finally:
+        container.close()
+    for packet, size in zip(packets, (*[36] * 100, *[1444] * 50, 1, 700, 1444, 0, 35)):
+        assert packet_length(memoryview(packet)) == len(packet) == 28 + size
+        assert packet[8] == 62  # the host and the data path both forwarded it
+        assert ones_sum(packet[:20]) == 0
+        assert ones_sum(packet[12:20] + struct.pack("!HH", 17, len(packet) - 20) + packet[20:]) == 0
+        assert packet[28:] == bytes([size & 255]) * size
 
 
 def test_only_hosts_with_a_lease_may_send(fleet: Fleet, network: Network) -> None:
