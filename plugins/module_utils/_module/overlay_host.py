@@ -53,6 +53,8 @@ def this_host(
     public_ip: str,
     iface: str,
     subnet_file: str,
+    state_dir: str,
+    check: bool,
 ) -> Host:
     """Return this host with its own lease; ``leases`` are by lease name.
 
@@ -67,7 +69,8 @@ def this_host(
             "Backend extension: only overlayd runs its commands, and remembers what they did; start overlayd, or use "
             "another backend"
         )
-    identity = Identity(_settings(public_ip, iface, subnet_file), None)
+    identity = Identity(_settings(public_ip, iface, subnet_file, state_dir), None)
+    identity.keeps_key = not check
     own = own_leases(identity.claim(config), leases)
     found, item = _chosen(own, config, subnet, identity.public_ip_text, keys.subnets)
     mac = _lease_mac(found)
@@ -81,9 +84,9 @@ def this_host(
     return Host(config, identity.underlay, backend, lease, found, item, reserved)
 
 
-def _settings(public_ip: str, iface: str, subnet_file: str) -> HostSettings:
-    """Return the host settings of the module's options; memory file and etcd endpoints are not used."""
-    return HostSettings([iface] if iface else [], [], "", public_ip, Path(subnet_file), Path(), ())
+def _settings(public_ip: str, iface: str, subnet_file: str, state_dir: str) -> HostSettings:
+    """Return the host settings of the module's options; memory file (of no name) and etcd endpoints are not used."""
+    return HostSettings([iface] if iface else [], [], "", public_ip, Path(subnet_file), Path(state_dir, "none"), ())
 
 
 def former_setup(subnet_file: str) -> SubnetEnv | None:

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ..overlay.backends.guarded import Guarded
+from ..overlay.host.device_process import stop_process
 from ..overlay.host.files import read_text, write_atomically
+from ..overlay.host.identity import WIREGUARD_DEVICE, WIREGUARD_KEY
 from ..overlay.host.lock import is_held
 from ..overlay.host.memory import memory_file
 from ..overlay.host.peer_table import PeerTable
@@ -18,6 +21,7 @@ from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.firewall.rules import Firewall
 from ..overlay.kernel.forwarding import forwarding_problem
 from ..overlay.kernel.plan import KernelPlan
+from ..overlay.kernel.tables.device import DeleteDevice
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..overlay.model.backends.udp import UDP
 from ..overlay.model.errors import ConfigError, KernelError, LeaseError, OverlayError
@@ -65,7 +69,8 @@ class Work(NamedTuple):
 
     def carry_out(self, dataplane: Dataplane) -> None:
         """Make the changes; raise KernelError naming the steps that the kernel refused."""
-        failures = dataplane.apply(self.steps)
+        with _own_standard_error():
+            failures = dataplane.apply(self.steps)
         if failures:
             raise KernelError("the kernel refused changes: " + "; ".join(map(str, failures)))
         if self.firewall:
@@ -124,9 +129,33 @@ def clear(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]:
             work = Work(steps, None, file, "", "")
         operations = work.operations()
         if not request.check:
+            if request.peers is None:
+                _stop_processes(work.steps, Path(request.state_dir))
             work.carry_out(dataplane)
     facts = {"device": "", "peers": [str(subnet) for subnet in peers], "conflicts": [], "problems": []}
     return {**_result(store, work, operations, []), **facts}
+
+
+@contextmanager
+def _own_standard_error() -> Iterator[None]:
+    """Keep the standard error of the module from processes that are started now: Ansible waits until all close it."""
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _stop_processes(steps: KernelPlan, folder: Path) -> None:
+    """Stop the processes that provide the devices to delete, and remove the WireGuard key."""
+    for step in steps.steps:
+        if isinstance(step, DeleteDevice):
+            stop_process(folder, step.device)
+            if step.device == WIREGUARD_DEVICE:
+                _remove(folder / WIREGUARD_KEY)
 
 
 def _program(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]:
@@ -141,6 +170,8 @@ def _program(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]
         public_ip=request.public_ip,
         iface=request.iface,
         subnet_file=request.subnet_file,
+        state_dir=request.state_dir,
+        check=request.check,
     )
     has_agent = _agent_runs(prefix, request)
     if config.backend.type == UDP and not has_agent:

@@ -342,6 +342,7 @@ def test_dry_run_shows_the_commands_and_changes_nothing(wireguard_host: Host, ne
     assert f"wg set flannel-wg listen-port 51820 private-key {wg.key_file(host)}" in lines
     assert any(line.startswith(f"wg set flannel-wg peer {key} preshared-key (hidden) endpoint") for line in lines)
     assert not host.has("flannel-wg")
+    assert not wg.key_file(host).exists()
 
 
 def test_a_deleted_device_comes_back_with_everything(fleet: Fleet, network: Network) -> None:

@@ -11,6 +11,7 @@ import pytest
 from support.agent_fleet import Fleet
 from support.agent_host import Host
 from support.agent_network import Network
+from support.wireguard import with_sockets
 
 OWN = "subnets/10.50.1.0-24"
 MACS = {number: f"0e:00:00:00:00:{number:02x}" for number in (12, 13)}
@@ -54,12 +55,16 @@ def commands(result: dict[str, Any]) -> str:
     return "".join(part.get("prepared", "") for part in result["diff"])
 
 
-@pytest.mark.parametrize("backend", ["vxlan", "host-gw"])
+DEVICES = {"vxlan": ("flannel.1", 1450), "host-gw": ("", 1500), "wireguard": ("flannel-wg", 1420)}
+
+
+@pytest.mark.parametrize("backend", DEVICES)
 def test_containers_reach_each_other_without_an_agent_until_all_is_removed(
     fleet: Fleet, network: Network, module_on: Callable[..., Run], route: Module, backend: str
 ) -> None:
     network.configure(backend)
     hosts = fleet(2)
+    with_sockets(*hosts)
     one, two = hosts
     pristine = everything(one)
     for host in hosts:
@@ -74,8 +79,8 @@ def test_containers_reach_each_other_without_an_agent_until_all_is_removed(
     assert commands(done).splitlines() == done["operations"]
     assert any(line.startswith("ip route add ") for line in done["operations"])
     assert done["peers"] == list(network.leases().keys() - {done["subnet"]})
-    assert done["device"] == ("flannel.1" if backend == "vxlan" else "")
-    assert (done["mtu"], done["public_ip"]) == (1450 if backend == "vxlan" else 1500, one.address)
+    assert (done["device"], done["mtu"]) == DEVICES[backend]
+    assert done["public_ip"] == one.address
     assert not done.get("warnings") and not done["problems"] and not done["other_backends"]
     for check in (False, True):
         again = route(one)(check=check)
@@ -90,6 +95,7 @@ def test_containers_reach_each_other_without_an_agent_until_all_is_removed(
     assert foretold["changed"] and one.subnet_file.exists()
     assert route(one)(state="absent")["operations"] == foretold["operations"]
     assert everything(one) == pristine and not one.subnet_file.exists()
+    assert not list(one.state.glob("*"))
     for check in (False, True):
         assert not route(one)(state="absent", check=check)["changed"]
     assert len(network.leases()) == len(hosts)

@@ -34,6 +34,7 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     memory = recall(options.memory_file)
     commands = _commands(options)
     identity = Identity(options.host_settings(), memory, commands.known_data if commands else None)
+    identity.keeps_key = False
     store = connect(connection, options.etcd_prefix)
     keys = Keys(store.root(options.etcd_prefix))
     network = read_network(store, keys)

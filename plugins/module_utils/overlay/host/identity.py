@@ -71,6 +71,7 @@ class Identity:
         self._held = self._former.held
         self._networks = set(self._former.networks)
         self._macs: dict[str, bytes] = {}
+        self.keeps_key = True  # False: a new WireGuard key is not stored (check mode)
         self._wireguard: WireguardEnd | None = None
         self._published: Mapping[str, Any] | None = None
         self._knows_published = False
@@ -137,7 +138,8 @@ class Identity:
         if self._wireguard is None:
             from .wireguard import wireguard_end  # most hosts do not need it
 
-            self._wireguard = wireguard_end(self._settings.state_folder, is_foreign=self._is_copy)
+            folder = self._settings.state_folder
+            self._wireguard = wireguard_end(folder, is_foreign=self._is_copy, keep=self.keeps_key)
         return self._wireguard
 
     @property

@@ -47,19 +47,20 @@ def wireguard_process(folder: Path) -> Companion:
     return Companion(DEVICE, folder, ("/usr/bin/env", "WG_PROCESS_FOREGROUND=1", program, DEVICE), _PROPERTIES)
 
 
-def wireguard_end(folder: Path, *, is_foreign: bool) -> WireguardEnd:
+def wireguard_end(folder: Path, *, is_foreign: bool, keep: bool = True) -> WireguardEnd:
     """Return this host's end; its key is created if there is none. Raise OverlayError if it cannot be stored.
 
     ``is_foreign`` is whether the files in the folder belong to another machine, of which this one is a copy. A device
-    that exists keeps its key: if the file is lost, it is written again.
+    that exists keeps its key: if the file is lost, it is written again. Without ``keep`` no file is written.
     """
     path = folder / WIREGUARD_KEY
     in_use = _key_in_use()
     known = None if is_foreign and in_use is None else _known_key(path)
     if known is None:
         known = in_use or clamped(os.urandom(KEY_SIZE))
-        log.info("WireGuard key: %s written", path)
-        write_atomically(path, f"{format_key(known)}\n", mode=0o600)
+        if keep:
+            log.info("WireGuard key: %s written", path)
+            write_atomically(path, f"{format_key(known)}\n", mode=0o600)
     return WireguardEnd(public_key(known), str(path), wireguard_process(folder))
 
 
