@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.agent_network import Network
 from support.module_runner import ModuleNetwork
+from support.wireguard import random_key
 
 VXLAN: dict[str, Any] = {"network": "10.5.0.0/16", "backend": {"Type": "vxlan"}}
 TEXT = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
@@ -237,3 +238,40 @@ def test_bad_input_is_one_clear_error_and_writes_nothing(
 def test_a_password_is_never_shown(overlay: ModuleNetwork) -> None:
     output = overlay.runner("network_config_info").raw(username="root", password="hunter2-secret")
     assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in output and "hunter2" not in output
+
+
+def test_a_pre_shared_key_is_written_and_never_shown(overlay: ModuleNetwork) -> None:
+    run, look = overlay.runner("network_config"), overlay.runner("network_config_info")
+    keys = [random_key() for _attempt in range(3)]
+    encrypted: dict[str, Any] = {"network": "10.5.0.0/16", "backend": {"Type": "WireGuard", "ListenPort": "4000"}}
+    shown = [run.raw(psk=keys[0], **encrypted)]
+    assert json.loads(overlay.item("config").value)["Backend"] == {
+        "Type": "WireGuard",
+        "ListenPort": 4000,
+        "PSK": keys[0],
+    }
+    shown.append(run.raw(psk=keys[0], **encrypted))
+    assert not json.loads(shown[-1])["changed"]
+    overlay.lease("10.5.7.0/24", "192.0.2.7", BackendType="wireguard")
+    shown.append(run.raw(psk=keys[1], force=True, **encrypted))
+    changed = json.loads(shown[-1])
+    assert changed["changed"]
+    assert ["backend.PSK", "(hidden)", "another (hidden)"] in changed["change"]["settings"]
+    shown.append(look.raw())
+    assert json.loads(shown[-1])["config"]["backend"]["psk"] == "(hidden)"
+    overlay.put("config", overlay.item("config").value[:-1])
+    shown.append(look.raw())
+    shown.append(run.raw(state="absent", force=True))
+    backend = {"Type": "wireguard", "psk": keys[2]}
+    refused = run(fails=True, network="10.5.0.0/16", backend=backend)
+    assert refused["msg"] == "backend must not contain PSK, because logs show it; set psk instead"
+    wrong = run.raw(psk=keys[2][:-2], **encrypted)
+    assert "psk (not shown) is not a WireGuard key: it has 42 characters instead of 44" in wrong
+    assert keys[2][:-2] not in wrong.partition('"invocation"')[0]
+    for key in keys[:2]:
+        assert not any(key in text for text in shown)
+
+
+def test_a_psk_is_ignored_for_another_backend(overlay: ModuleNetwork) -> None:
+    overlay.runner("network_config")(psk=random_key(), **VXLAN)
+    assert overlay.value("config") == TEXT
