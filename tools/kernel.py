@@ -47,7 +47,7 @@ REPEATED = {
         "test_peers_are_added_moved_changed_and_removed",
         "test_changes_by_other_programs_are_repaired",
         "test_removal_leaves_nothing",
-        "test_a_running_fleet_changes_to_wireguard_and_back_without_a_lost_packet",
+        "test_a_running_fleet_changes_to_wireguard_and_back_without_a_lost_packet[vxlan]",
     ),
     "kernel/test_firewall.py": ("test_containers_reach_each_other_only_with_the_rules",),
     "kernel/test_flannel_rules.py": ("test_the_nftables_tables_that_flannel_left_are_removed_and_others_stay",),
