@@ -12,7 +12,9 @@ from collections import namedtuple
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from typing import NamedTuple as NamedTuple
+    from typing import NamedTuple
+
+    __all__ = ["NamedTuple"]
 else:
     _ONLY_OF_THE_CLASS_BODY = {"__annotations__", "__dict__", "__weakref__"}
 

@@ -196,7 +196,8 @@ def _talk(process: subprocess.Popen[bytes], data: str, end: float, stopped: thre
 
     A child in the background may keep the pipes open: its output is not waited for.
     """
-    assert process.stdin and process.stdout and process.stderr
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise ValueError("the process has no pipes")
     with suppress(BrokenPipeError), process.stdin:
         process.stdin.write(f"{data}\n".encode(errors="replace"))
     kept: dict[IO[bytes], bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
