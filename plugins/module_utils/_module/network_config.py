@@ -248,7 +248,7 @@ def _meaning(raw: Mapping[str, Any]) -> tuple[Any, ...] | None:
         config = NetworkConfig.from_mapping(raw)
     except ConfigError:
         return None
-    backend = {key.lower(): value for key, value in given["backend"].items()}
+    backend = {key.lower(): value for key, value in (given.get("backend") or {}).items()}
     return (
         config,
         {key: value for key, value in given.items() if key not in STATED_KEYS},

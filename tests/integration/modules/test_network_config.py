@@ -88,6 +88,15 @@ def test_an_equivalent_config_is_left_unchanged_byte_for_byte(overlay: ModuleNet
     assert overlay.value("config") == text
 
 
+@pytest.mark.parametrize("stored", ['{"Network": "10.5.0.0/16"}', '{"Network": "10.5.0.0/16", "Backend": null}'])
+def test_a_config_without_backend_is_udp_and_can_be_replaced(overlay: ModuleNetwork, stored: str) -> None:
+    run = overlay.runner("network_config")
+    overlay.put("config", stored)
+    assert not run(network="10.5.0.0/16", backend={"Type": "udp"})["changed"]
+    assert overlay.value("config") == stored
+    assert run(**VXLAN)["changed"] and overlay.value("config") == TEXT
+
+
 def test_keys_without_an_option_are_kept(overlay: ModuleNetwork) -> None:
     overlay.put("config", '{"EnableNFTables": true, "network": "10.6.0.0/16", "Backend": {"Type": "host-gw"}}')
     assert overlay.runner("network_config")(**VXLAN)["changed"]
