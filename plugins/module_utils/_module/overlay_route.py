@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -67,10 +68,16 @@ class Work(NamedTuple):
         """Return the changes as shell commands."""
         return [*map(str, self.steps.steps), *(self.firewall.plan() if self.firewall else [])]
 
-    def carry_out(self, dataplane: Dataplane) -> None:
-        """Make the changes; raise KernelError naming the steps that the kernel refused."""
+    def carry_out(self, dataplane: Dataplane, device: str = "", publish: Callable[[], object] = bool) -> None:
+        """Make the changes; raise KernelError naming the steps that the kernel refused.
+
+        ``publish`` is called as soon as this host's tunnel device exists: peers that knew its lease before would lose
+        packets.
+        """
         with _own_standard_error():
             failures = dataplane.apply(self.steps)
+        if not any(device and failure.step.creates == device for failure in failures):
+            publish()
         if failures:
             raise KernelError("the kernel refused changes: " + "; ".join(map(str, failures)))
         if self.firewall:
@@ -130,7 +137,7 @@ def clear(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]:
         operations = work.operations()
         if not request.check:
             if request.peers is None:
-                _stop_processes(work.steps, Path(request.state_dir))
+                _stop_processes(dataplane, work.steps, Path(request.state_dir))
             work.carry_out(dataplane)
     facts = {"device": "", "peers": [str(subnet) for subnet in peers], "conflicts": [], "problems": []}
     return {**_result(store, work, operations, []), **facts}
@@ -149,13 +156,18 @@ def _own_standard_error() -> Iterator[None]:
         os.close(saved)
 
 
-def _stop_processes(steps: KernelPlan, folder: Path) -> None:
-    """Stop the processes that provide the devices to delete, and remove the WireGuard key."""
-    for step in steps.steps:
-        if isinstance(step, DeleteDevice):
-            stop_process(folder, step.device)
-            if step.device == WIREGUARD_DEVICE:
-                _remove(folder / WIREGUARD_KEY)
+def _stop_processes(dataplane: Dataplane, steps: KernelPlan, folder: Path) -> None:
+    """Stop the processes that provide the devices to delete, and remove the WireGuard key.
+
+    A process that ended or never created its device has left its files, too.
+    """
+    devices = {step.device for step in steps.steps if isinstance(step, DeleteDevice)}
+    if dataplane.ifindex(WIREGUARD_DEVICE) is None:
+        devices.add(WIREGUARD_DEVICE)
+    for device in devices:
+        stop_process(folder, device)
+    if WIREGUARD_DEVICE in devices:
+        _remove(folder / WIREGUARD_KEY)
 
 
 def _program(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]:
@@ -193,12 +205,16 @@ def _program(store: Store, prefix: str, request: RouteRequest) -> dict[str, Any]
             raise KernelError("; ".join(work.steps.conflicts))
         operations = work.operations()
         if not request.check:
-            if host.lease != host.found:
-                store.replace(host.item, host.lease.value(), None if host.item.reservation else LEASE_TTL)
-            work.carry_out(dataplane)
+            device = host.backend.device
+            work.carry_out(dataplane, device.name if device else "", partial(_write_lease, store, host))
     result = _result(store, work, operations, _lease_difference(host))
     nested = NestedKeys(keys, network.nested).sentences()
     return {**result, **_facts(host, table, rows, peers, work.steps, has_agent, nested)}
+
+
+def _write_lease(store: Store, host: Host) -> None:
+    if host.lease != host.found:
+        store.replace(host.item, host.lease.value(), None if host.item.reservation else LEASE_TTL)
 
 
 def _work(

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
 from support.agent_fleet import Fleet
-from support.agent_host import Host
+from support.agent_host import Host, until
 from support.agent_network import Network
 from support.wireguard import with_sockets
 
@@ -276,3 +280,32 @@ def test_a_udp_network_needs_the_agent_and_changes_nothing(host: Host, network: 
     done = route(host)(fails=True)
     assert "config: Backend Type 'udp' needs a data path process, which only overlayd starts; run over" in done["msg"]
     assert everything(host) == before
+
+
+def test_a_lease_keeps_its_backend_if_the_device_of_a_new_one_cannot_be_created(
+    host: Host, network: Network, route: Module
+) -> None:
+    before = network.lease_item("10.50.1.0/24").value
+    network.configure("wireguard")
+    with_sockets(host)
+    taken = host.namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    with taken:
+        host.namespace.run(taken.bind, ("0.0.0.0", 51820))
+        assert "UDP port 51820 is in use by" in route(host)(fails=True, peers=[])["msg"]
+        assert network.lease_item("10.50.1.0/24").value == before
+    route(host)(peers=[])
+    assert "PublicKey" in network.lease_item("10.50.1.0/24").value
+
+
+def test_the_removal_leaves_no_file_of_a_wireguard_process_that_was_killed(
+    host: Host, network: Network, route: Module
+) -> None:
+    network.configure("wireguard")
+    with_sockets(host)
+    route(host)(peers=[])
+    process = Companion("flannel-wg", host.state)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    until(lambda: not host.has("flannel-wg"), "the end of the device")
+    route(host)(state="absent")
+    assert not list(host.state.glob("*"))
