@@ -43,16 +43,12 @@ REPEATED = {
     ),
     "agent/test_wireguard.py": (
         "test_containers_reach_each_other_with_the_full_mtu_and_no_clear_text_on_the_underlay",
-        "test_a_restart_and_a_lost_key_file_change_nothing",
         "test_peers_are_added_moved_changed_and_removed",
-        "test_changes_by_other_programs_are_repaired",
         "test_removal_leaves_nothing",
         "test_a_running_fleet_changes_to_wireguard_and_back_without_a_lost_packet[vxlan]",
     ),
     "kernel/test_firewall.py": ("test_containers_reach_each_other_only_with_the_rules",),
     "kernel/test_flannel_rules.py": ("test_the_nftables_tables_that_flannel_left_are_removed_and_others_stay",),
-    "agent/test_takeover.py": ("test_a_take_over_adopts_what_flannel_left_and_loses_no_packet[vxlan]",),
-    "agent/test_removal.py": ("test_removal_with_release_leaves_nothing[vxlan]",),
 }
 GUESTS = 2
 MEMORY = "1536"  # MiB

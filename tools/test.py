@@ -25,7 +25,7 @@ GUEST_FAILED = 70  # exit code of tools/kernel.py
 GUEST_RESULTS = ROOT / ".cache/kernel/results"
 MOST_FAILURES = 20  # lines in the summary, so that all of it is among the last lines of a log
 WIDTH = 300  # characters of such a line
-BESIDE_LABS = ("integration", "molecule")
+BESIDE_LABS = ("sanity", "kernel", "integration", "molecule")
 NOT_PASSED = ("failure", "error", "skipped")
 
 
