@@ -201,6 +201,18 @@ def test_two_leases_with_one_key_are_reported_and_the_newer_one_is_used(wireguar
     until(lambda: PEER in host.routes(), "the route of the older lease")
 
 
+def test_a_lease_of_another_type_does_not_take_the_key_of_a_host(wireguard_host: Host, network: Network) -> None:
+    host, key = wireguard_host, wg.random_key()
+    lease(network, key)
+    host.join()
+    data = {"PublicKey": key, "Port": 51820}
+    network.lease("10.50.78.0/24", "192.0.2.78", BackendType="host-gw", BackendData=data)
+    host.wait_said("lease 10.50.78.0-24 of 192.0.2.78: its packets are not accepted on the wireguard device: PublicKey")
+    assert f"{key} is also that of another host, 192.0.2.77, whose lease 10.50.77.0-24 is of type wire" in host.log
+    until(lambda: "10.50.78.0/24" in host.routes(), "the route of the host-gw lease")
+    assert (wg.peers(host)[key].allowed, wg.peers(host)[key].endpoint) == (PEER, f"{PEER_HOST}:51820")
+
+
 def test_a_lease_with_this_hosts_own_key_is_reported(wireguard_host: Host, network: Network) -> None:
     host = wireguard_host
     host.join()

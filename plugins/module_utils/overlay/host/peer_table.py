@@ -8,7 +8,8 @@ An event passes three steps, and each step passes only real changes to the next 
     admit   admit a valid lease unless it overlaps a lease with a higher priority (model.admission); withdraw
             the subnets that are admitted or excluded because of this change, too
     award   create the rows of each admitted lease with the backend; if several hosts have one VtepMAC or
-            one WireGuard key, award it to one of them (model.mac_claims) and leave out the rows of the others
+            one WireGuard key, award it to one of them (model.mac_claims) and leave out the rows of the others;
+            a lease that only makes this host accept a key never takes it from its host (accepted_keys)
 
 A snapshot of etcd is one batch of all differences. So the result does not depend on whether the leases arrive one by
 one or all at once, except for the rule on renewals (``PeerTable.reset``).
@@ -21,7 +22,7 @@ from contextlib import suppress
 
 from ..backends import Backend
 from ..kernel.state import PeerRows
-from ..model.addresses import Subnet, format_ipv4
+from ..model.addresses import Subnet
 from ..model.admission import Admission
 from ..model.collector import collector_at_rest
 from ..model.errors import LeaseError
@@ -30,7 +31,8 @@ from ..model.mac_claims import MacClaim, MacClaims
 from ..model.network import NetworkConfig
 from ..named_tuple import NamedTuple
 from ..store.protocol import Event, Item, Put
-from .tunnel_end import end_of, mac_of
+from .accepted_keys import AcceptedKeys, with_accepted
+from .tunnel_end import Rival, conflict, end_of, ends_of, mac_of
 
 
 class PeerChange(NamedTuple):
@@ -66,6 +68,7 @@ class PeerTable:
         self._unsound: dict[Subnet, str] = {}
         self._admission = Admission(config)
         self._macs = MacClaims(self._claim)
+        self._accepted = AcceptedKeys()
         self._left_out: dict[Subnet, PeerRows] = {}  # rows not used because their MAC belongs to another host
         self._problems: list[str] | None = None
         self.rows: dict[Subnet, PeerRows] = {}
@@ -79,7 +82,8 @@ class PeerTable:
     def problems(self) -> list[str]:
         """A sentence for each lease that cannot be used, sorted."""
         if self._problems is None:
-            clashes = map(self._clash, [*self._admission.rivals, *self._left_out])
+            clashes = [*map(self._clash, [*self._admission.rivals, *self._left_out])]
+            clashes += self._accepted.problems(self._key)
             self._problems = sorted(
                 [*self._garbage.values(), *self._unsound.values(), *filter(None, clashes), *self._second_keys()]
             )
@@ -121,16 +125,16 @@ class PeerTable:
         batch = _Batch()
         for name in [name for name in self._values if name not in items]:
             self._note(name, None, batch)
-        for name, item in sorted(items.items(), key=_age):
+        for name, item in sorted(items.items(), key=lambda entry: entry[1].revision):
             self._note(name, item, batch)
         self._settle(batch)
-        return list(self._changes(batch))
+        return list(self._changes(batch).values())
 
     def change(self, events: Iterable[Event]) -> list[PeerChange]:
         """Apply events with lease names as keys; return the peers whose rows changed, and some with unchanged rows.
 
-        The unchanged ones share the VtepMAC of a removed peer, so that its FDB entry must stay. A MAC is awarded by the
-        rule of ``reset``.
+        The unchanged ones share the VtepMAC of a removed peer, so that its FDB entry must stay, or its WireGuard key. A
+        MAC is awarded by the rule of ``reset``.
         """
         batch = _Batch()
         for event in events:
@@ -139,8 +143,8 @@ class PeerTable:
             else:
                 self._note(event.key, None, batch)
         self._settle(batch)
-        changes = list(self._changes(batch))
-        return [*changes, *self._sharers(changes)]
+        changes = self._changes(batch)
+        return [*changes.values(), *self._sharers(changes)]
 
     def refresh(self) -> list[PeerChange]:
         """Create the rows of all leases again, because the backend changed; return the peers whose rows changed."""
@@ -148,7 +152,7 @@ class PeerTable:
         for lease in self._leases.values():
             self._withdraw(lease.subnet, batch)
         self._settle(batch)
-        return list(self._changes(batch))
+        return list(self._changes(batch).values())
 
     # note
 
@@ -205,7 +209,7 @@ class PeerTable:
             if name in self._returned:
                 return
             self._returned.add(name)
-        mac = mac_of(self._offered(subnet)) if subnet is not None else None
+        mac = mac_of(self._offered(subnet))
         if subnet is not None and mac is not None and self._macs.is_shared(mac):
             self._withdraw(subnet, batch)
         self._written[name] = revision
@@ -219,6 +223,7 @@ class PeerTable:
         if mac is not None:
             self._contest(mac, batch)
             self._macs.discard(mac, subnet)
+            self._accepted.touch(mac)
 
     # admit
 
@@ -244,6 +249,8 @@ class PeerTable:
             self._offer(subnet, sound.get(subnet), batch)
         for mac, host in batch.hosts.items():
             self._award(mac, host, batch)
+        for key in self._accepted.take_touched():
+            self._accept(key, batch)
 
     def _sound_lease(self, subnet: Subnet, batch: _Batch) -> SubnetLease | None:
         """Return a subnet's lease if it is a valid lease of another host, else None; record why it is not valid."""
@@ -284,6 +291,7 @@ class PeerTable:
             except LeaseError as error:
                 self._unsound[subnet] = str(error)
                 self._problems = None
+        self._accepted.offer(subnet, rows, self._written.get(self._key(subnet), 0))
         if rows is None:
             self.rows.pop(subnet, None)
             return
@@ -299,6 +307,7 @@ class PeerTable:
             if end.mac in batch.hosts:  # all former claims are withdrawn
                 batch.hosts[end.mac] = end.host
         self._macs.add(end.mac, subnet)
+        self._accepted.touch(end.mac)
 
     def _award(self, mac: bytes, former: int, batch: _Batch) -> None:
         """Award the MAC to the host of the newest lease with it; ``former`` is the host that had it."""
@@ -319,6 +328,16 @@ class PeerTable:
             if not self._macs.is_contested(mac):
                 self._returned.discard(self._key(subnet))
 
+    def _accept(self, key: bytes, batch: _Batch) -> None:
+        """Award a WireGuard key among the leases of another type that have it."""
+        self._problems = None
+        strong = self._macs.winner(key)
+        for subnet, row in self._accepted.award(key, strong, self._offered(strong)).items():
+            offered = self._offered(subnet)
+            if offered is not None:
+                batch.before.setdefault(subnet, self.rows.get(subnet))
+                (self.rows if subnet in self.rows else self._left_out)[subnet] = with_accepted(offered, row)
+
     def _leave_out(self, subnet: Subnet, rows: PeerRows) -> None:
         self.rows.pop(subnet, None)
         self._left_out[subnet] = rows
@@ -334,28 +353,27 @@ class PeerTable:
         end = end_of(self._offered(subnet))
         return MacClaim(self._written.get(self._key(subnet), 0), end.host if end else 0)
 
-    def _offered(self, subnet: Subnet) -> PeerRows | None:
-        return self.rows.get(subnet) or self._left_out.get(subnet)
+    def _offered(self, subnet: Subnet | None) -> PeerRows | None:
+        return None if subnet is None else self.rows.get(subnet) or self._left_out.get(subnet)
 
     # results
 
-    def _changes(self, batch: _Batch) -> Iterator[PeerChange]:
-        for subnet, before in batch.before.items():
-            after = self.rows.get(subnet)
-            if before != after:
-                yield PeerChange(before, after)
+    def _changes(self, batch: _Batch) -> dict[Subnet, PeerChange]:
+        changes = {subnet: PeerChange(before, self.rows.get(subnet)) for subnet, before in batch.before.items()}
+        return {subnet: change for subnet, change in changes.items() if change.before != change.after}
 
-    def _sharers(self, changes: Iterable[PeerChange]) -> Iterator[PeerChange]:
-        """Yield the unchanged peers with each MAC that a changed peer lost; they are subnets of one host."""
-        found = {mac_of(change.after) for change in changes}
-        for change in changes:
-            mac = mac_of(change.before)
-            if mac is None or mac in found:
-                continue
-            found.add(mac)
-            winner = self._macs.winner(mac)
-            for subnet in self._macs.of_host(mac, self._claim(winner).host) if winner is not None else ():
-                yield PeerChange(self.rows[subnet], self.rows[subnet])
+    def _sharers(self, changes: Mapping[Subnet, PeerChange]) -> Iterator[PeerChange]:
+        """Yield the unchanged peers with each MAC or key that a changed peer lost; they are subnets of one host."""
+        lost = {end for one in changes.values() for end in ends_of(one.before) - ends_of(one.after)}
+        found: set[Subnet] = set()
+        for end in lost:
+            winner = self._macs.winner(end)
+            found.update(self._macs.of_host(end, self._claim(winner).host) if winner is not None else ())
+            found.update(self._accepted.subnets(end))
+        for subnet in found - changes.keys():
+            rows = self.rows.get(subnet)
+            if rows is not None and not lost.isdisjoint(ends_of(rows)):
+                yield PeerChange(rows, rows)
 
     def _clash(self, subnet: Subnet) -> str | None:
         """Return the problem of a lease that another lease excludes, None if none does."""
@@ -363,26 +381,16 @@ class PeerTable:
         if rival is not None:
             return f"lease {lease_key(subnet)}: not routed: it overlaps lease {rival}; delete one of them"
         end = end_of(self._left_out.get(subnet))
-        winner = self._macs.winner(end.mac) if end else None
-        if end is None or winner is None:
+        if end is None or (winner := self._macs.winner(end.mac)) is None:
             return None
-        host, other = format_ipv4(end.host), format_ipv4(self._claim(winner).host)
-        return (
-            f"lease {self._key(subnet)} of {host}: not routed: {end.name} is also that of another "
-            f"host, {other}, whose lease {self._key(winner)} is newer; if {host} moved to {other}, delete the old "
-            f"lease or let it expire; if both hosts run, stop the overlay agent on one of them, run "
-            f"`ip link delete {end.device}` and `rm -r /var/lib/overlayd` on that host, and start the agent again"
-        )
+        other = Rival(self._key(winner), self._claim(winner).host, "is newer")
+        return conflict(self._key(subnet), end, "not routed", other)
 
     def _second_keys(self) -> Iterator[str]:
         for subnet, names in self._twins.items():
             kept = self._key(subnet)
             for name in names - {kept}:
                 yield f"lease {name}: not routed: lease {kept} has the same subnet; delete {name}"
-
-
-def _age(entry: tuple[str, Item]) -> int:
-    return entry[1].revision
 
 
 def readable_leases(items: Mapping[str, Item]) -> Iterator[SubnetLease]:

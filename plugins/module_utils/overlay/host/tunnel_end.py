@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kernel.state import PeerRows
-from ..model.addresses import format_mac
+from ..model.addresses import format_ipv4, format_mac
 from ..named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from ..kernel.tables.wireguard_peer import WireguardPeer
 
 MAC_SIZE = 6  # bytes
 
@@ -41,6 +44,40 @@ def end_of(rows: PeerRows | None) -> TunnelEnd | None:
         return None
     peer: Any = rows.others[0]  # see backends/wireguard.py
     return TunnelEnd(peer.public_key, peer.endpoint, peer.device)
+
+
+def accepted_of(rows: PeerRows | None) -> WireguardPeer | None:
+    """Return the WireGuard peer in the rows of a lease that names another backend, None if there is none."""
+    if rows is None or not rows.others or rows.backend == "wireguard":
+        return None
+    others: Any = rows.others
+    return next((row for row in others if hasattr(row, "public_key")), None)
+
+
+def ends_of(rows: PeerRows | None) -> set[bytes]:
+    """Return MAC and keys of a peer."""
+    accepted = accepted_of(rows)
+    found = (mac_of(rows), accepted.public_key if accepted else None)
+    return {one for one in found if one is not None}
+
+
+class Rival(NamedTuple):
+    """The lease that has a MAC or key: its key in etcd, the public IP of its host (integer), why it has it."""
+
+    lease: str
+    host: int
+    why: str
+
+
+def conflict(lease: str, end: TunnelEnd, effect: str, rival: Rival) -> str:
+    """Return the sentence about a lease whose MAC or key belongs to another host, and about what to do."""
+    host, other = format_ipv4(end.host), format_ipv4(rival.host)
+    return (
+        f"lease {lease} of {host}: {effect}: {end.name} is also that of another host, {other}, whose lease "
+        f"{rival.lease} {rival.why}; if {host} moved to {other}, delete the old lease or let it expire; if both hosts "
+        f"run, stop the overlay agent on one of them, run `ip link delete {end.device}` and `rm -r /var/lib/overlayd` "
+        f"on that host, and start the agent again"
+    )
 
 
 def mac_of(rows: PeerRows | None) -> bytes | None:
