@@ -44,7 +44,8 @@ WATCH_TICK = 5.0  # seconds without an event after which the thread checks its t
 RESYNC = 600.0  # seconds between two full reads of etcd, in case a watch stopped delivering events
 RETRY = 1.0  # seconds between attempts while the config is missing or invalid, as in flannel
 LONGEST_RETRY = 10.0  # seconds between attempts to join while etcd accepts connections but refuses or does not answer
-PREPARATION = 5.0  # seconds to wait for the device of a changed lease
+PREPARATION = 10.0  # seconds to wait for the device of a changed lease
+LAST_RETRY = 30.0  # seconds, at most, until a device that could not be created is tried again
 SETTLE = 0.3  # seconds for all hosts to take the last event
 PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an outage
 
@@ -68,6 +69,7 @@ class EtcdSide(threading.Thread):
         self._rivals = Rivals()
         self._config_text: str | None = None  # the last good network config
         self._joined_text = ""  # the network config of the last full read
+        self._retry = 0.0  # seconds until a network config whose device cannot be created is tried again, 0 for none
         self._hosts = 0  # number of leases at the last full read
 
     def run(self) -> None:
@@ -114,14 +116,17 @@ class EtcdSide(threading.Thread):
         text, trouble = self._usable_config(store, network.config)
         config = NetworkConfig.parse(text)
         served, subnet = self._identity.served or (None, None)
+        retry, self._retry = self._retry, 0.0
         if served is not None and subnet is not None and served != config:
             try:
+                self._provide(served, config, network.leases, subnet)
                 if not self._announce(store, network, served, config, subnet):
                     return
                 self._restart("the network config changed")
             except ConfigError as error:
-                config, text, trouble = served, self._joined_text, str(error)
-        prepare = partial(self._prepare, config, network.leases)
+                config, text, trouble = served, self._joined_text, f"{error}; the last network config stays in use"
+                self._retry = min(max(retry * 2, RETRY), LAST_RETRY)
+        prepare = partial(self._prepare, config, network.leases, served is None)
         keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals, prepare=prepare)
         try:
             held = keeper.acquire(config, self._identity.claim(config), network, subnet)
@@ -160,8 +165,7 @@ class EtcdSide(threading.Thread):
         data = self._identity.published
         if data is None or not succeeded.is_set():
             raise ConfigError(
-                f"{self._keys.config}: the device of the new network config cannot be created (see the error before); "
-                f"the last network config stays in use"
+                f"{self._keys.config}: the device of the new network config cannot be created (see the error before)"
             )
         try:
             if not announce(store, self._keys, network, subnet, data, self._pass_on):
@@ -186,17 +190,46 @@ class EtcdSide(threading.Thread):
         while True:
             threading.Event().wait()
 
-    def _prepare(self, config: NetworkConfig, leases: Mapping[str, Item], subnet: Subnet) -> None:
-        """Return once the device that the new content of the own lease names exists, or after a while."""
-        done = threading.Event()
-        self._out.put(LeaseChanges(config, subnet, leases, done))
-        done.wait(PREPARATION)
+    def _prepare(self, config: NetworkConfig, leases: Mapping[str, Item], is_new: bool, subnet: Subnet) -> None:
+        """Return once the device that the new content of the own lease names exists.
+
+        If it cannot be created, raise ConfigError in a new process, which serves no network: no lease names it then.
+        """
+        problem = self._device_problem(config, leases, subnet)
+        if problem and is_new:
+            raise ConfigError(problem)
+        if problem:
+            log.warning("%s", problem)
+
+    def _provide(
+        self, served: NetworkConfig, config: NetworkConfig, leases: Mapping[str, Item], subnet: Subnet
+    ) -> None:
+        """Create the device of a new network config; raise ConfigError if that fails."""
+        if config.backend.device_name != served.backend.device_name:
+            problem = self._device_problem(config, leases, subnet)
+            if problem:
+                raise ConfigError(problem)
+
+    def _device_problem(self, config: NetworkConfig, leases: Mapping[str, Item], subnet: Subnet) -> str:
+        """Let the main loop create the device of a lease; return why it does not exist then, "" if it does."""
+        name = config.backend.device_name
+        if not name:
+            return ""
+        done, problems = threading.Event(), list[str]()
+        self._out.put(LeaseChanges(config, subnet, leases, done, problems))
+        if not done.wait(PREPARATION):
+            problems = [f"it was not created within {PREPARATION:.0f} s"]
+        if not problems:
+            return ""
+        return (
+            f"{self._keys.config}: device {name} of the {config.backend.type} backend cannot be created: {problems[0]}"
+        )
 
     def _follow(
         self, store: Store, watch: Watch, keeper: LeaseKeeper, held: HeldLease, config: Item | None, trouble: str
     ) -> None:
         """Report changes and renew the lease, also after an outage; return when the next full read is due."""
-        end = time.monotonic() + RESYNC * random.uniform(0.5, 1.0)
+        end = time.monotonic() + (self._retry or RESYNC * random.uniform(0.5, 1.0))
         outage: Outage | None = None
         interruptions = 0
         published = self._identity.published

@@ -50,7 +50,8 @@ class LeaseKeeper:
         """Use leases of ``ttl`` seconds, each due for renewal ``margin`` seconds before its expiry.
 
         ``rivals`` has what earlier keepers of this process found out about other hosts with this host's public IP.
-        ``prepare`` is called with the subnet before the content of this host's lease changes.
+        ``prepare`` is called with the subnet before this host's lease is created or its content changes; it may raise
+        ConfigError to prevent that.
         """
         self._store = store
         self._keys = keys
@@ -122,8 +123,8 @@ class LeaseKeeper:
         wanted = claim.lease(lease.subnet)
         if lease != wanted:
             ttl = None if item.reservation else self._ttl
-            log.info("taking over lease %s and updating its data", lease.key)
             self._prepare(lease.subnet)
+            log.info("taking over lease %s and updating its data", lease.key)
             return self._held(wanted, self._store.replace(item, wanted.value(), ttl))
         if claimant_of(item.value) is not None:
             return self.answer(self._held(lease, item), item)
@@ -136,6 +137,7 @@ class LeaseKeeper:
         lease = claim.lease(choose_subnet(config, taken, claim.previous_subnet))
         if served not in (None, lease.subnet):
             raise SubnetLostError(f"subnet {served} is not available to this host any more")
+        self._prepare(lease.subnet)
         item = self._store.create(self._keys.lease(lease.subnet), lease.value(), self._ttl)
         log.info("leased subnet %s", lease.subnet)
         return self._held(lease, item)

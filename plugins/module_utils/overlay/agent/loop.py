@@ -18,7 +18,6 @@ from ..host.former import former_devices, former_network
 from ..host.identity import Identity
 from ..host.log import log
 from ..host.memory import Memory, machine_id, remember
-from ..host.peer_table import readable_leases
 from ..host.reach import reach
 from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
@@ -46,6 +45,7 @@ from .messages import (
 )
 from .notify import notify, watchdog_pause
 from .options import Options
+from .provision import provide_device
 from .removal import clearing
 from .session import Session, firewall_for
 from .status import Status
@@ -94,6 +94,7 @@ class Loop:
         self._dataplane = dataplane
         self._monitor = monitor
         self._extension = extension
+        self._stop_process = partial(stop_process, options.memory_file.parent)
         self._is_settled = False  # whether the commands of the extension backend were run
         self._session: Session | None = None
         self._config_text = ""
@@ -187,14 +188,9 @@ class Loop:
         """Create the tunnel device that the new lease names, if it does not exist; change nothing else."""
         try:
             backend = self._backend(change.config, change.subnet)
-            failures = self._dataplane.create_missing(
-                backend.prepared_rows(readable_leases(change.leases)), change.config.network
-            )
+            change.problems.extend(provide_device(self._dataplane, backend, change, self._stop_process))
         except OverlayError as error:
-            log.warning("the tunnel device of the new lease is not created yet: %s", error)
-        else:
-            for failure in failures:
-                log.warning("the tunnel device of the new lease is not created yet: %s", failure)
+            change.problems.append(str(error))
         finally:
             change.done.set()
 
@@ -223,7 +219,7 @@ class Loop:
         self._clear_former(config)
         leftovers = former_devices(self._memory, backend.device)
         reserved = self._identity.reserved(config, own)
-        stop = partial(stop_process, self._options.memory_file.parent)
+        stop = self._stop_process
         for name in {*leftovers} - {device.name for device in backend.devices}:
             stop(name)
         self._session = Session(

@@ -35,13 +35,15 @@ class Joined(NamedTuple):
 class LeaseChanges(NamedTuple):
     """The etcd thread is about to change the content of this host's lease, and waits until ``done`` is set.
 
-    Other hosts send to the device of the new lease as soon as they read it, so the device must exist before.
+    Other hosts send to the device of the new lease as soon as they read it, so the device must exist before; the main
+    loop adds a sentence to ``problems`` for each reason why it does not.
     """
 
     config: NetworkConfig
     subnet: Subnet
     leases: Mapping[str, Item]
     done: threading.Event
+    problems: list[str]
 
 
 class BackendComes(NamedTuple):

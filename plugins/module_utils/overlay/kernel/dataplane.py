@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import errno
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 from ..model.addresses import Subnet
 from ..model.collector import collector_at_rest
@@ -60,6 +61,7 @@ class Dataplane:
         self._monitor = monitor
         if monitor is not None:
             monitor.ignore(self._netlink.port)
+        self.omitted: set[Step] = set()  # by the last ``apply``, because they need a refused device
         self._has_hops = next_hops_supported(self._netlink)
         self._by_hops = self._has_hops if next_hops is None else next_hops
 
@@ -100,14 +102,13 @@ class Dataplane:
     def create_missing(self, rows: Sequence[Row], network: Subnet) -> list[Failure]:
         """Add those of these rows of this host that do not exist: a device, its address; change nothing else.
 
+        Only a device without settings, which was created in part, gets them.
+
         Raise KernelError if another interface has its name, or its VNI and port.
         """
         wanted = DesiredState.of(rows, ())
         observed = self.observe(wanted, network)
-        existing = {
-            table: {key: row for key, row in named.items() if key in observed.rows(table)}
-            for table, named in wanted.tables.items()
-        }
+        existing = {table: _known(named, observed.rows(table)) for table, named in wanted.tables.items()}
         return self.apply(plan(wanted, ObservedState.of(DesiredState(existing))))
 
     @collector_at_rest()
@@ -118,6 +119,7 @@ class Dataplane:
         Removing what does not exist is a success.
         """
         failures: list[Failure] = []
+        self.omitted = set()
         missing: set[str] = set()  # devices that could not be created
         with self._monitor.muted() if self._monitor else nullcontext():
             for alone, group in groupby(steps.steps, attrgetter("alone")):
@@ -127,8 +129,10 @@ class Dataplane:
                 for batch in batches:
                     if isinstance(batch[0], Action):
                         refused = _perform(batch[0]) if batch[0].creates not in missing else []
+                        self.omitted.update(batch if batch[0].creates in missing else ())
                     else:
-                        refused = self._send(batch, Wire(self._index, self._by_hops) if alone else wire, missing)
+                        own = Wire(self._index, self._by_hops) if alone else wire
+                        refused = self._send(batch, own, missing)
                     failures += refused
                     essential = [failure.step for failure in refused if failure.step.essential]
                     missing.update(step.creates for step in essential)
@@ -146,7 +150,9 @@ class Dataplane:
                 step.encode(wire, messages)
             except MissingInterfaceError as error:
                 refusal = step.refusal({0: KernelRefusal(error.errno, str(error))})
-                if refusal is not None and error.name not in missing:
+                if error.name in missing:
+                    self.omitted.add(step)
+                elif refusal is not None:
                     refused[number] = refusal
             ends.append(len(messages))
         withdrawals: list[bytes] = []
@@ -176,6 +182,11 @@ class Dataplane:
             return link(self._netlink, name).ifindex
         except NetlinkError as error:
             raise MissingInterfaceError(name, error) from error
+
+
+def _known(wanted: Mapping[Hashable, Any], held: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    """Return the wanted rows that exist; a device that was created in part as it is, so that only it is changed."""
+    return {key: row if getattr(held[key], "is_set", True) else held[key] for key, row in wanted.items() if key in held}
 
 
 def _perform(step: Action) -> list[Failure]:

@@ -86,6 +86,11 @@ class WireguardDevice(NamedTuple):
         return DEVICE
 
     @property
+    def is_set(self) -> bool:
+        """Whether an existing device has its settings; otherwise it was created in part, or its process is gone."""
+        return self.port != 0
+
+    @property
     def mac(self) -> bytes:
         """Nothing: the device has no MAC."""
         return b""

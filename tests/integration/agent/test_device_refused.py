@@ -1,0 +1,101 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A host that cannot create the device of a network config keeps the lease, device and config that it has."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from support import wireguard
+from support.agent_fleet import Fleet
+from support.agent_host import HEALTH, Host, lost, until
+from support.agent_network import Network
+
+DEVICES = {"udp": "flannel0", "wireguard": "flannel-wg"}
+PORTS = {"udp": 8285, "wireguard": 51820}
+
+
+@contextmanager
+def port_in_use(host: Host, port: int) -> Iterator[None]:
+    """Let a process of the host use a UDP port."""
+    text = f"import socket, time; s = socket.socket(2, 2); s.bind(('', {port})); print(flush=True); time.sleep(600)"
+    process = host.namespace.run(lambda: subprocess.Popen(["python3", "-c", text], stdout=subprocess.PIPE))
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def lease_type(network: Network, host: Host) -> str:
+    """Return the backend in the lease of a host."""
+    return str(network.leases()[host.subnet]["BackendType"])
+
+
+@pytest.mark.parametrize("backend", ["udp", "wireguard"])
+def test_a_config_whose_device_cannot_be_created_is_not_used_until_it_can(
+    fleet: Fleet, network: Network, backend: str
+) -> None:
+    network.configure("vxlan")
+    blocked, like, other = hosts = fleet(3)
+    wireguard.with_sockets(*hosts)
+    for host in hosts:
+        host.join(*HEALTH)
+    one, two = blocked.container(), like.container()
+    assert one.reaches(two)
+    stream = one.stream(two)
+    with port_in_use(blocked, PORTS[backend]), port_in_use(like, PORTS[backend]):
+        network.configure(backend)
+        for host in (blocked, like):
+            host.wait_said(f"ERROR .*/config: .*{DEVICES[backend]}.* cannot be created: .*in use by python3")
+        until(lambda: lease_type(network, other) == backend, "the lease of the host that can")
+        time.sleep(2)
+        for host in (blocked, like):
+            lease = network.leases()[host.subnet]
+            assert lease["BackendType"] == "vxlan"
+            assert "PublicKey" not in lease["BackendData"]
+            assert "dev flannel.1" in str(host.routes())
+            assert "the last network config stays in use" in host.http("/readyz")[1]
+        assert lost(stream)[1] == 0
+    until(lambda: {lease["BackendType"] for lease in network.leases().values()} == {backend}, lambda: blocked.log)
+    until(lambda: one.ping(two.address) and two.ping(one.address), lambda: blocked.log)
+
+
+def test_a_restarted_host_keeps_its_former_config_if_it_cannot_create_the_device(
+    fleet: Fleet, network: Network
+) -> None:
+    network.configure("vxlan")
+    blocked, other = fleet.joined(2)
+    blocked.stop()
+    network.configure("udp")
+    other.wait_started_again()
+    with port_in_use(blocked, 8285):
+        blocked.join(*HEALTH)
+        until(lambda: "the last network config stays in use" in blocked.http("/readyz")[1], lambda: blocked.log)
+        assert lease_type(network, blocked) == "vxlan"
+        assert "dev flannel0" not in str(blocked.routes())
+        network.lease("10.50.77.0/24", "192.0.2.77", "0e:00:00:00:00:77")
+        until(lambda: "dev flannel.1" in blocked.routes().get("10.50.77.0/24", ""), "a peer's route")
+    until(lambda: lease_type(network, blocked) == "udp", lambda: blocked.log)
+
+
+@pytest.mark.parametrize("backend", ["udp", "wireguard"])
+def test_a_new_host_leases_nothing_until_it_can_create_the_device(host: Host, network: Network, backend: str) -> None:
+    network.configure(backend)
+    wireguard.with_sockets(host)
+    with port_in_use(host, PORTS[backend]):
+        host.start(*HEALTH)
+        until(lambda: "in use by python3" in host.http("/readyz")[1], lambda: host.log)
+        time.sleep(2)
+        assert network.leases() == {}
+        assert not host.has(DEVICES[backend])
+        assert "READY=1" not in host.notified
+    host.wait_ready()
+    assert lease_type(network, host) == backend
