@@ -144,6 +144,39 @@ def test_a_killed_process_is_restarted_with_its_peers(fleet: Fleet, network: Net
     assert hosts[0].said("ERROR") == 0
 
 
+def test_a_process_that_does_not_answer_is_killed_and_delays_no_other_peer(fleet: Fleet, network: Network) -> None:
+    network.configure("udp")
+    hosts = fleet.joined(2)
+    one, two = fleet.containers()
+    assert one.reaches(two)
+    host, pid = hosts[0], pid_of(hosts[0])
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    network.lease("10.50.202.0/24", "192.0.2.202", BackendType="host-gw")
+    until(lambda: "10.50.202.0/24" in host.routes(), lambda: host.log, 4.0)
+    until(lambda: one.ping(two.address), lambda: host.log, 20.0)
+    assert pid_of(host) not in (None, pid)
+    assert host.said(rf"process udp \(process ID {pid}\) does not answer; it is killed and started again") == 1
+    assert host.said("does not answer") == 1 + host.said("ERROR.*does not answer")
+
+
+def test_a_process_that_does_not_answer_at_start_is_killed(host: Host, network: Network) -> None:
+    network.configure("udp")
+    host.join()
+    host.stop()
+    pid = pid_of(host)
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    host.join()
+    until(lambda: pid_of(host) not in (None, pid), lambda: host.log)
+    until(lambda: protocol_settings(host), lambda: host.log)
+
+
+def protocol_settings(host: Host) -> object:
+    """Return the settings of the data path process, None if it carries nothing."""
+    return host.namespace.run(protocol.settings_of)
+
+
 def test_a_peer_is_added_moved_and_removed(host: Host, network: Network) -> None:
     network.configure("udp")
     host.join()

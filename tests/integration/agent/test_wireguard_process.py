@@ -54,6 +54,34 @@ def test_a_killed_process_comes_back_with_everything(fleet: Fleet, network: Netw
     assert not host.said("Traceback")
 
 
+def test_a_process_that_does_not_answer_is_killed_and_comes_back_with_everything(
+    fleet: Fleet, network: Network
+) -> None:
+    network.configure("wireguard")
+    hosts = fleet(2)
+    wg.with_sockets(*hosts)
+    for host in hosts:
+        host.join()
+    one, two = fleet.containers()
+    assert one.reaches(two)
+    host = hosts[0]
+    first, key = wg.process(host), wg.public_key(host)
+    os.kill(first, signal.SIGSTOP)
+    network.lease("10.50.202.0/24", "192.0.2.202", BackendType="host-gw")
+    until(lambda: "10.50.202.0/24" in host.routes(), lambda: host.log, 4.0)
+    until(lambda: one.reaches(two), lambda: host.log, 25.0)
+    assert wg.process(host) != first
+    assert wg.public_key(host) == key
+    assert host.said(rf"process flannel-wg \(process ID {first}\) does not answer; it is killed") == 1
+    host.stop()
+    second = wg.process(host)
+    os.kill(second, signal.SIGSTOP)
+    host.join()
+    until(lambda: one.reaches(two), lambda: host.log, 25.0)
+    assert wg.process(host) != second
+    assert not host.said("is not a wireguard device")
+
+
 def test_the_process_ends_when_no_lease_needs_the_device(fleet: Fleet, network: Network) -> None:
     network.configure("wireguard")
     hosts = fleet(2)

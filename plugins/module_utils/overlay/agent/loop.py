@@ -27,6 +27,7 @@ from ..model.backends import EXTENSION
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv
+from ..patience import PATIENCE
 from ..store.protocol import Event, Item
 from .messages import (
     BackendComes,
@@ -113,6 +114,7 @@ class Loop:
                 self._save()
                 return
             self._status.last_turn = time.monotonic()
+            PATIENCE.begin_turn()
             if message is not None:
                 self._take(message)
             self._keep_time()

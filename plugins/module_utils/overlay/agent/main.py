@@ -9,11 +9,13 @@ import select
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from ..host.identity import Identity
+from ..host.device_process import kill_process
+from ..host.identity import WIREGUARD_DEVICE, Identity
 from ..host.lock import hold_lock
 from ..host.log import DEBUG, INFO, log
 from ..host.memory import recall
@@ -21,6 +23,7 @@ from ..kernel.dataplane import Dataplane
 from ..kernel.monitor import Monitor
 from ..kernel.starters import register
 from ..model.errors import OverlayError
+from ..patience import PATIENCE
 from ..store.connection import EtcdConnection
 from .etcd_side import EtcdSide
 from .loop import Loop, StartAgainError
@@ -78,6 +81,8 @@ def _serve(options: Options) -> int:
     status = Status()
     _serve_health(options, status)
     register("udp", lambda: _udp_process(options).ensure())
+    for name in ("udp", WIREGUARD_DEVICE):
+        PATIENCE.register(name, partial(kill_process, path.parent, name))
     if (path.parent / "udp.py").exists():
         _udp_process(options).renew()
     inbox: SimpleQueue[Message] = SimpleQueue()

@@ -23,10 +23,12 @@ from typing import Any
 
 from ..model.errors import OverlayError
 from ..named_tuple import NamedTuple
+from ..patience import PATIENCE
 from .files import read_text, write_atomically
+from .log import log
 
 START_LIMIT = 10.0  # seconds for a companion to take its lock
-STOP_LIMIT = 5.0  # seconds for a companion to end after SIGTERM, before SIGKILL
+STOP_LIMIT = 1.0  # seconds for a companion to end after SIGTERM, before SIGKILL
 _COMMAND_LIMIT = 30.0  # seconds for systemd-run and systemctl
 _PAUSE = 0.01
 _NOTIFY_SOCKET = "/run/systemd/notify"
@@ -94,13 +96,26 @@ class Companion(NamedTuple):
             self._start_detached()
         deadline = time.monotonic() + START_LIMIT
         while self.pid is None:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or PATIENCE.is_over:
                 raise OverlayError(
-                    f"process {self.name} did not start within {START_LIMIT:.0f} seconds: {' '.join(self.command)}; "
-                    f"see its messages in the log{' of unit ' + self.unit if wanted['unit'] else ' of overlayd'}"
+                    f"process {self.name} has not started yet: {' '.join(self.command)}; see its messages in the log "
+                    f"of {'unit ' + self.unit if wanted['unit'] else 'overlayd'}"
                 )
-            time.sleep(_PAUSE)
+            PATIENCE.pause(_PAUSE)
         return True
+
+    def kill(self) -> int | None:
+        """Kill the process, which does not answer; return its process ID, None if it does not run."""
+        pid = self.pid
+        if pid is None:
+            return None
+        log.warning("process %s (process ID %d) does not answer; it is killed and started again", self.name, pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + STOP_LIMIT
+        while self.pid == pid and time.monotonic() < deadline:
+            PATIENCE.pause(_PAUSE)
+        return pid
 
     @property
     def pid(self) -> int | None:
@@ -161,7 +176,13 @@ class Companion(NamedTuple):
             raise OverlayError(f"process {self.name} did not start: {self.command[0]}: status {launched.returncode}")
 
     def _start_unit(self) -> None:
-        settings = ("Restart=always", "RestartSec=100ms", "StartLimitIntervalSec=0", *self.properties)
+        settings = (
+            "Restart=always",
+            "RestartSec=100ms",
+            "StartLimitIntervalSec=0",
+            "TimeoutStopSec=1s",
+            *self.properties,
+        )
         options = [f"--property={one}" for one in settings]
         answer = _run(
             "systemd-run",
@@ -184,7 +205,7 @@ class Companion(NamedTuple):
             while self.pid == pid:
                 if time.monotonic() > deadline:
                     os.kill(pid, signal.SIGKILL)
-                time.sleep(_PAUSE)
+                PATIENCE.pause(_PAUSE)
 
 
 def _is_service() -> bool:

@@ -10,6 +10,13 @@ from ..model.errors import OverlayError
 from .log import log
 
 
+def kill_process(folder: Path, name: str) -> int | None:
+    """Kill a process beside overlayd that does not answer; return its process ID, None if it is not ours."""
+    from .companion import Companion  # most hosts do not need it
+
+    return Companion(name, folder).kill()
+
+
 def stop_process(folder: Path, device: str) -> None:
     """Stop the process that provides a device, if there is one; a failure is logged. ``folder``: overlayd's state."""
     if not (folder / f"{device}.companion").exists():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..model.backends.udp import UDP
 from ..model.errors import OverlayError
+from ..patience import PATIENCE
 from ..udp import protocol
 from .companion import START_LIMIT, Companion
 from .files import read_text, write_atomically
@@ -88,7 +89,10 @@ class UdpProcess:
             return
         version = protocol.code_version(self._program)
         found = protocol.status()
-        if found is not None and found.get("version") != version:
+        if found is None:  # it was killed, because it did not answer, or another ``ensure`` has just started it
+            self._companion.ensure()
+            _wait_for_version(None)
+        elif found.get("version") != version:
             log.info("replacing the data path process of the udp backend by its new version")
             with contextlib.suppress(protocol.ControlError):
                 protocol.request(protocol.HAND_OVER)
@@ -104,12 +108,12 @@ class UdpProcess:
 def _wait_for_version(version: int | None) -> None:
     """Wait until the process answers, with this version unless it is None; raise OverlayError."""
     deadline = time.monotonic() + START_LIMIT
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not PATIENCE.is_over:
         found = protocol.status()
         if found is not None and version in (None, found.get("version")):
             return
-        time.sleep(_PAUSE)
+        PATIENCE.pause(_PAUSE)
     raise OverlayError(
-        f"the data path process of the udp backend does not answer after {START_LIMIT:.0f} seconds; see the log of "
-        f"unit overlayd-udp.service, or without systemd that of overlayd"
+        f"process {UDP}, the data path of the udp backend, does not answer yet; see the log of unit "
+        f"overlayd-udp.service, or without systemd that of overlayd"
     )

@@ -11,21 +11,24 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..named_tuple import NamedTuple
+from ..patience import PATIENCE
 
 ADDRESS = "\0overlayd-udp"
 LARGEST = 4 << 20  # bytes of a message
-TIMEOUT = 5.0  # seconds for an answer
+NAME = "udp"  # of the process
 STATUS, PEERS, CONFIGURE, ADD, REMOVE, HAND_OVER, QUIT = b"S", b"P", b"C", b"A", b"R", b"H", b"Q"  # first byte
 REFUSED = b"!"  # first byte of an answer with a sentence instead of a result
 PORT_IN_USE = "Address already in use"  # in the answer to CONFIGURE
 STOPPED = 77  # exit status of a process that was asked to quit
 _PEER = struct.Struct("!IBIH")
+_SOCKET_KIND = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC
 
 
 class Settings(NamedTuple):
@@ -71,15 +74,19 @@ def settings_from(text: str | bytes) -> Settings:
 
 def request(kind: bytes, body: bytes = b"") -> bytes:
     """Send a request to the process in this network namespace; return its answer. Raise ControlError."""
+    start = time.monotonic()
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as out:
-            out.settimeout(TIMEOUT)
+        with PATIENCE.wait(NAME) as seconds, socket.socket(socket.AF_UNIX, _SOCKET_KIND) as out:
+            out.settimeout(seconds)
             allow_large(out)
             out.connect(ADDRESS)
             out.send(kind + body)
             answer = out.recv(LARGEST)
     except (ConnectionResetError, BrokenPipeError):
         answer = b""
+    except socket.timeout:
+        reason = PATIENCE.no_answer(NAME, start)
+        raise ControlError(f"the data path of the udp backend does not answer: {reason}") from None
     except OSError as error:
         raise ControlError(f"the data path of the udp backend does not answer: {error.strerror or error}") from error
     if not answer:

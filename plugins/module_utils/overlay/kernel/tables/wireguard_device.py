@@ -15,6 +15,7 @@ from ...model.errors import KernelError, OverlayError
 from ...model.secret import Secret
 from ...model.wireguard_keys import NO_KEY, format_key, parse_key, public_key
 from ...named_tuple import NamedTuple
+from ...patience import ANSWER, PATIENCE
 from ..netlink.codec import U32, attribute, message
 from ..netlink.constants import (
     IFLA_IFNAME,
@@ -34,7 +35,7 @@ from ..state import DesiredState, ObservedState
 from ..step import Action, Step
 from ..table import TableSteps
 from ..udp_port import udp_port_problem
-from ..wireguard import control_for, control_of
+from ..wireguard import NoAnswerError, control_for, control_of
 from . import add_table
 from .address import Addresses
 from .device import DeviceTable, SetMtu, link_body
@@ -132,20 +133,23 @@ class CreateWireguard(_WholeDevice, Action):
 
     def _start(self, netlink: Netlink) -> None:
         """Start wireguard-go and wait for its device; raise KernelError."""
+        is_new = False
         try:
             if self.device.end.process is not None:
-                self.device.end.process.ensure()
+                is_new = self.device.end.process.ensure()
         except OverlayError as error:
             raise KernelError(str(error)) from None
-        end = time.monotonic() + _START_LIMIT
+        start = time.monotonic()
+        limit = _START_LIMIT if is_new else ANSWER
         while True:
             try:
                 link(netlink, self.device.name)
                 return
             except NetlinkError as error:
-                if error.errno != errno.ENODEV or time.monotonic() > end:
-                    raise KernelError(f"wireguard-go did not create device {self.device.name}: {error}") from None
-            time.sleep(_PAUSE)
+                if error.errno != errno.ENODEV or time.monotonic() > start + limit or PATIENCE.is_over:
+                    reason = str(error) if is_new else PATIENCE.no_answer(self.device.name, start)
+                    raise KernelError(f"wireguard-go did not create device {self.device.name}: {reason}") from None
+            PATIENCE.pause(_PAUSE)
 
     @property
     def creates(self) -> str:
@@ -261,6 +265,8 @@ def read_wireguard(link: Link) -> WireguardDevice | None:
         return None
     try:
         state = control_for(link.kind).read(link.name)
+    except NoAnswerError:
+        return WireguardDevice(link.name, WireguardEnd(b"", ""), 0, link.mtu)
     except KernelError:
         return None if link.kind == TUN_KIND else WireguardDevice(link.name, WireguardEnd(b"", ""), 0, link.mtu)
     psk = next((Secret(format_key(peer.psk)) for peer in state.peers if peer.psk != NO_KEY), None)

@@ -14,11 +14,10 @@ from itertools import groupby
 from ...model.addresses import Subnet, format_ipv4, parse_ipv4
 from ...model.errors import KernelError
 from ...model.wireguard_keys import NO_KEY, public_key
-from . import PeerSetting, PeerState, WireguardState
+from ...patience import PATIENCE
+from . import NoAnswerError, PeerSetting, PeerState, WireguardState
 
 FOLDER = "/var/run/wireguard"  # compiled into wireguard-go
-_PATIENCE = 1.0  # seconds in which the socket of a starting process appears
-_TIMEOUT = 5.0  # seconds for an answer
 _PAUSE = 0.01
 _CHUNK = 65536
 
@@ -68,8 +67,9 @@ Lines = list[tuple[str, str]]
 
 def _exchange(device: str, request: str) -> Lines:
     """Send a request; return the answer without its errno. Raise KernelError, without the request, which has keys."""
+    start = time.monotonic()
     try:
-        with _connected(device) as connection:
+        with PATIENCE.wait(device) as seconds, _connected(device, seconds) as connection:
             connection.sendall(request.encode())
             answer = b""
             while not answer.endswith(b"\n\n"):
@@ -77,6 +77,9 @@ def _exchange(device: str, request: str) -> Lines:
                 if not chunk:
                     raise KernelError(f"device {device}: wireguard-go ended during a request")
                 answer += chunk
+    except socket.timeout:
+        reason = PATIENCE.no_answer(device, start)
+        raise NoAnswerError(f"device {device}: wireguard-go does not answer: {reason}") from None
     except OSError as error:
         raise KernelError(
             f"device {device}: the control socket of wireguard-go, {FOLDER}/{device}.sock, cannot be used: {error}"
@@ -89,12 +92,12 @@ def _exchange(device: str, request: str) -> Lines:
     return [line for line in lines if line[0] != "errno"]
 
 
-def _connected(device: str) -> socket.socket:
+def _connected(device: str, seconds: float) -> socket.socket:
     """Return a connection; wait for a process that has created its device and not yet its socket."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + seconds
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(_TIMEOUT)
+        connection.settimeout(seconds)
         try:
             connection.connect(f"{FOLDER}/{device}.sock")
             return connection
