@@ -186,11 +186,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.etcd_options import argument_spec
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.network_config import put_config, remove_config
 from ansible_collections.clusternet.overlay.plugins.module_utils._module.runner import finish
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.secret import secret_values
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
+        no_log=True,  # the log of the invocation would contain a PSK that is in backend by mistake
         argument_spec=argument_spec(
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             network={"type": "str"},
@@ -205,6 +207,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     options, check = module.params, module.check_mode
+    module.no_log_values.update(secret_values(options["backend"]))
     if options["state"] == "absent":
         finish(module, lambda store, prefix: remove_config(store, prefix, options["force"], check))
     else:

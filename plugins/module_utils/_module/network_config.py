@@ -16,7 +16,7 @@ from ..overlay.model.backends.vxlan import VxlanOptions
 from ..overlay.model.errors import ConfigError
 from ..overlay.model.lease import SubnetLease, lease_problem
 from ..overlay.model.network import NetworkConfig
-from ..overlay.model.secret import HIDDEN, Secret, shown
+from ..overlay.model.secret import Secret, shown_config
 from ..overlay.model.setting_names import SettingNames, option_names
 from ..overlay.store.api_choice import other_api_hint
 from ..overlay.store.protocol import Item, Store
@@ -267,7 +267,7 @@ def _facts(store: Store, prefix: str, item: Item | None) -> dict[str, Any]:
         "path": Keys(prefix).config,
         "api": store.api,
         "revision": item.revision or None if item else None,
-        "raw": _without_psk(item.value) if item else "",
+        "raw": shown_config(item.value) if item else "",
         "config": _config_facts(config) if config else {},
     }
 
@@ -298,18 +298,6 @@ def _result(store: Store, prefix: str, old: Item | None, new: Item | None, warni
 def _pretty(item: Item | None) -> str:
     if item is None:
         return ""
-    item = item._replace(value=_without_psk(item.value))
+    item = item._replace(value=shown_config(item.value))
     raw = _object(item)
     return (json.dumps(raw, indent=2) if raw else item.value) + "\n"
-
-
-def _without_psk(text: str) -> str:
-    """Return the text of a config with the pre-shared key hidden."""
-    if "psk" not in text.lower():
-        return text
-    raw = _object(Item("", text, 0))
-    found = next((key for key in raw if key.lower() == "backend"), "")
-    if not isinstance(raw.get(found), dict):
-        return shown(text)
-    raw[found] = {key: HIDDEN if key.lower() == "psk" else value for key, value in raw[found].items()}
-    return json.dumps(raw)

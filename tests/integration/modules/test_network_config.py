@@ -274,11 +274,30 @@ def test_a_pre_shared_key_is_written_and_never_shown(overlay: ModuleNetwork) -> 
     backend = {"Type": "wireguard", "psk": keys[2]}
     refused = run(fails=True, network="10.5.0.0/16", backend=backend)
     assert refused["msg"] == "backend must not contain PSK, because logs show it; set psk instead"
+    assert keys[2] not in json.dumps(refused)
     wrong = run.raw(psk=keys[2][:-2], **encrypted)
     assert "psk (not shown) is not a WireGuard key: it has 42 characters instead of 44" in wrong
     assert keys[2][:-2] not in wrong.partition('"invocation"')[0]
     for key in keys[:2]:
         assert not any(key in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"PSK": "KEY", "Backend": {"Type": "wireguard"}},
+        {"backend": {"Type": "vxlan"}, "Backend": {"Type": "wireguard", "PSK": "KEY"}},
+        {"Backend": {"Type": "wireguard", "x": {"PSK": "KEY"}}},
+        {"Backend": {"Type": {"PSK": "KEY"}}},
+        {"Backend": {"Type": "wireguard", "PreSharedKey": "KEY"}},
+        {"Backend": ["wireguard", "KEY"]},
+    ],
+)
+def test_a_pre_shared_key_in_a_wrong_place_is_not_shown(overlay: ModuleNetwork, config: dict[str, Any]) -> None:
+    key = random_key()
+    overlay.put("config", json.dumps({"Network": "10.5.0.0/16", **config}).replace("KEY", key))
+    assert key not in overlay.runner("network_config_info").raw()
+    assert key not in overlay.runner("network_config").raw(check=True, force=True, **VXLAN)
 
 
 def test_a_psk_is_ignored_for_another_backend(overlay: ModuleNetwork) -> None:

@@ -12,7 +12,7 @@ from ..named_tuple import NamedTuple
 from .addresses import Subnet, format_ipv4, parse_ipv4
 from .backends import BackendOptions, parse_backend
 from .errors import ConfigError
-from .secret import shown
+from .secret import shown, shown_message
 from .setting_names import JSON_KEYS, SettingNames
 from .values import present_keys, truth, whole_number
 
@@ -53,8 +53,15 @@ class NetworkConfig(NamedTuple):
 
         Raise ConfigError if it is invalid; ``names`` are the names of the settings in the message. The checks, their
         order and the beginning of each message are flannel's. Cases that flannel accepts silently (no object, no
-        Network, SubnetMin above SubnetMax, values out of range) are errors here.
+        Network, SubnetMin above SubnetMax, values out of range) are errors here. A message never contains a PSK.
         """
+        try:
+            return cls._from(raw, names)
+        except ConfigError as error:
+            raise ConfigError(shown_message(str(error), raw)) from None
+
+    @classmethod
+    def _from(cls, raw: Any, names: SettingNames) -> NetworkConfig:
         if not isinstance(raw, Mapping):
             raise ConfigError(
                 f'the network config is not a JSON object: {shown(raw)}; write {{"Network": "10.5.0.0/16", ...}}'
