@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
 from support import wireguard
 from support.agent_fleet import Fleet
 from support.agent_host import HEALTH, Host, lost, until
@@ -99,3 +102,46 @@ def test_a_new_host_leases_nothing_until_it_can_create_the_device(host: Host, ne
         assert "READY=1" not in host.notified
     host.wait_ready()
     assert lease_type(network, host) == backend
+
+
+def test_a_host_publishes_its_wireguard_key_only_if_its_device_works(host: Host, network: Network) -> None:
+    network.configure("vxlan")
+    wireguard.with_sockets(host)
+    host.join()
+    with port_in_use(host, 51820):
+        key = {"PublicKey": wireguard.random_key(), "Port": 51820}
+        network.lease("10.50.77.0/24", "192.0.2.77", BackendType="wireguard", BackendData=key)
+        host.wait_said("ERROR wg set flannel-wg listen-port 51820")
+        time.sleep(7)  # the etcd thread updates the lease within 5 s
+        assert "PublicKey" not in network.leases()[host.subnet]["BackendData"]
+    until(lambda: "PublicKey" in network.leases()[host.subnet]["BackendData"], lambda: host.log)
+
+
+def test_a_refused_further_device_is_no_repair(host: Host, network: Network) -> None:
+    network.configure("vxlan")
+    host.join()
+    with port_in_use(host, 8285):
+        network.lease("10.50.77.0/24", "192.0.2.77", BackendType="udp")
+        host.wait_said("ERROR ip tuntap add dev flannel0")
+        time.sleep(6)
+        assert not host.said("repaired"), host.log
+    until(lambda: "dev flannel0" in host.routes().get("10.50.77.0/24", ""), lambda: host.log)
+    time.sleep(1)
+    assert not host.said("repaired"), host.log
+
+
+def test_a_host_is_not_ready_while_its_device_does_not_work(host: Host, network: Network) -> None:
+    network.configure("udp")
+    host.join()
+    pid = Companion("udp", host.state).pid
+    assert pid is not None
+    host.stop()
+    os.kill(pid, signal.SIGKILL)
+    host.ip("link", "delete", "flannel0")
+    host.ip("tuntap", "add", "dev", "flannel0", "mode", "tap")
+    host.start()
+    host.wait_said("ERROR ip tuntap add dev flannel0")
+    time.sleep(1.5)
+    assert "READY=1" not in host.notified
+    host.ip("link", "delete", "flannel0")
+    host.wait_ready()

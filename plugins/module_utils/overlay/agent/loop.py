@@ -200,7 +200,7 @@ class Loop:
         """Create the device of a coming network config next to the present ones."""
         try:
             if self._session is not None and self._session.provide(coming):
-                self._identity.publish(self._session.backend.key_data)
+                self._session.publish_key(self._identity.publish)
                 coming.succeeded.set()
         except OverlayError as error:
             log.warning("the device of the new network config is not created yet: %s", error)
@@ -299,7 +299,7 @@ class Loop:
         self._changed = True
         if not self._session.follow(events):
             self._schedule_retry()
-        self._identity.publish(self._session.backend.key_data)
+        self._session.publish_key(self._identity.publish)
         self._watch_kernel()
         self._run_commands(self._session)
 
@@ -308,7 +308,7 @@ class Loop:
             return
         started = time.monotonic()
         done = self._session.reconcile()
-        self._identity.publish(self._session.backend.key_data)
+        self._session.publish_key(self._identity.publish)
         now = time.monotonic()
         self._pause_ends = now + max(SHORTEST_PAUSE, PAUSE_FACTOR * (now - started))
         self._due["kernel"] = now + max(KERNEL_CHECK, PAUSE_FACTOR * (now - started))

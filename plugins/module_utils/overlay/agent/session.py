@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from typing import Any
 
 from ..backends.by_lease import ByLease
 from ..backends.guarded import Guarded
-from ..host.identity import WIREGUARD
+from ..host.identity import WIREGUARD, WIREGUARD_DEVICE
 from ..host.log import DEBUG, log
 from ..host.peer_table import PeerChange, PeerTable
 from ..kernel.dataplane import Dataplane, Failure
@@ -83,11 +84,19 @@ class Session:
         self._repair_log = repair_log()
         self._is_applied = False  # whether all rows were applied once: later steps for them are repairs
         self._pending: set[Hashable] = set()  # the keys of rows for which a step is no repair
+        self._unapplied: set[Step] = set()  # the steps that the kernel refused last, or that need a refused device
+        self._working: set[str] | None = None  # the devices with their settings; None until the kernel was read
 
     @property
     def device_stands(self) -> bool:
-        """Whether the tunnel device exists, or the backend has none."""
-        return self.backend.device is None or self.device_indexes[0] is not None
+        """Whether the tunnel device exists with its settings, or the backend has none."""
+        device = self.backend.device
+        return device is None or device.name in (self._working or ())
+
+    def publish_key(self, publish: Callable[[Mapping[str, Any] | None], object]) -> None:
+        """Publish this host's WireGuard key if its device works, nothing if not; nothing changes if that is unknown."""
+        if self._working is not None:
+            publish(self.backend.key_data if WIREGUARD_DEVICE in self._working else None)
 
     @property
     def log_due(self) -> float | None:
@@ -116,7 +125,7 @@ class Session:
             steps, observed = self._whole_plan()
             failures = self._apply(steps)
             self._own_rows = own_rows
-            self.device_indexes = self._indexes()
+            self._note_devices(failures)
         except OverlayError as error:
             self._status.trouble("kernel", str(error))
             self._is_applied = done = False
@@ -135,9 +144,13 @@ class Session:
         changes = [*self.table.change(events), *self._accept()]
         own_rows = self.backend.own_rows
         try:
-            failures = [str(failure) for failure in self._apply(self._plan_of(changes, own_rows))] if changes else []
-            if not failures and own_rows != self._own_rows:
-                self._own_rows, self.device_indexes = own_rows, self._indexes()
+            refused = self._apply(self._plan_of(changes, own_rows)) if changes else []
+            failures = list(map(str, refused))
+            if failures:
+                self._unapplied.update(self._not_done(refused))
+            elif own_rows != self._own_rows:
+                self._own_rows = own_rows
+                self._note_devices(refused)
         except OverlayError as error:
             failures = [str(error)]
         if failures:
@@ -197,8 +210,17 @@ class Session:
         known = DesiredState.of(self._own_rows, (change.before for change in changes if change.before))
         return plan(wanted, ObservedState.of(known))
 
-    def _indexes(self) -> tuple[int | None, ...]:
-        return tuple(self._dataplane.ifindex(device.name) for device in self.backend.devices)
+    def _note_devices(self, failures: Iterable[Failure]) -> None:
+        """Record which tunnel devices exist, and which of them have their settings."""
+        names = [device.name for device in self.backend.devices]
+        self.device_indexes = tuple(map(self._dataplane.ifindex, names))
+        refused = {failure.step.creates for failure in failures}
+        found = zip(names, self.device_indexes)
+        self._working = {name for name, index in found if index is not None and name not in refused}
+
+    def _not_done(self, failures: Iterable[Failure]) -> set[Step]:
+        """Return the steps of the last plan that were refused, or left out because they need a refused device."""
+        return {failure.step for failure in failures} | self._dataplane.omitted
 
     def _retire_devices(self) -> None:
         """Let the next plan delete the further tunnel devices that no lease needs any more."""
@@ -230,22 +252,24 @@ class Session:
 
     def _report_repairs(self, steps: KernelPlan, failures: list[Failure], observed: ObservedState) -> None:
         """Log the steps that undo changes by other programs: those for rows that were applied before."""
-        refused = {failure.step for failure in failures}
+        not_done = self._not_done(failures)
         if self._is_applied and steps.steps:
             self._repair_log.write(
                 [
                     step
                     for step in steps.steps
                     if step.repaired
-                    and step not in refused
+                    and step not in not_done
+                    and step not in self._unapplied
                     and step.key not in self._pending
                     and not self._retires(step)
                 ]
             )
         own = {"", self.backend.device.name if self.backend.device else ""}
-        self._is_applied = not any(step.essential and step.creates in own for step in refused)
+        self._is_applied = not any(step.essential and step.creates in own for step in not_done)
+        self._unapplied = not_done
         # Rows that the kernel refused, or that another program's route prevents, are not applied yet.
-        self._pending = {step.key for step in refused if step.key is not None}.union(
+        self._pending = {step.key for step in not_done if step.key is not None}.union(
             *(found.foreign for found in observed.tables.values())
         )
 

@@ -128,8 +128,7 @@ class Dataplane:
                 wire = Wire(self._index, self._by_hops)
                 for batch in batches:
                     if isinstance(batch[0], Action):
-                        refused = _perform(batch[0]) if batch[0].creates not in missing else []
-                        self.omitted.update(batch if batch[0].creates in missing else ())
+                        refused = self._perform(batch[0], missing)
                     else:
                         own = Wire(self._index, self._by_hops) if alone else wire
                         refused = self._send(batch, own, missing)
@@ -139,6 +138,17 @@ class Dataplane:
                     if "" in missing:
                         return failures
         return failures
+
+    def _perform(self, step: Action, missing: Collection[str]) -> list[Failure]:
+        """Perform an action, unless its device is missing; return it if it was refused."""
+        if step.creates in missing or (step.needs in missing and self.ifindex(step.needs) is None):
+            self.omitted.add(step)
+            return []
+        try:
+            step.perform()
+        except KernelError as error:
+            return [Failure(step, 0, str(error))]
+        return []
 
     def _send(self, steps: Sequence[Step], wire: Wire, missing: Collection[str]) -> list[Failure]:
         """Send the requests of some steps, except those on missing devices; return the refused steps."""
@@ -187,14 +197,6 @@ class Dataplane:
 def _known(wanted: Mapping[Hashable, Any], held: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
     """Return the wanted rows that exist; a device that was created in part as it is, so that only it is changed."""
     return {key: row if getattr(held[key], "is_set", True) else held[key] for key, row in wanted.items() if key in held}
-
-
-def _perform(step: Action) -> list[Failure]:
-    try:
-        step.perform()
-    except KernelError as error:
-        return [Failure(step, 0, str(error))]
-    return []
 
 
 def _batches(steps: Sequence[Step]) -> list[Sequence[Step]]:

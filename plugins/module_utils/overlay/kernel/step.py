@@ -88,6 +88,11 @@ class Action(Step):
     __slots__ = ()
     alone = True
 
+    @property
+    def needs(self) -> str:
+        """The name of the device that must exist before, "" for none."""
+        return ""
+
     def perform(self) -> None:
         """Act; raise KernelError with the reason if that fails."""
         raise NotImplementedError

@@ -51,6 +51,11 @@ class SetUdpPeers(_Peers, Action):
     def __str__(self) -> str:
         return f"# data path of {self.rows[0].device}: {', '.join(map(str, self.rows))}"
 
+    @property
+    def needs(self) -> str:
+        """The name of the device of the peers."""
+        return self.rows[0].device
+
     def perform(self) -> None:
         """Act; raise KernelError."""
         _send(self.rows, is_added=True)

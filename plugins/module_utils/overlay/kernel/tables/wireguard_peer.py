@@ -84,6 +84,11 @@ class SetPeer(_PeerRows, Action):
         settings = f"{psk} endpoint {row.host}{alive} allowed-ips {subnets}"
         return f"wg set {row.device} peer {format_key(row.public_key)}{settings}"
 
+    @property
+    def needs(self) -> str:
+        """The name of the device of the peers."""
+        return self.rows[0].device
+
     def perform(self) -> None:
         """Act; raise KernelError."""
         row = self.rows[0]
