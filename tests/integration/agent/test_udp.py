@@ -397,6 +397,65 @@ def test_a_root_process_without_the_capability_cannot_control_it(fleet: Fleet, n
     assert peers(host) == {}
 
 
+IMPOSTOR = """
+import os, socket, sys
+os.setuid(65534)
+control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+control.bind("\\0overlayd-udp")
+control.listen()
+print(flush=True)
+while True:
+    client = control.accept()[0]
+    if client.recv(9999):
+        client.send(sys.argv[1].encode())
+"""
+FALSE_STATUS = '{"version": 1, "settings": {"address": 1, "port": 2, "device": "flannel0", "mtu": 1, "own": "z"}}'
+
+
+@pytest.mark.parametrize("answer", ["[5]", FALSE_STATUS], ids=["list", "settings"])
+def test_a_process_without_the_capability_that_takes_the_socket_first_stops_nothing(
+    fleet: Fleet, network: Network, answer: str
+) -> None:
+    network.configure("udp")
+    hosts = fleet(2)
+    command = [sys.executable, "-c", IMPOSTOR, answer]
+    other = hosts[0].namespace.run(lambda: subprocess.Popen(command, stdout=subprocess.PIPE))
+    try:
+        assert other.stdout is not None and other.stdout.readline()
+        for host in hosts:
+            host.join()
+        one, two = fleet.containers()
+        assert one.reaches(two), hosts[0].log
+        pid = pid_of(hosts[0])
+        hosts[0].stop()
+        hosts[0].join()
+        assert (pid_of(hosts[0]), hosts[0].said("Traceback")) == (pid, 0)
+    finally:
+        other.kill()
+        other.wait()
+    assert peers(hosts[0])
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "null",
+        "[]",
+        '{"address": "192.0.2.11", "port": 99999, "device": "flannel0", "mtu": 1400, "own": "10.50.1.0"}',
+        '{"address": 5, "port": 8285, "device": "flannel0", "mtu": 1400, "own": "10.50.1.0"}',
+    ],
+)
+def test_a_state_file_with_wrong_values_is_ignored(host: Host, network: Network, state: str) -> None:
+    network.configure("udp")
+    host.join()
+    pid = pid_of(host)
+    assert pid is not None
+    (host.state / "udp.state").write_text(f"{state}\n")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: pid_of(host) not in (None, pid) and protocol_settings(host), lambda: host.log, 20.0)
+    assert not host.said("Traceback")
+
+
 def test_an_unleased_destination_in_the_device_gets_an_icmp_error(host: Host, network: Network) -> None:
     network.configure("udp")
     host.join()

@@ -3,17 +3,21 @@
 """How overlayd and the data path process speak: one message each way on a Unix socket in the network namespace.
 
 The socket has an abstract name, which belongs to the network namespace like the TUN device. A process must have
-CAP_NET_ADMIN in order to be answered: whoever has it could also change the routes.
+CAP_NET_ADMIN in order to be answered, and to be asked: whoever has it could also change the routes. Any process can
+take an abstract name, so the data path chooses a random one if a process without the capability has the first.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import socket
 import struct
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,8 @@ REFUSED = b"!"  # first byte of an answer with a sentence instead of a result
 PORT_IN_USE = "Address already in use"  # in the answer to CONFIGURE
 STOPPED = 77  # exit status of a process that was asked to quit
 _PEER = struct.Struct("!IBIH")
+_CAP_NET_ADMIN = 12  # linux/capability.h
+_RANDOM_NAME = re.compile(r"@(overlayd-udp-[0-9a-f]{16})$", re.MULTILINE)  # in /proc/net/unix
 _SOCKET_KIND = socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC
 
 
@@ -63,23 +69,44 @@ def unpack(data: bytes) -> list[Peer]:
     """Return the peers in some bytes; raise ValueError for bytes that are none."""
     if len(data) % _PEER.size:
         raise ValueError(f"{len(data)} bytes of peers")
-    return [Peer(*values) for values in _PEER.iter_unpack(data)]
+    found = [Peer(*values) for values in _PEER.iter_unpack(data)]
+    if any(peer.length > 32 for peer in found):
+        raise ValueError("a subnet with a prefix length above 32")
+    return found
 
 
 def settings_from(text: str | bytes) -> Settings:
-    """Return settings from JSON; keys of another version are ignored. Raise ValueError or TypeError."""
-    values: Mapping[str, Any] = json.loads(text)
-    return Settings(**{key: value for key, value in values.items() if key in Settings._fields})
+    """Return settings from JSON; keys of another version are ignored. Raise ValueError."""
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("the settings are not an object")
+    found: dict[str, Any] = {key: values.get(key) for key in Settings._fields}
+    for key in ("address", "own"):
+        if not (isinstance(found[key], str) and _is_address(found[key])):
+            raise ValueError(f"{key} {found[key]!r} is not an IPv4 address")
+    for key, low in (("port", 1), ("mtu", 68)):
+        if type(found[key]) is not int or not low <= found[key] <= 65535:
+            raise ValueError(f"{key} {found[key]!r} is not a number from {low} to 65535")
+    if not isinstance(found["device"], str) or not 0 < len(found["device"].encode()) < 16:
+        raise ValueError(f"device {found['device']!r} is not the name of an interface")
+    return Settings(**found)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET, text)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def request(kind: bytes, body: bytes = b"") -> bytes:
     """Send a request to the process in this network namespace; return its answer. Raise ControlError."""
     start = time.monotonic()
     try:
-        with PATIENCE.wait(NAME) as seconds, socket.socket(socket.AF_UNIX, _SOCKET_KIND) as out:
+        with PATIENCE.wait(NAME) as seconds, _connected(start + seconds) as out:
             out.settimeout(seconds)
             allow_large(out)
-            out.connect(ADDRESS)
             out.send(kind + body)
             answer = out.recv(LARGEST)
     except (ConnectionResetError, BrokenPipeError):
@@ -92,23 +119,94 @@ def request(kind: bytes, body: bytes = b"") -> bytes:
     if not answer:
         raise ControlError("the data path of the udp backend closed the connection: CAP_NET_ADMIN is required")
     if answer[:1] == REFUSED:
-        raise ControlError(answer[1:].decode())
+        raise ControlError(answer[1:].decode(errors="replace"))
     return answer
+
+
+def _connected(end: float) -> socket.socket:
+    """Return a connection to the data path process; raise OSError or ControlError. ``end``: stop the search."""
+    impostor = 0
+    for name in _names():
+        out = socket.socket(socket.AF_UNIX, _SOCKET_KIND)
+        try:
+            out.setblocking(False)  # another process's socket could make us wait
+            out.connect(name)
+            if administers_network(out):
+                return out
+            impostor = _credentials(out)[0]
+        except OSError:
+            pass
+        out.close()
+        if time.monotonic() > end:
+            break
+    if impostor:
+        raise ControlError(
+            f"the data path of the udp backend does not run; process ID {impostor}, which has no CAP_NET_ADMIN, has "
+            f"its socket @{ADDRESS[1:]}"
+        )
+    raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+
+def _names() -> Iterator[str]:
+    yield ADDRESS
+    try:
+        text = Path("/proc/thread-self/net/unix").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    yield from (f"\0{name}" for name in set(_RANDOM_NAME.findall(text)))
+
+
+def control_socket() -> socket.socket:
+    """Return the listening socket of the data path process; raise OSError if another one runs."""
+    control = socket.socket(socket.AF_UNIX, _SOCKET_KIND)
+    try:
+        control.bind(ADDRESS)
+    except OSError:
+        with socket.socket(socket.AF_UNIX, _SOCKET_KIND) as other:
+            other.setblocking(False)
+            if other.connect_ex(ADDRESS) == 0 and administers_network(other):
+                raise
+        control.bind(f"{ADDRESS}-{os.urandom(8).hex()}")
+    control.listen()
+    return control
+
+
+def administers_network(connection: socket.socket) -> bool:
+    """Return whether the process at the other end is root with CAP_NET_ADMIN.
+
+    Root in a container with the host's network has not, and anybody has it in a user namespace of their own.
+    """
+    pid, uid = _credentials(connection)
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    effective = next((line.split()[1] for line in lines if line.startswith("CapEff:")), "0")
+    return uid in (0, os.geteuid()) and bool(int(effective, 16) >> _CAP_NET_ADMIN & 1)
+
+
+def _credentials(connection: socket.socket) -> tuple[int, int]:
+    """Return process ID and user ID of the other end."""
+    pid, uid, _gid = struct.unpack("=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return pid, uid
 
 
 def status() -> dict[str, Any] | None:
     """Return settings, counters, process ID and code of the process; None if none runs or it does not answer."""
     try:
-        found: dict[str, Any] = json.loads(request(STATUS))
+        found = json.loads(request(STATUS))
     except (ControlError, ValueError):
         return None
-    return found
+    return found if isinstance(found, dict) else None
 
 
 def settings_of() -> Settings | None:
     """Return the settings of the process in this network namespace, None if it runs not or carries no packets."""
     values = (status() or {}).get("settings")
-    return settings_from(json.dumps(values)) if values else None
+    try:
+        return settings_from(json.dumps(values)) if values else None
+    except ValueError:
+        return None
 
 
 def peers() -> list[Peer]:

@@ -13,7 +13,6 @@ import json
 import os
 import select
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable
@@ -26,7 +25,6 @@ from .tun import TunError, delete_tun, open_tun, set_mtu
 
 PRIORITY = -10  # as in nice(1)
 SAVE_PAUSE = 0.5  # seconds between a change and the file
-_CAP_NET_ADMIN = 12  # linux/capability.h
 _ALL_DESCRIPTORS = 3  # of the control socket, the TUN device and the UDP socket
 _DEVICE_GONE = (errno.EBADFD, errno.EBADF)
 
@@ -43,7 +41,7 @@ class Service:
         self._any_source = any_source
         self._version = protocol.code_version(Path(sys.argv[0]))
         self._epoll = select.epoll()
-        self._control = _control_socket(inherited[0] if inherited else None)
+        self._control = socket.socket(fileno=inherited[0]) if inherited else protocol.control_socket()
         self._epoll.register(self._control, select.EPOLLIN)
         self._clients: dict[int, socket.socket] = {}
         self._path: Datapath | None = None
@@ -112,8 +110,7 @@ class Service:
 
     def _accept(self) -> None:
         client, _unused = self._control.accept()
-        pid, _uid, _gid = struct.unpack("=iII", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        if not _administers_network(pid):
+        if not protocol.administers_network(client):
             client.close()
             return
         client.setblocking(False)
@@ -248,18 +245,8 @@ class Service:
             settings, _unused, peers = self._state.read_bytes().partition(b"\n")
             self._settings = protocol.settings_from(settings)
             self._peers = {(peer.first, peer.length): peer for peer in protocol.unpack(peers)}
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError):
             self._settings, self._peers = None, {}
-
-
-def _administers_network(pid: int) -> bool:
-    """Return whether a process has CAP_NET_ADMIN: root in a container with the host's network has not."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    effective = next((line.split()[1] for line in lines if line.startswith("CapEff:")), "0")
-    return bool(int(effective, 16) >> _CAP_NET_ADMIN & 1)
 
 
 def _descriptors(settings: Settings) -> tuple[int, socket.socket]:
@@ -273,15 +260,6 @@ def _descriptors(settings: Settings) -> tuple[int, socket.socket]:
     except BaseException:
         out.close()
         raise
-
-
-def _control_socket(inherited: int | None) -> socket.socket:
-    if inherited is not None:
-        return socket.socket(fileno=inherited)
-    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-    control.bind(protocol.ADDRESS)
-    control.listen()
-    return control
 
 
 def _precede_others() -> None:
