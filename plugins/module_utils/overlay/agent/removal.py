@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..host.claim import Claim, own_leases
 from ..host.device_process import stop_process
+from ..host.files import temporary_files
 from ..host.former import former_devices
 from ..host.identity import WIREGUARD_KEY, Identity
 from ..host.lock import hold_lock, lock_file
@@ -18,6 +19,7 @@ from ..kernel.dataplane import Dataplane
 from ..kernel.firewall.rules import Firewall
 from ..kernel.plan import KernelPlan, plan
 from ..kernel.state import DesiredState
+from ..kernel.tables.device import DeleteDevice
 from ..model.addresses import Subnet, format_mac
 from ..model.errors import KernelError, OverlayError
 from ..model.network import NetworkConfig
@@ -28,6 +30,9 @@ from ..store.schema import Keys, read_network
 from .keeper import LeaseKeeper
 from .options import Options
 from .rivals import is_certain
+
+UDP, UDP_DEVICE = "udp", "flannel0"  # as in model/backends/udp.py, which is imported only if it is needed
+WIREGUARD_DEVICE = "flannel-wg"
 
 
 def remove(options: Options, connection: EtcdConnection) -> int:
@@ -44,32 +49,78 @@ def remove(options: Options, connection: EtcdConnection) -> int:
     if options.release:
         _release(options, connection, memory)
     problems = _remove_commanded(options, memory)
+    devices = _stop_processes(path.parent)
     if memory is not None:
-        network, dataplane = NetworkConfig.parse(memory.config).network, Dataplane()
-        further = dataplane.tunnels().with_address(memory.own_subnet().first)
-        devices = {*former_devices(memory, None), *further}
-        for device in devices:
-            stop_process(path.parent, device)
-        failures = dataplane.apply(clearing(dataplane, network, sorted(devices)))
-        dataplane.close()
-        if (path.parent / "udp.py").exists():
-            from ..host.udp_process import UdpProcess
-
-            UdpProcess(path.parent).remove()
-        if failures:
-            raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
+        _remove_from_kernel(memory, devices)
     else:
-        for record in path.parent.glob("*.companion"):
-            stop_process(path.parent, record.stem)
-        log.warning("no device and no route is removed: memory file %s, which names them, does not exist", path)
+        log.warning(
+            "no device of vxlan or ipip and no route of host-gw is removed: memory file %s, which names them, does not "
+            "exist",
+            path,
+        )
+        _delete_devices(path.parent, devices)
     for line in Firewall.none(NetworkConfig.parse(memory.config).network).apply() if memory else Firewall.remove():
         log.info("firewall: %s", line)
-    for file in (Path(options.subnet_file), path, lock_file(path), path.parent / WIREGUARD_KEY):
+    _remove_files(options)
+    return 1 if problems else 0
+
+
+def _stop_processes(folder: Path) -> list[str]:
+    """Stop all processes beside overlayd, before devices are read, because a stopped process does not answer.
+
+    Return the names of the devices that stay and that the files of these processes prove to be overlayd's.
+    """
+    names = {file.stem for pattern in ("*.companion", "*.lock") for file in folder.glob(pattern)} - {"overlayd"}
+    is_udp = UDP in names or (folder / "udp.py").exists()
+    for name in names:
+        stop_process(folder, name)
+    if is_udp:
+        from ..host.udp_process import UdpProcess
+
+        UdpProcess(folder).remove()
+    if WIREGUARD_DEVICE in names:
+        from ..kernel.wireguard.uapi import FOLDER
+
+        Path(FOLDER, f"{WIREGUARD_DEVICE}.sock").unlink(missing_ok=True)
+    return [UDP_DEVICE] if is_udp else []
+
+
+def _remove_from_kernel(memory: Memory, own_devices: Collection[str]) -> None:
+    network, dataplane = NetworkConfig.parse(memory.config).network, Dataplane()
+    further = dataplane.tunnels().with_address(memory.own_subnet().first)
+    devices = {*former_devices(memory, None), *further, *own_devices}
+    failures = dataplane.apply(clearing(dataplane, network, sorted(devices)))
+    dataplane.close()
+    _raise(failures)
+
+
+def _delete_devices(folder: Path, own_devices: Collection[str]) -> None:
+    """Delete the devices that are overlayd's without a memory file: these, and the one with its WireGuard key."""
+    dataplane = Dataplane()
+    found = dataplane.tunnels().devices
+    names = [name for name in own_devices if name in found]
+    if WIREGUARD_DEVICE in found and (folder / WIREGUARD_KEY).exists():
+        from ..host.wireguard import has_key
+
+        names += [WIREGUARD_DEVICE] if has_key(found[WIREGUARD_DEVICE], folder) else []
+    failures = dataplane.apply(KernelPlan(tuple(DeleteDevice(name) for name in names)))
+    dataplane.close()
+    _raise(failures)
+
+
+def _raise(failures: Collection[object]) -> None:
+    if failures:
+        raise KernelError("the kernel refused to remove: " + "; ".join(map(str, failures)))
+
+
+def _remove_files(options: Options) -> None:
+    path, subnet_file = options.memory_file, Path(options.subnet_file)
+    files = [subnet_file, path, lock_file(path), path.parent / WIREGUARD_KEY]
+    for file in (*files, *temporary_files(path.parent), *temporary_files(subnet_file.parent, subnet_file.name)):
         try:
             file.unlink(missing_ok=True)
         except OSError as error:
             raise OverlayError(f"cannot remove {file}: {error.strerror}") from error
-    return 1 if problems else 0
 
 
 def _remove_commanded(options: Options, memory: Memory | None) -> list[str]:

@@ -19,7 +19,7 @@ def kill_process(folder: Path, name: str) -> int | None:
 
 def stop_process(folder: Path, device: str) -> None:
     """Stop the process that provides a device, if there is one; a failure is logged. ``folder``: overlayd's state."""
-    if not (folder / f"{device}.companion").exists():
+    if not any((folder / f"{device}.{kind}").exists() for kind in ("companion", "lock")):
         return
     from .companion import Companion  # most hosts do not need it
 

@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..model.errors import OverlayError
+
+_TEMPORARY = re.compile(r"\.(.+)\.\d+\.[0-9a-f]{8}")  # see write_atomically
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
@@ -38,3 +42,11 @@ def read_text(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise OverlayError(f"cannot read {path}: {error}") from error
+
+
+def temporary_files(folder: Path, name: str | None = None) -> Iterator[Path]:
+    """Yield the files that a killed ``write_atomically`` left in a folder, for a file with this name or for all."""
+    for path in folder.glob(".*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found is not None and name in (None, found[1]):
+            yield path

@@ -101,7 +101,7 @@ class UdpProcess:
     def remove(self) -> None:
         """Stop the process and remove its files."""
         self._companion.stop()
-        for file in (self._program, self._state):
+        for file in (self._program, self._state, self._state.with_suffix(".new")):
             file.unlink(missing_ok=True)
 
 

@@ -25,8 +25,15 @@ from ..kernel.netlink.constants import (
 )
 from ..kernel.netlink.interfaces import links
 from ..kernel.netlink.rtnetlink import Netlink
-from ..kernel.tables.device import link_body
-from ..kernel.tables.wireguard_device import GENL_KIND, WireguardEnd, is_wireguard, key_data, read_wireguard
+from ..kernel.tables.device import Device, link_body
+from ..kernel.tables.wireguard_device import (
+    GENL_KIND,
+    WireguardDevice,
+    WireguardEnd,
+    is_wireguard,
+    key_data,
+    read_wireguard,
+)
 from ..kernel.wireguard import control_for
 from ..model.backends.wireguard import DEVICE
 from ..model.errors import ConfigError, KernelError
@@ -83,6 +90,12 @@ def kernel_has_wireguard() -> bool:
         refusal = netlink.execute([new]).get(0)
         netlink.execute([message(0, RTM_DELLINK, 0, link_body(0) + name)])
     return refusal is None or refusal.errno == errno.EEXIST
+
+
+def has_key(device: Device, folder: Path) -> bool:
+    """Return whether a device has the key in overlayd's state folder."""
+    key = _known_key(folder / WIREGUARD_KEY)
+    return key is not None and isinstance(device, WireguardDevice) and device.end.public_key == public_key(key)
 
 
 def _known_key(path: Path) -> bytes | None:
