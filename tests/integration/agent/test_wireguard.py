@@ -98,6 +98,29 @@ def lease(network: Network, key: str, subnet: str = PEER, host: str = PEER_HOST,
     return network.lease(subnet, host, BackendType="wireguard", BackendData={"PublicKey": key, "Port": port})
 
 
+@pytest.mark.parametrize(
+    "value", ["garbage", "[1]", '{{"PublicIP":"{ip}","BackendType":"vxlan","BackendData":[1]}}', ""]
+)
+def test_a_host_whose_lease_was_damaged_follows_a_change_to_wireguard(
+    fleet: Fleet, network: Network, value: str
+) -> None:
+    network.configure("vxlan")
+    host = fleet(1)[0]
+    wg.with_sockets(host)
+    host.join()
+    name = network.lease_name(host.subnet)
+    host.send(signal.SIGSTOP)
+    if value:
+        network.put(name, value.format(ip=host.address), 3600)
+    else:
+        network.delete(name)
+    network.configure("wireguard")
+    host.send(signal.SIGCONT)
+    until(lambda: '"BackendType":"wireguard"' in (network.value(name) or ""), lambda: host.log, 30)
+    host.wait_started_again()
+    assert not host.said("Traceback")
+
+
 @pytest.fixture
 def wireguard_host(fleet: Fleet, network: Network) -> Host:
     """A host on which overlayd does not run yet, in a wireguard network with a pre-shared key."""

@@ -23,8 +23,8 @@ from ..host.log import log
 from ..kernel.wireguard import control_of
 from ..model.addresses import Subnet
 from ..model.backends.wireguard import DEVICE
-from ..model.errors import KernelError
-from ..model.lease import LEASE_TTL, lease_key
+from ..model.errors import KernelError, LeaseError
+from ..model.lease import LEASE_TTL, lease_key, parse_lease
 from ..store.protocol import Event, Item, Put, Store
 from ..store.schema import Keys, StoredNetwork, key_of
 
@@ -39,18 +39,19 @@ def announce(
     keys: Keys,
     network: StoredNetwork,
     subnet: Subnet,
+    public_ip: int,
     data: Mapping[str, Any],
     pass_on: Callable[[list[Event]], None],
 ) -> bool:
-    """Publish ``data`` (key and port) in the own lease and wait for the keys of all peers.
+    """Publish ``data`` (key and port) in the own lease, that of ``subnet`` and ``public_ip``, and wait for the keys of
+    all peers.
 
     ``pass_on`` gets the events meanwhile. Return False if the config or the own lease changed: the network must then be
-    read again. Raise ChangedError or GoneError if another program changed the lease at the same time.
+    read again. Raise LeaseError if the own lease is missing, invalid or another host's, ChangedError or
+    GoneError if another program changed it at the same time.
     """
     name = lease_key(subnet)
-    item = network.leases.get(name)
-    if item is None:
-        return False
+    item = _own_lease(network, name, public_ip)
     written = _publish(store, item, data)
     missing = {other for other, one in network.leases.items() if other != name and _lacks_key(one)}
     watch = store.watch(keys.folder or "/", network.revision, TICK)
@@ -88,6 +89,15 @@ def wait_for_sessions() -> None:
         if all(peer.handshake for peer in state.peers):
             return
         time.sleep(SESSION_PAUSE)
+
+
+def _own_lease(network: StoredNetwork, name: str, public_ip: int) -> Item:
+    item = network.leases.get(name)
+    if item is None:
+        raise LeaseError(f"lease {name} of this host is missing")
+    if parse_lease(name, item.value).public_ip != public_ip:
+        raise LeaseError(f"lease {name} of this host is now another host's")
+    return item
 
 
 def _publish(store: Store, item: Item, data: Mapping[str, Any]) -> Item:

@@ -123,7 +123,7 @@ class EtcdSide(threading.Thread):
                 if not self._announce(store, network, served, config, subnet):
                     return
                 self._restart("the network config changed")
-            except ConfigError as error:
+            except (ConfigError, LeaseError) as error:  # LeaseError: the own lease is written again first
                 config, text, trouble = served, self._joined_text, f"{error}; the last network config stays in use"
                 self._retry = min(max(retry * 2, RETRY), LAST_RETRY)
         prepare = partial(self._prepare, config, network.leases, served is None)
@@ -168,7 +168,7 @@ class EtcdSide(threading.Thread):
                 f"{self._keys.config}: the device of the new network config cannot be created (see the error before)"
             )
         try:
-            if not announce(store, self._keys, network, subnet, data, self._pass_on):
+            if not announce(store, self._keys, network, subnet, self._identity.known_address, data, self._pass_on):
                 return False
         except (ChangedError, CompactedError, GoneError) as error:
             log.info("reading the whole network again: %s", error)
