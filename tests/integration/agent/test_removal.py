@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -237,5 +239,21 @@ def test_removal_deletes_the_files_of_a_process_that_never_ran(host: Host, netwo
     host.stop()
     for kind in ("lock", "companion"):
         (host.state / f"flannel-wg.{kind}").write_text("")
+    (host.state / "udp.lock").write_text("")
     assert host.run("--remove").returncode == 0
     assert [path.name for path in host.state.iterdir()] == []
+
+
+def test_removal_leaves_a_lock_of_another_program(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    host.stop()
+    other = host.state / "other.lock"
+    with other.open("w", encoding="utf-8") as handle, subprocess.Popen(["/bin/sleep", "100"]) as process:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.write(str(process.pid))
+        handle.flush()
+        assert host.run("--remove").returncode == 0
+        assert process.poll() is None
+        process.kill()
+    assert [path.name for path in host.state.iterdir()] == [other.name]

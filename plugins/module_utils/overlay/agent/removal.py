@@ -70,7 +70,8 @@ def _stop_processes(folder: Path) -> list[str]:
 
     Return the names of the devices that stay and that the files of these processes prove to be overlayd's.
     """
-    names = {file.stem for pattern in ("*.companion", "*.lock") for file in folder.glob(pattern)} - {"overlayd"}
+    names = {file.stem for file in folder.glob("*.companion")}
+    names.update(name for name in (UDP, WIREGUARD_DEVICE) if (folder / f"{name}.lock").exists())
     is_udp = UDP in names or (folder / "udp.py").exists()
     for name in names:
         stop_process(folder, name)
