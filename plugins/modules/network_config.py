@@ -69,9 +69,11 @@ options:
     version_added: 1.1.0
   force:
     description:
-      - Change the config even if this breaks leases in use. A lease breaks if it does not fit the new ranges, or if its
-        host uses another backend, VNI or port now. C(overlayd) follows such a change at once, C(flanneld) after its
-        restart.
+      - Change the config even if it does not agree with leases in use, because a lease does not fit the new ranges (its
+        host leases another subnet), or its host uses another backend, VNI or port now.
+      - C(overlayd) follows another backend, VNI or port at once, and hosts with different backends reach each other.
+        C(flanneld) follows after its restart; until then it has no route to hosts with another backend. A lease does
+        not say which of the two its host runs, so such a change needs C(force), too.
       - Delete the config even if leases exist.
     type: bool
     default: false

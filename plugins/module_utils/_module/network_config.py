@@ -34,6 +34,9 @@ BACKEND_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     **{key.lower(): (key, CONVERTERS[kind]) for options in TYPES.values() for key, kind in options().keys().items()},
 }
 FOLLOWS = "overlayd there follows at once, flanneld after its restart"
+FOLLOWS_TYPE = (
+    "overlayd there follows at once, but flanneld has no route to hosts with another backend until its restart"
+)
 NAMED = 5  # maximum of leases that an error lists
 
 
@@ -121,7 +124,7 @@ def _put_once(store: Store, prefix: str, wanted: dict[str, Any], force: bool, ch
         leases = [row.lease for row in rows_of(network) if row.lease]
         broken = broken_leases(leases, parsed(old), config)
         if not force:
-            _refuse("this network config would break", broken)
+            _refuse("this network config does not agree with", broken)
         effects = config_change(parsed(old), config, leases, bool(broken))._asdict()
         notes = _notes(effects)
     value = json.dumps(stated)
@@ -176,7 +179,7 @@ def _harms(lease: SubnetLease, config: NetworkConfig) -> dict[str, str]:
         )
     kind = config.backend.type
     if lease.backend_type and lease.backend_type != kind:
-        harms["type"] = f"{name}: its backend is {lease.backend_type}, not {kind}; {FOLLOWS}"
+        harms["type"] = f"{name}: its backend is {lease.backend_type}, not {kind}; {FOLLOWS_TYPE}"
     return harms
 
 

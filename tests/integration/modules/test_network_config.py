@@ -129,6 +129,10 @@ def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Modu
         ({"subnet_len": 25}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /25"),
         ({"subnet_min": "10.5.8.0"}, "lease 10.5.7.0-24 of 192.0.2.7: it is not a /24 from subnet_min 10.5.8.0/24"),
         ({"backend": {"Type": "host-gw"}}, "lease 10.5.7.0-24 of 192.0.2.7: its backend is vxlan"),
+        (
+            {"backend": {"Type": "udp"}},
+            "not udp; overlayd there follows at once, but flanneld has no route to hosts with",
+        ),
         ({"backend": {"Type": "vxlan", "VNI": 9}}, "lease 10.5.7.0-24 of 192.0.2.7: its host uses VNI 1"),
         (
             {"backend": {"Type": "vxlan", "Port": 4789}},
