@@ -74,7 +74,8 @@ def test_it_survives_the_process_that_started_it_and_is_adopted_by_the_next(comp
     command = [sys.executable, "-c", STARTER, str(companion.folder)]
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
     printed = [
-        subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout for _ in range(2)
+        subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+        for _unused in range(2)
     ]
     assert printed[0] == printed[1] == f"{companion.pid}\n"
     assert not companion.ensure()

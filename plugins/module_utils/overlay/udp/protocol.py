@@ -85,7 +85,8 @@ def settings_from(text: str | bytes) -> Settings:
         if not (isinstance(found[key], str) and _is_address(found[key])):
             raise ValueError(f"{key} {found[key]!r} is not an IPv4 address")
     for key, low in (("port", 1), ("mtu", 68)):
-        if type(found[key]) is not int or not low <= found[key] <= 65535:
+        value = found[key]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 65535:
             raise ValueError(f"{key} {found[key]!r} is not a number from {low} to 65535")
     if not isinstance(found["device"], str) or not 0 < len(found["device"].encode()) < 16:
         raise ValueError(f"device {found['device']!r} is not the name of an interface")
