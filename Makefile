@@ -75,6 +75,10 @@ test-integration: setup ## run the tests with a real etcd, the kernel in network
 test-molecule: setup ## run the tests of the roles on the lab's hosts; needs root
 	@$(PYTHON) tools/test.py molecule
 
+.PHONY: test-long
+test-long: setup ## run the long tests of tests/long on labs, which make test leaves out; run them before a release
+	@$(PYTHON) tools/test.py long
+
 .PHONY: one
 one: setup ## run one test: make one T=tests/unit/...::name
 	@$(PYTHON) -m pytest $(or $(T),$(error T is missing; set it to a test: make one T=tests/unit/...::name))

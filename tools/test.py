@@ -26,6 +26,10 @@ GUEST_RESULTS = ROOT / ".cache/kernel/results"
 MOST_FAILURES = 20  # lines in the summary, so that all of it is among the last lines of a log
 WIDTH = 300  # characters of such a line
 BESIDE_LABS = ("sanity", "kernel", "integration", "molecule")
+AT_A_TIME = {  # for pytest: most tests wait most of the time, so several run at a time
+    "integration": ["--numprocesses=3", "--dist=worksteal"],
+    "labs": ["--numprocesses=2", "--dist=loadfile"],  # the tests of a file share a lab
+}
 NOT_PASSED = ("failure", "error", "skipped")
 
 
@@ -95,7 +99,7 @@ def kernel() -> Tally:
 def integration() -> Tally:
     """The tests with a real etcd, and with the kernel in network namespaces: the folders of tests/integration."""
     folders = (path for path in (ROOT / "tests/integration").iterdir() if any(path.glob("test_*.py")))
-    return pytest("integration", sorted({relative(path) for path in folders} - {GUEST}))
+    return pytest("integration", [*AT_A_TIME["integration"], *sorted({relative(path) for path in folders} - {GUEST})])
 
 
 def molecule() -> Tally:
@@ -112,7 +116,12 @@ def molecule() -> Tally:
 def labs() -> Tally:
     """The tests on real hosts of a lab: the files of tests/integration. The output is printed at the end."""
     files = sorted(map(relative, ROOT.glob("tests/integration/test_*.py")))
-    return pytest("labs", files, REPORTS / "labs.log")
+    return pytest("labs", [*AT_A_TIME["labs"], *files], REPORTS / "labs.log")
+
+
+def long() -> Tally:
+    """The long tests on real hosts, which `make test` leaves out: the files of tests/long."""
+    return pytest("long", ["tests/long"])
 
 
 def scenario(name: str) -> dict[str, str]:
@@ -125,14 +134,15 @@ def scenario(name: str) -> dict[str, str]:
 
 
 SUITES: dict[str, Callable[[], Tally]] = {
-    suite.__name__: suite for suite in (lint, unit, python39, sanity, kernel, integration, molecule, labs)
+    suite.__name__: suite for suite in (lint, unit, python39, sanity, kernel, integration, molecule, labs, long)
 }
+ONLY_BY_NAME = ("long",)
 
 
-def pytest(name: str, paths: list[str], kept: Path | None = None) -> Tally:
-    """The tests in these files and folders; the output is printed at the end if it is to be kept until then."""
+def pytest(name: str, arguments: list[str], kept: Path | None = None) -> Tally:
+    """The tests of pytest's arguments; the output is printed at the end if it is to be kept until then."""
     report = fresh_report(name)
-    return reported(report, run(["pytest", *paths, f"--junit-xml={report}"], kept, live=kept is None))
+    return reported(report, run(["pytest", *arguments, f"--junit-xml={report}"], kept, live=kept is None))
 
 
 def relative(path: Path) -> str:
@@ -322,13 +332,13 @@ def timed(name: str) -> tuple[Tally, float]:
 
 
 def main(names: list[str]) -> int:
-    """Run the suites with these names (all without names); return 1 if a test failed, 2 for an unknown name."""
+    """Run these suites (without names all but ONLY_BY_NAME); return 1 if a test failed, 2 for an unknown name."""
     unknown = [name for name in names if name not in SUITES]
     if unknown:
         print(f"unknown suite {', '.join(unknown)}; use {', '.join(SUITES)}", file=sys.stderr)
         return 2
     REPORTS.mkdir(parents=True, exist_ok=True)
-    results = run_suites(names or list(SUITES))
+    results = run_suites(names or [name for name in SUITES if name not in ONLY_BY_NAME])
     print("\n=== summary")
     print("\n".join(summary(results)))
     return int(any(result.failures for result, _seconds in results.values()))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
 import socket
@@ -12,10 +13,12 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+PORTS = range(10_000, 32_000)
 START_LIMIT = 30.0  # seconds for a cluster to become healthy; it takes one or two
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 
@@ -60,11 +63,17 @@ def _openssl(folder: Path, arguments: str) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody listens on."""
-    sockets = [socket.socket() for _attempt in range(count)]
+    """Return ports of 127.0.0.1 that nobody listens on, below those that the kernel gives to clients.
+
+    A server that restarts on its port must find it free, also while other tests run.
+    """
+    sockets: list[socket.socket] = []
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
+        while len(sockets) < count:
+            one = socket.socket()
+            with suppress(OSError):  # the port is in use
+                one.bind(("127.0.0.1", random.choice(PORTS)))
+                sockets.append(one)
         return [int(one.getsockname()[1]) for one in sockets]
     finally:
         for one in sockets:
