@@ -60,28 +60,46 @@ def test_a_changed_file_is_another_release(package: Path) -> None:
 
 def test_the_archive_holds_the_python_files_readable_by_all(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(package.parent))
-    with tarfile.open(pack(package, "--archive")) as archive:
-        assert {entry.name: entry.mode for entry in archive} == {
-            "overlay/__init__.py": 0o644,
-            "overlay/agent/main.py": 0o644,
-        }
+    (package / "ctl").mkdir()
+    (package / "ctl" / "main.py").write_text("")
+    agent = {"overlay/__init__.py": 0o644, "overlay/agent/main.py": 0o644}
+    for part, expected in {"agent": agent, "tools": {**agent, "overlay/ctl/main.py": 0o644}}.items():
+        with tarfile.open(pack(package, "--archive", part)) as archive:
+            assert {entry.name: entry.mode for entry in archive} == expected
 
 
 @pytest.mark.parametrize(
-    "changed, restarts",
+    "changed, restarts, is_other_tool",
     [
-        ("_docker/unit.py", False),
-        ("_verify/host.py", False),
-        ("_module/overlay_info.py", False),
-        ("_etcd_admin/members.py", False),
-        ("overlay/agent/loop.py", True),
-        ("overlay/host/identity.py", True),
-        ("overlay/kernel/plan.py", True),
+        ("_docker/unit.py", False, False),
+        ("_verify/packets.py", False, False),
+        ("_module/overlay_info.py", False, False),
+        ("_etcd_admin/members.py", False, False),
+        ("overlay/diagnosis/host_report.py", False, True),
+        ("overlay/ctl/__init__.py", False, True),
+        ("overlay/agent/loop.py", True, True),
+        ("overlay/host/identity.py", True, True),
+        ("overlay/kernel/plan.py", True, True),
     ],
 )
-def test_only_a_changed_file_of_the_agent_is_another_release(tmp_path: Path, changed: str, restarts: bool) -> None:
+def test_only_a_changed_file_of_the_agent_is_another_release(
+    tmp_path: Path, changed: str, restarts: bool, is_other_tool: bool
+) -> None:
     utilities = shutil.copytree(ROLE.parents[1] / "plugins/module_utils", tmp_path / "module_utils")
-    before = pack(utilities / "overlay")
+    before = pack(utilities / "overlay").splitlines()
     with (utilities / changed).open("a") as file:
         file.write("# changed\n")
-    assert (pack(utilities / "overlay") != before) is restarts
+    agent, tools = pack(utilities / "overlay").splitlines()
+    assert (agent != before[0]) is restarts
+    assert (tools != before[1]) is is_other_tool
+
+
+def test_overlayd_imports_nothing_that_is_not_in_its_release() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROLE.parents[1] / 'plugins/module_utils')!r}); import pkgutil, importlib;"
+        "import overlay.agent as agent;"
+        "[importlib.import_module(f'overlay.agent.{each.name}') for each in pkgutil.iter_modules(agent.__path__)"
+        " if each.name != '__main__']; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert not [name for name in done.stdout.split() if name.startswith(("overlay.diagnosis", "overlay.ctl"))]

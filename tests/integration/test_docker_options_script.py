@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._docker.options import options_of, render_options
+from ansible_collections.clusternet.overlay.plugins.module_utils._docker.options import render_options
 from ansible_collections.clusternet.overlay.plugins.module_utils._docker.unit import (
     DropIn,
     daemon_start,
@@ -18,6 +18,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils._docker.unit im
     parse_unit,
     render_dropin,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.dockerd import options_of
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.subnet_env import parse_subnet_env
 
 OWN = "/etc/systemd/system/docker.service.d/zz-overlay.conf"

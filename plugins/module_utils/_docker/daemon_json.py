@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..overlay.diagnosis.dockerd import DIRECT_ROUTING, OPTIONS
 from ..overlay.model.errors import OverlayError
-from .options import DIRECT_ROUTING, OPTIONS
 
 MANAGED = (*OPTIONS, DIRECT_ROUTING)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..overlay.diagnosis.dockerd import BRIDGE, Bridge, docker_version, read_flags
 from ..overlay.model.errors import OverlayError
-from .options import BRIDGE, Bridge, docker_version, read_flags
 from .unit import (
     DaemonStart,
     UnitFile,

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from ..overlay.diagnosis.dockerd import OPTIONS, read_flags
 from ..overlay.model.errors import OverlayError
-from .options import OPTIONS, option_lines, read_flags
+from .options import option_lines
 
 _HEADER = re.compile(r"# (/\S+\.(?:service|conf))")
 _PLAIN_PATH = re.compile(r"/[\w./@:+-]+", re.ASCII)

@@ -1,33 +1,20 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The health of etcd members: each member answers a separate read that needs the quorum."""
+"""Waits for healthy etcd members, and finds out whether an etcd is empty."""
 
 from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
+from ..overlay.diagnosis.endpoints import Health, read_health
 from ..overlay.model.errors import StoreError
 from ..overlay.store.connection import Endpoint, EtcdConnection
 from ..overlay.store.gateway import Gateway
-from ..overlay.store.wire import EndpointError, Wire
+from ..overlay.store.wire import Wire
 
 PAUSE = 0.3  # seconds between two requests for the health of a member
 _EMPTY_RANGE = {"key": "AA==", "range_end": "AA==", "limit": "1"}
-
-
-class Health(NamedTuple):
-    """The health of the member at one endpoint; ``problem`` is None if it is healthy."""
-
-    endpoint: str
-    problem: str | None
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether the member answered a read for which it needs the quorum."""
-        return self.problem is None
 
 
 def wait_healthy(connection: EtcdConnection, seconds: float) -> list[Health]:
@@ -38,17 +25,6 @@ def wait_healthy(connection: EtcdConnection, seconds: float) -> list[Health]:
         if all(each.is_healthy for each in found) or time.monotonic() >= end:
             return found
         time.sleep(PAUSE)
-
-
-def read_health(connection: EtcdConnection) -> list[Health]:
-    """Return the health of each endpoint, in the order given; raise StoreError for an unusable certificate file.
-
-    The requests to all endpoints run at the same time, so several silent endpoints cost one timeout together.
-    """
-    context, endpoints = connection.tls_context(), connection.parsed_endpoints
-    with ThreadPoolExecutor(max_workers=len(endpoints)) as pool:
-        problems = pool.map(lambda endpoint: _problem(Wire(endpoint, context, connection.timeout)), endpoints)
-        return [Health(str(endpoint), problem) for endpoint, problem in zip(endpoints, problems)]
 
 
 def is_empty(connection: EtcdConnection, endpoint: Endpoint) -> bool:
@@ -63,19 +39,6 @@ def is_empty(connection: EtcdConnection, endpoint: Endpoint) -> bool:
     finally:
         gateway.close()
         wire.close()
-
-
-def _problem(wire: Wire) -> str | None:
-    try:
-        response = wire.exchange("GET", "/health", {})
-    except EndpointError as error:
-        return str(error)
-    finally:
-        wire.close()
-    if response.status == 200:
-        return None
-    text = " ".join(response.body[:120].decode("ascii", "replace").split())
-    return f"it answered HTTP {response.status} {text}; it has no quorum, or an alarm is set"
 
 
 def _has_v2_keys(wire: Wire) -> bool:

@@ -21,19 +21,7 @@ from .._docker.daemon_json import (
     without_options,
 )
 from .._docker.engine import VALIDATE_SINCE, Engine, environment
-from .._docker.options import (
-    BRIDGE,
-    DIRECT_ROUTING,
-    OPTIONS,
-    Bridge,
-    bridge_differences,
-    check_inherited,
-    flag_differences,
-    options_of,
-    read_flags,
-    render_options,
-    wants_direct_routing,
-)
+from .._docker.options import check_inherited, render_options, wants_direct_routing
 from .._docker.unit import (
     DaemonStart,
     DropIn,
@@ -42,6 +30,16 @@ from .._docker.unit import (
     flags_elsewhere,
     parse_environment_file,
     render_dropin,
+)
+from ..overlay.diagnosis.dockerd import (
+    BRIDGE,
+    DIRECT_ROUTING,
+    OPTIONS,
+    Bridge,
+    bridge_differences,
+    flag_differences,
+    options_of,
+    read_flags,
 )
 from ..overlay.model.errors import OverlayError
 from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._etcd_admin.health import Health, is_empty, wait_healthy
+from .._etcd_admin.health import is_empty, wait_healthy
+from ..overlay.diagnosis.endpoints import Health
 from ..overlay.store.connection import Endpoint, EtcdConnection
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..overlay.diagnosis.service_age import changed_since_start, is_started
 from .host_state import active_firewalls, not_installed, runs_as_configured, unit_properties
-from .service_age import changed_since_start, is_started
 
 UNIT = "etcd.service"
 _SETTING = re.compile(r'^ETCD_INITIAL_CLUSTER_(TOKEN|STATE)="(.*)"$', re.MULTILINE)

@@ -12,10 +12,10 @@ from typing import Any
 from ansible.module_utils.basic import env_fallback
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
+from ..overlay.diagnosis.agent_settings import read_settings
 from ..overlay.model.network import DEFAULT_PREFIX
 from ..overlay.store.connection import APIS
 from ..overlay.store.schema import normal_prefix
-from .agent_settings import read_settings
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:2379"
 # Groups that are taken from the agent together: user and password always come from the same place.

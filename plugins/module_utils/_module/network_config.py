@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_int
 
+from ..overlay.diagnosis.lease_table import rows_of
 from ..overlay.model.addresses import format_ipv4
 from ..overlay.model.backends import TYPES, BackendOptions
 from ..overlay.model.backends.vxlan import VxlanOptions
@@ -23,7 +24,6 @@ from ..overlay.store.protocol import Item, Store
 from ..overlay.store.retry import persist
 from ..overlay.store.schema import Keys, read_network
 from .config_change import config_change
-from .lease_table import rows_of
 
 OPTIONS = {"network": "Network", "subnet_len": "SubnetLen", "subnet_min": "SubnetMin", "subnet_max": "SubnetMax"}
 STATED_KEYS = frozenset(name.lower() for name in (*OPTIONS.values(), "Backend"))

@@ -12,11 +12,18 @@ from typing import Any, NamedTuple
 from ansible.module_utils.basic import AnsibleModule
 
 from .._docker.engine import Engine
-from .._docker.options import BRIDGE, Bridge, bridge_differences, options_of
-from .._etcd_admin.health import read_health
-from .._verify.host import inspect_host, read_env
+from ..overlay.diagnosis.agent_service import (
+    AGENT_UNITS,
+    Service,
+    choose_agent,
+    read_services,
+    service_problems,
+    watch_service,
+)
+from ..overlay.diagnosis.dockerd import BRIDGE, Bridge, bridge_differences, options_of
+from ..overlay.diagnosis.endpoints import read_health
+from ..overlay.diagnosis.host_report import inspect_host, read_env
 from ..overlay.model.errors import OverlayError
-from .agent_service import AGENT_UNITS, Service, choose_agent, read_services, service_problems, watch_service
 from .runner import connection_of, open_store
 
 LOOK_SECONDS = 0.5  # between two checks while it waits

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Union
 
+from ..overlay.diagnosis.lease_table import Row
 from ..overlay.host.peer_table import PeerTable
 from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.plan import KernelPlan, plan
@@ -23,7 +24,6 @@ from ..overlay.kernel.tables.unreachable import RemoveUnreachable, Unreachable
 from ..overlay.model.addresses import Subnet
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.subnet_env import SubnetEnv
-from .lease_table import Row
 from .overlay_host import Host
 
 _KNOWN = (Address, FdbEntry, Neighbour, NextHop, Route, Unreachable)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ..overlay.backends.guarded import Guarded
+from ..overlay.diagnosis.lease_table import Row, rows_of
 from ..overlay.host.device_process import stop_process
 from ..overlay.host.files import read_text, write_atomically
 from ..overlay.host.identity import WIREGUARD_DEVICE, WIREGUARD_KEY
@@ -34,7 +35,6 @@ from ..overlay.store.protocol import Store
 from ..overlay.store.retry import persist
 from ..overlay.store.schema import Keys, NestedKeys, read_network
 from ..overlay.store.stored_config import parse_config
-from .lease_table import Row, rows_of
 from .overlay_host import Host, former_setup, this_host
 from .overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_of, whole_plan
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..overlay.diagnosis.agent_settings import AGENT_FILE, read_settings
+from ..overlay.diagnosis.service_age import changed_since_start
 from ..overlay.model.errors import OverlayError
-from .agent_settings import AGENT_FILE, read_settings
 from .host_state import active_firewalls, not_installed, output, runs_as_configured, unit_properties
-from .service_age import changed_since_start
 
 UNIT = "overlayd.service"
 RELEASE_LINK = Path("/usr/lib/overlayd/overlay")

@@ -9,12 +9,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..overlay.diagnosis.agent_settings import AGENT_FILE
 from ..overlay.model.errors import OverlayError
 from ..overlay.store.api_choice import connect
 from ..overlay.store.connection import EtcdConnection
 from ..overlay.store.protocol import Store
 from ..overlay.store.reachable import reachable_first
-from .agent_settings import AGENT_FILE
 from .etcd_options import complete
 
 

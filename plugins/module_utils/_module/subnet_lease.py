@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
+from ..overlay.diagnosis.lease_table import Row, lease_facts, row_of, row_problem, rows_of, table_problems
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..overlay.model.allocation import candidates, taken_subnets
 from ..overlay.model.errors import ConfigError, LeaseError
@@ -19,7 +20,6 @@ from ..overlay.store.protocol import Item, Store
 from ..overlay.store.retry import persist
 from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
 from ..overlay.store.stored_config import parse_config
-from .lease_table import Row, lease_facts, row_of, row_problem, rows_of, table_problems
 
 T = TypeVar("T")
 

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils._docker.options import (
+    check_inherited,
+    render_options,
+    wants_direct_routing,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.dockerd import (
     Bridge,
     bridge_differences,
-    check_inherited,
     docker_version,
     flag_differences,
     options_of,
     read_flags,
-    render_options,
-    wants_direct_routing,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.subnet_env import parse_subnet_env

@@ -128,7 +128,7 @@ def test_empty_options_count_as_not_given(agent_file: Path) -> None:
 
 
 def test_an_unreadable_settings_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"cannot be read: .* run the task with become, or set endpoints"):
+    with pytest.raises(StoreError, match=r"cannot be read: .* run this as root .*, or set the etcd endpoints"):
         settings_of(tmp_path)  # a directory: even root cannot read it as a file
 
 

@@ -8,12 +8,12 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._verify.host import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.host_report import (
     HostReport,
     look_at_lease,
-    own_mac,
     read_env,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.view import own_mac
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.lease import SubnetLease, parse_lease
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.protocol import Item

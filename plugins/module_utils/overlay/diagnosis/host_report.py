@@ -7,39 +7,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from ..overlay.backends.by_lease import ByLease
-from ..overlay.backends.guarded import Guarded
-from ..overlay.host.extension_memory import ExtensionMemory
-from ..overlay.host.memory import DEFAULT_STATE_DIR, memory_file
-from ..overlay.host.peer_table import PeerTable
-from ..overlay.host.reach import reach
-from ..overlay.kernel.dataplane import Dataplane
-from ..overlay.kernel.forwarding import forwarding_problem
-from ..overlay.kernel.host_networks import read_host_networks
-from ..overlay.kernel.netlink.interfaces import addresses, link, links
-from ..overlay.kernel.netlink.rtnetlink import Netlink, NetlinkError
-from ..overlay.kernel.plan import plan
-from ..overlay.kernel.state import DesiredState, ObservedState, PeerRows
-from ..overlay.kernel.tables.route import Route
-from ..overlay.kernel.tables.vxlan_device import KIND
-from ..overlay.kernel.tables.wireguard_device import WireguardEnd
-from ..overlay.kernel.underlay import choose_underlay
-from ..overlay.model.addresses import format_ipv4, parse_mac
-from ..overlay.model.backends import EXTENSION
-from ..overlay.model.backends.wireguard import WIREGUARD
-from ..overlay.model.errors import LeaseError, OverlayError
-from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
-from ..overlay.model.network import NetworkConfig
-from ..overlay.model.overlap import Reserved, network_problems
-from ..overlay.model.setting_names import option_names
-from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
-from ..overlay.model.underlay import Underlay
-from ..overlay.model.wireguard_keys import parse_key
-from ..overlay.store.protocol import Item, Store
-from ..overlay.store.schema import Keys, NestedKeys, StoredNetwork, read_network
+from ..host.extension_memory import ExtensionMemory
+from ..host.memory import DEFAULT_STATE_DIR, memory_file
+from ..host.peer_table import PeerTable
+from ..kernel.forwarding import forwarding_problem
+from ..kernel.host_networks import read_host_networks
+from ..kernel.netlink.interfaces import addresses, link, links
+from ..kernel.netlink.rtnetlink import Netlink, NetlinkError
+from ..kernel.tables.vxlan_device import KIND
+from ..kernel.underlay import choose_underlay
+from ..model.addresses import format_ipv4
+from ..model.backends import EXTENSION
+from ..model.errors import LeaseError, OverlayError
+from ..model.lease import SubnetLease, lease_key, parse_lease
+from ..model.network import NetworkConfig
+from ..model.overlap import HostNetworks, network_problems
+from ..model.setting_names import option_names
+from ..model.subnet_env import SubnetEnv, parse_subnet_env
+from ..store.protocol import Item, Store
+from ..store.schema import Keys, NestedKeys, StoredNetwork, read_network
+from .view import View, own_mac, read_view
 
 RENEWAL_SLACK = 300.0  # seconds of retries after which a due renewal counts as missing
 
@@ -168,22 +157,16 @@ def _look_at_kernel(
     underlay, _unused = choose_underlay((), (), "", format_ipv4(own.public_ip))
     report.backend = own.backend_type or config.backend.type
     report.public_ip, report.underlay = format_ipv4(own.public_ip), underlay.name
-    dataplane = Dataplane()
-    try:
-        end = own_key(own) if config.backend.type == WIREGUARD else own_mac(own)
-        backend = reach(config, underlay, env.subnet, end, dataplane, wireguard=partial(own_key, own))
-        table = _peers(report, env, config, network, backend, underlay)
-        wanted = DesiredState.of(backend.own_rows, table.rows.values())
-        observed = dataplane.observe(wanted, config.network)
-    finally:
-        dataplane.close()
-    steps = plan(wanted, observed)
+    networks = read_host_networks()
+    view = read_view(config, network, own, underlay, networks)
+    _look_at_settings(report, env, config, view, networks)
+    steps = view.plan
     report.pending = [str(step) for step in steps.steps]
     report.problems += [*steps.conflicts, *(f"the kernel differs from the leases: {step}" for step in report.pending)]
-    report.peers_expected = len(table.rows)
-    report.peers_programmed = sum(_programmed(rows, observed) for rows in table.rows.values())
+    report.peers_expected = len(view.table.rows)
+    report.peers_programmed = len(view.programmed)
     if config.backend.type == EXTENSION:
-        _count_commanded(report, table, memory)
+        _count_commanded(report, view.table, memory)
 
 
 def _count_commanded(report: HostReport, table: PeerTable, memory: Path) -> None:
@@ -196,49 +179,14 @@ def _count_commanded(report: HostReport, table: PeerTable, memory: Path) -> None
     )
 
 
-def _peers(
-    report: HostReport,
-    env: SubnetEnv,
-    config: NetworkConfig,
-    network: StoredNetwork,
-    backend: ByLease,
-    underlay: Underlay,
-) -> PeerTable:
-    """Return the peers of this host; report what keeps some of them from being reached."""
-    if env.mtu != backend.mtu:
+def _look_at_settings(
+    report: HostReport, env: SubnetEnv, config: NetworkConfig, view: View, networks: HostNetworks
+) -> None:
+    """Report what keeps some of the peers from being reached."""
+    if env.mtu != view.backend.mtu:
         report.problems.append(
-            f"the subnet file has MTU {env.mtu}, but the network config results in {backend.mtu}; "
+            f"the subnet file has MTU {env.mtu}, but the network config results in {view.backend.mtu}; "
             f"restart overlayd, then Docker"
         )
-    networks = read_host_networks()
-    report.problems += network_problems(config, networks, underlay.name, env.subnet, option_names("overlay_"))
-    table = PeerTable(config, env.subnet, Guarded(backend, Reserved.of(config, networks, env.subnet)))
-    table.reset(network.leases)
-    report.problems += table.problems
-    return table
-
-
-def own_mac(own: SubnetLease) -> bytes | None:
-    """Return the MAC of the tunnel in the own lease, None without a tunnel; raise OverlayError for a bad one."""
-    mac = own.data.get("VtepMAC")
-    try:
-        return parse_mac(mac) if mac else None
-    except ValueError as error:
-        raise OverlayError(f"this host's own lease {own.key}: VtepMAC {error}; restart overlayd") from None
-
-
-def own_key(own: SubnetLease) -> WireguardEnd:
-    """Return this host's end of its WireGuard tunnels by the key in the own lease; raise OverlayError for a bad one."""
-    try:
-        return WireguardEnd(parse_key(own.data.get("PublicKey")), "")
-    except ValueError as error:
-        raise OverlayError(f"this host's own lease {own.key}: PublicKey: {error}; restart overlayd") from None
-
-
-def _programmed(rows: PeerRows, observed: ObservedState) -> bool:
-    """Return whether the kernel has all rows of a peer; another program's route with the same effect counts."""
-    foreign = observed.found(Route).foreign.get(rows.route.key) if rows.route is not None else None
-    does_the_job = foreign is not None and rows.route is not None and foreign.does_the_job_of(rows.route)
-    return all(
-        observed.found(type(row)).rows.get(row.key) == row or (row is rows.route and does_the_job) for row in rows.all()
-    )
+    report.problems += network_problems(config, networks, view.underlay.name, env.subnet, option_names("overlay_"))
+    report.problems += view.table.problems

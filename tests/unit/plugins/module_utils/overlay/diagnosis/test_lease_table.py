@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._module.lease_table import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.lease_table import (
     lease_facts,
     row_of,
     row_problem,

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..overlay.model.addresses import Subnet, format_ipv4
-from ..overlay.model.allocation import taken_by
-from ..overlay.model.errors import LeaseError
-from ..overlay.model.lease import SubnetLease, lease_problem, overlapping, parse_lease, parse_lease_key
-from ..overlay.model.network import NetworkConfig
-from ..overlay.store.protocol import Item
-from ..overlay.store.schema import StoredNetwork
+from ..model.addresses import Subnet, format_ipv4
+from ..model.allocation import taken_by
+from ..model.errors import LeaseError
+from ..model.lease import SubnetLease, lease_problem, overlapping, parse_lease, parse_lease_key
+from ..model.network import NetworkConfig
+from ..named_tuple import NamedTuple
+from ..store.protocol import Item
+from ..store.schema import StoredNetwork
 
 
 class Row(NamedTuple):

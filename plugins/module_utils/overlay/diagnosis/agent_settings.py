@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..overlay.model.errors import StoreError
+from ..model.errors import StoreError
 
 AGENT_FILE = Path("/etc/overlayd/overlayd.env")
 
@@ -21,7 +21,7 @@ def read_settings(path: Path) -> dict[str, str]:
     except OSError as error:
         raise StoreError(
             f"no etcd endpoint is set, and the agent's settings in {path} cannot be read: {error.strerror}; "
-            f"run the task with become, or set endpoints"
+            f"run this as root (with become in a playbook), or set the etcd endpoints"
         ) from None
     variables: dict[str, str] = {}
     for line in text.splitlines():

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._module.agent_service import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.agent_service import (
     Service,
     choose_agent,
     loops,

@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..overlay.agent.status import reported_trouble
-from ..overlay.model.errors import OverlayError
+from ..agent.status import reported_trouble
+from ..model.errors import OverlayError
 
 AGENT_UNITS = ("overlayd.service", "flanneld.service")  # hosts of a mixed fleet run one of them
 SUSPICIOUS_RESTARTS = 3  # number of restarts from which a unit is watched, unless it is active for SETTLED seconds

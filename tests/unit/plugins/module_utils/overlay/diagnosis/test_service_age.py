@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._module.service_age import (
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.service_age import (
     changed_since_start,
     is_started,
 )

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""dockerd's options for the overlay, compared with the running dockerd and with its bridge. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ..model.errors import OverlayError
+from ..model.subnet_env import SubnetEnv
+from ..named_tuple import NamedTuple
+
+BRIDGE = "docker0"
+DIRECT_ROUTING = "allow-direct-routing"
+DIRECT_ROUTING_SINCE = (28, 2)  # 28.0 and 28.1 drop routed traffic too, but have no flag against it
+OPTIONS = ("bip", "ip-masq", "mtu")  # in the order of mk-docker-opts
+_SHORT = {"-b": "bridge"}
+_BOOLEAN = ("ip-masq", DIRECT_ROUTING)
+_READ = (*OPTIONS, "bridge", DIRECT_ROUTING)
+_TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
+
+
+class Bridge(NamedTuple):
+    """The state of Docker's default bridge: address/length of its device, MTU (bytes) and masquerading."""
+
+    address: str | None
+    mtu: int | None
+    ip_masq: bool | None
+
+
+def options_of(env: SubnetEnv, ip_masq: bool = True) -> dict[str, str]:
+    """Return dockerd's options for a subnet, by flag; without --ip-masq if ``ip_masq`` is false.
+
+    Docker must not masquerade if the agent does, so --ip-masq is the inverse of FLANNEL_IPMASQ.
+    """
+    options = {"bip": env.bip, "ip-masq": str(not env.ip_masq).lower(), "mtu": str(env.mtu)}
+    return {flag: value for flag, value in options.items() if ip_masq or flag != "ip-masq"}
+
+
+def read_flags(words: Sequence[str]) -> dict[str, str]:
+    """Return dockerd's flags for the bridge among its arguments; boolean flags are "true" or "false"."""
+    found = {}
+    for word, following in zip(words, [*words[1:], ""]):
+        name, equals, value = word.partition("=")
+        flag = _SHORT.get(name) or (name[2:] if name.startswith("--") else "")
+        if flag in _BOOLEAN:
+            found[flag] = _boolean(value) if equals else "true"
+        elif flag in _READ:
+            found[flag] = value if equals else following
+    return found
+
+
+def docker_version(text: str) -> tuple[int, int]:
+    """Return major and minor version in the output of dockerd --version; raise OverlayError if it has none."""
+    numbers = re.search(r"(\d+)\.(\d+)", text)
+    if not numbers:
+        raise OverlayError(f"dockerd --version printed {text.strip()!r}, which contains no version")
+    return int(numbers[1]), int(numbers[2])
+
+
+def flag_differences(wanted: Mapping[str, str], running: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each wanted option that dockerd runs without, and each other option it runs with."""
+    reasons = []
+    for flag in (*OPTIONS, DIRECT_ROUTING):
+        want, have = wanted.get(flag), running.get(flag)
+        if want == have:
+            continue
+        found = "without" if have is None else f"with --{flag}={have}, not"
+        reasons.append(f"dockerd runs {found} --{flag}={want}" if want else f"dockerd still runs with --{flag}={have}")
+    return reasons
+
+
+def bridge_differences(wanted: Mapping[str, str], bridge: Bridge, name: str = BRIDGE) -> list[str]:
+    """Return a sentence for each difference between options and bridge; unknown values (None) are not compared."""
+    found = {
+        "bip": bridge.address,
+        "mtu": None if bridge.mtu is None else str(bridge.mtu),
+        "ip-masq": None if bridge.ip_masq is None else str(bridge.ip_masq).lower(),
+    }
+    names = {"bip": "the address", "mtu": "the MTU", "ip-masq": "ip-masq"}
+    reasons = {
+        flag: f"{name} has {names[flag]} {found[flag]}, not {wanted[flag]}"
+        for flag in OPTIONS
+        if flag in wanted and found[flag] not in (None, wanted[flag])
+    }
+    if "mtu" in reasons and bridge.mtu is not None and bridge.mtu > int(wanted["mtu"]):
+        reasons["mtu"] += (
+            f", so packets of its containers of more than {wanted['mtu']} bytes to other hosts are lost unless path "
+            f"MTU discovery works"
+        )
+    return list(reasons.values())
+
+
+def _boolean(text: str) -> str:
+    lowered = text.lower()
+    return "true" if lowered in _TRUE else "false" if lowered in _FALSE else text
