@@ -16,7 +16,7 @@ from support.agent_fleet import Fleet
 from support.agent_host import Host, lost, until
 from support.agent_network import Network
 
-PEER, PEER_HOST, PEER_MAC = "10.50.77.0/24", "192.0.2.77", "0e:00:00:00:00:77"
+PEER, PEER_HOST, PEER_MAC = "10.50.177.0/24", "192.0.2.77", "0e:00:00:00:00:77"
 STEPS: list[tuple[str, dict[str, Any]]] = [
     ("host-gw", {}),
     ("vxlan", {}),
@@ -77,16 +77,16 @@ def test_the_old_device_stays_for_the_peers_that_have_not_followed_and_goes_afte
 def test_a_peer_is_reached_by_the_backend_of_its_lease(host: Host, network: Network, backend: str) -> None:
     network.configure(backend)
     network.lease(PEER, PEER_HOST, PEER_MAC)
-    network.lease("10.50.78.0/24", "192.0.2.78")
+    network.lease("10.50.178.0/24", "192.0.2.78")
     network.lease(
-        "10.50.79.0/24", "192.0.2.79", "0e:00:00:00:00:79", BackendData={"VNI": 5, "VtepMAC": PEER_MAC[:-2] + "79"}
+        "10.50.179.0/24", "192.0.2.79", "0e:00:00:00:00:79", BackendData={"VNI": 5, "VtepMAC": PEER_MAC[:-2] + "79"}
     )
     host.join()
     until(lambda: len(host.routes()) >= 3, lambda: host.ip("route"))
     routes = host.routes()
     assert "dev flannel.1" in routes[PEER]
-    assert "via 192.0.2.78 dev eth0" in routes["10.50.78.0/24"]
-    assert "dev flannel.5" in routes["10.50.79.0/24"]
+    assert "via 192.0.2.78 dev eth0" in routes["10.50.178.0/24"]
+    assert "dev flannel.5" in routes["10.50.179.0/24"]
     assert host.mac("flannel.1") != host.mac("flannel.5")
     assert PEER_MAC in host.namespace.command("bridge", "fdb", "show", "dev", "flannel.1")
 
@@ -109,13 +109,13 @@ def test_a_peer_that_changes_its_backend_is_followed_without_traces(host: Host, 
 def test_a_lease_of_an_unknown_backend_is_reported_once_and_affects_no_other_peer(host: Host, network: Network) -> None:
     network.configure()
     host.join()
-    network.put("subnets/10.50.66.0-24", json.dumps({"PublicIP": "192.0.2.66", "BackendType": "ipsec"}), 3600)
+    network.put("subnets/10.50.166.0-24", json.dumps({"PublicIP": "192.0.2.66", "BackendType": "ipsec"}), 3600)
     network.lease(PEER, PEER_HOST, PEER_MAC)
     until(lambda: PEER in host.routes(), "the other peer's route")
     host.wait_said("BackendType 'ipsec' is not supported by this host")
     time.sleep(1.5)
     assert host.said("BackendType 'ipsec' is not supported by this host") == 1
-    assert "10.50.66.0/24" not in host.routes()
+    assert "10.50.166.0/24" not in host.routes()
 
 
 def test_an_interface_of_another_kind_in_place_of_a_further_device_affects_no_other_peer(
@@ -123,10 +123,10 @@ def test_an_interface_of_another_kind_in_place_of_a_further_device_affects_no_ot
 ) -> None:
     host.ip("link", "add", "flannel.5", "type", "bridge")
     network.configure()
-    network.lease("10.50.79.0/24", "192.0.2.79", BackendType="vxlan", BackendData={"VNI": 5, "VtepMAC": PEER_MAC})
-    network.lease("10.50.78.0/24", "192.0.2.78", "0e:00:00:00:00:78")
+    network.lease("10.50.179.0/24", "192.0.2.79", BackendType="vxlan", BackendData={"VNI": 5, "VtepMAC": PEER_MAC})
+    network.lease("10.50.178.0/24", "192.0.2.78", "0e:00:00:00:00:78")
     host.join()
-    until(lambda: "10.50.78.0/24" in host.routes(), "the other peer's route")
+    until(lambda: "10.50.178.0/24" in host.routes(), "the other peer's route")
     host.wait_said("VNI 5: interface flannel.5 exists and is not a vxlan device; rename or remove it")
 
 

@@ -97,10 +97,10 @@ def test_an_invalid_config_at_run_time_changes_nothing_and_peers_are_still_follo
     host.wait_said("the last valid network config stays in use")
     until(lambda: "the last valid network config stays in use" in host.http("/healthz")[1], "the problem in /healthz")
     assert host.dataplane() == before
-    lease = network.lease("10.50.3.0/24", "192.0.2.12", "0e:00:00:00:00:03")
-    until(lambda: "10.50.3.0/24" in host.routes(), "the new peer's route")
+    lease = network.lease("10.50.203.0/24", "192.0.2.12", "0e:00:00:00:00:03")
+    until(lambda: "10.50.203.0/24" in host.routes(), "the new peer's route")
     network.delete(lease)
-    until(lambda: "10.50.3.0/24" not in host.routes(), "the new peer's route to go")
+    until(lambda: "10.50.203.0/24" not in host.routes(), "the new peer's route to go")
     network.configure()
     until(lambda: "last good" not in host.http("/healthz")[1], "no problem in /healthz")
     assert host.notified.count("READY=1") == 1
@@ -181,3 +181,30 @@ def test_another_network_leases_another_subnet_without_a_conflict(fleet: Fleet, 
         assert host.subnet_env["FLANNEL_NETWORK"] == "10.77.0.0/16"
         assert "two hosts have it" not in host.log
     assert {subnet.partition(".77.")[0] for subnet in network.leases()} == {"10"}
+
+
+def test_a_restarted_host_follows_leases_by_its_last_valid_config_while_the_one_in_etcd_is_invalid(
+    host: Host, network: Network
+) -> None:
+    network.configure()
+    host.join()
+    host.stop()
+    network.put("config", "{")
+    host.join(*HEALTH)
+    until(lambda: "the last valid network config stays in use" in host.http("/healthz")[1], lambda: host.log)
+    network.lease("10.50.203.0/24", "192.0.2.12", "0e:00:00:00:00:03")
+    until(lambda: "10.50.203.0/24" in host.routes(), lambda: host.log)
+    network.delete(network.lease_name(host.subnet))
+    until(lambda: host.subnet in network.leases(), lambda: host.log)
+    assert not host.said("etcd cannot be used")
+
+
+def test_a_restarted_host_joins_no_network_whose_config_was_deleted(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    host.stop()
+    network.delete(network.lease_name(host.subnet))
+    network.delete("config")
+    host.start()
+    host.wait_said("etcd cannot be used; restoring the network from memory file")
+    assert network.leases() == {}

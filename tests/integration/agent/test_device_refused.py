@@ -84,8 +84,27 @@ def test_a_restarted_host_keeps_its_former_config_if_it_cannot_create_the_device
         until(lambda: "the last network config stays in use" in blocked.http("/readyz")[1], lambda: blocked.log)
         assert lease_type(network, blocked) == "vxlan"
         assert "dev flannel0" not in str(blocked.routes())
-        network.lease("10.50.77.0/24", "192.0.2.77", "0e:00:00:00:00:77")
-        until(lambda: "dev flannel.1" in blocked.routes().get("10.50.77.0/24", ""), "a peer's route")
+        network.lease("10.50.177.0/24", "192.0.2.77", "0e:00:00:00:00:77")
+        until(lambda: "dev flannel.1" in blocked.routes().get("10.50.177.0/24", ""), lambda: blocked.log)
+    until(lambda: lease_type(network, blocked) == "udp", lambda: blocked.log)
+
+
+def test_a_host_that_lost_its_subnet_leases_another_by_its_former_config_if_it_cannot_create_the_device(
+    fleet: Fleet, network: Network
+) -> None:
+    network.configure("vxlan")
+    blocked, other = fleet.joined(2, *HEALTH)
+    lost_subnet = blocked.subnet
+    with port_in_use(blocked, 8285):
+        network.configure("udp")
+        until(lambda: "the last network config stays in use" in blocked.http("/readyz")[1], lambda: blocked.log)
+        network.lease(lost_subnet, "192.0.2.77", "0e:00:00:00:00:77")
+        until(lambda: "dev flannel.1" in blocked.routes().get(lost_subnet, ""), lambda: blocked.log)
+        until(lambda: blocked.subnet in network.leases(), lambda: blocked.log)
+        assert lease_type(network, blocked) == "vxlan"
+        until(lambda: blocked.subnet in other.routes(), lambda: other.log)
+        assert not blocked.said("etcd cannot be used")
+        assert blocked.said("re-exec: subnet") == 1
     until(lambda: lease_type(network, blocked) == "udp", lambda: blocked.log)
 
 
@@ -110,7 +129,7 @@ def test_a_host_publishes_its_wireguard_key_only_if_its_device_works(host: Host,
     host.join()
     with port_in_use(host, 51820):
         key = {"PublicKey": wireguard.random_key(), "Port": 51820}
-        network.lease("10.50.77.0/24", "192.0.2.77", BackendType="wireguard", BackendData=key)
+        network.lease("10.50.177.0/24", "192.0.2.77", BackendType="wireguard", BackendData=key)
         host.wait_said("ERROR wg set flannel-wg listen-port 51820")
         time.sleep(7)  # the etcd thread updates the lease within 5 s
         assert "PublicKey" not in network.leases()[host.subnet]["BackendData"]
@@ -121,11 +140,11 @@ def test_a_refused_further_device_is_no_repair(host: Host, network: Network) -> 
     network.configure("vxlan")
     host.join()
     with port_in_use(host, 8285):
-        network.lease("10.50.77.0/24", "192.0.2.77", BackendType="udp")
+        network.lease("10.50.177.0/24", "192.0.2.77", BackendType="udp")
         host.wait_said("ERROR ip tuntap add dev flannel0")
         time.sleep(6)
         assert not host.said("repaired"), host.log
-    until(lambda: "dev flannel0" in host.routes().get("10.50.77.0/24", ""), lambda: host.log)
+    until(lambda: "dev flannel0" in host.routes().get("10.50.177.0/24", ""), lambda: host.log)
     time.sleep(1)
     assert not host.said("repaired"), host.log
 

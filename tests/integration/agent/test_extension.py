@@ -20,7 +20,7 @@ from support.etcd_server import EtcdServer
 
 DIRECT, SHELL = "--extension-commands=direct", "--extension-commands=shell"
 ADD, REMOVE = "ip route add $SUBNET via $PUBLIC_IP", "ip route del $SUBNET via $PUBLIC_IP"
-PEER, PEER_HOST = "10.50.77.0/24", "192.0.2.77"
+PEER, PEER_HOST = "10.50.177.0/24", "192.0.2.77"
 
 
 def diary(path: Path) -> str:
@@ -124,9 +124,9 @@ def test_a_restart_repeats_nothing_and_removes_peers_that_left_meanwhile(
         SubnetRemoveCommand=f'echo "remove $SUBNET" >>{log}',
     )
     peer(network)
-    peer(network, subnet="10.50.78.0/24", public_ip="192.0.2.78")
+    peer(network, subnet="10.50.178.0/24", public_ip="192.0.2.78")
     host.join(SHELL)
-    assert sorted(lines(log)) == ["add 10.50.77.0/24", "add 10.50.78.0/24", "post", "pre"]
+    assert sorted(lines(log)) == ["add 10.50.177.0/24", "add 10.50.178.0/24", "post", "pre"]
     host.stop()
     network.delete(network.lease_name(PEER))
     host.join(SHELL)
@@ -144,13 +144,13 @@ def test_a_failing_command_is_reported_and_repeated_and_harms_no_other_peer(
         f"echo $SUBNET >>{log}",
     )
     peer(network)
-    peer(network, subnet="10.50.78.0/24", public_ip="192.0.2.78")
+    peer(network, subnet="10.50.178.0/24", public_ip="192.0.2.78")
     host.join(SHELL, *HEALTH)
     sentence = f"SubnetAddCommand of {PEER} failed: .*exit status 3: no mark"
-    until(lambda: lines(log) == ["10.50.78.0/24"], lambda: str(lines(log)))
+    until(lambda: lines(log) == ["10.50.178.0/24"], lambda: str(lines(log)))
     host.wait_said(sentence)
     status, text = host.http("/readyz")
-    assert (status, "extension: SubnetAddCommand of 10.50.77.0/24 failed" in text) == (503, True), text
+    assert (status, "extension: SubnetAddCommand of 10.50.177.0/24 failed" in text) == (503, True), text
     mark.touch()
     until(lambda: PEER in lines(log), lambda: host.log)
     host.wait_said("extension: resolved")
@@ -166,10 +166,10 @@ def test_a_hanging_command_is_stopped_and_the_lease_and_other_peers_are_served_m
     host.join(SHELL, "--extension-timeout=2", *HEALTH)
     peer(network)
     time.sleep(0.5)
-    network.lease("10.50.79.0/24", "192.0.2.79")  # host-gw: followed by the main loop
-    assert until(lambda: "10.50.79.0/24" in host.routes(), "the route of another peer") < 1.5
-    peer(network, subnet="10.50.78.0/24", public_ip="192.0.2.78")
-    until(lambda: lines(log) == ["10.50.78.0/24"], lambda: str(lines(log)))
+    network.lease("10.50.179.0/24", "192.0.2.79")  # host-gw: followed by the main loop
+    assert until(lambda: "10.50.179.0/24" in host.routes(), "the route of another peer") < 1.5
+    peer(network, subnet="10.50.178.0/24", public_ip="192.0.2.78")
+    until(lambda: lines(log) == ["10.50.178.0/24"], lambda: str(lines(log)))
     host.wait_said(f"SubnetAddCommand of {PEER} was stopped: it did not end within 2 seconds")
     started = time.monotonic()
     assert host.stop() == 0
@@ -190,7 +190,7 @@ def test_commands_are_refused_unless_the_host_permits_them(
     time.sleep(1)
     assert not (tmp_path / "ran").exists()
     assert "READY=1" not in host.notified
-    assert network.keys("subnets") == ["10.50.77.0-24"]
+    assert network.keys("subnets") == ["10.50.177.0-24"]
 
 
 def test_a_running_host_that_permits_no_commands_keeps_its_backend(host: Host, network: Network) -> None:
@@ -223,7 +223,7 @@ def test_no_setting_of_the_agent_is_in_the_environment_of_a_command(
     peer(network)
     host.start(SHELL, environment={"FLANNELD_KUBE_ANNOTATION_PREFIX": "secret", "ETCDCTL_USER": "secret"})
     host.wait_ready()
-    assert "SUBNET=10.50.77.0/24" in log.read_text()
+    assert "SUBNET=10.50.177.0/24" in log.read_text()
     assert "secret" not in log.read_text()
     assert "NOTIFY_SOCKET" not in log.read_text()
 
@@ -242,12 +242,12 @@ def test_a_lease_that_no_command_can_use_is_reported_and_not_added(
     log = tmp_path / "log"
     network.configure("extension", SubnetAddCommand=f"echo $SUBNET >>{log}")
     peer(network, data, public_ip)
-    peer(network, subnet="10.50.78.0/24", public_ip="192.0.2.78")
+    peer(network, subnet="10.50.178.0/24", public_ip="192.0.2.78")
     host.join(SHELL)
-    until(lambda: lines(log) == ["10.50.78.0/24"], lambda: str(lines(log)))
-    host.wait_said(f"lease 10.50.77.0-24: {problem}")
+    until(lambda: lines(log) == ["10.50.178.0/24"], lambda: str(lines(log)))
+    host.wait_said(f"lease 10.50.177.0-24: {problem}")
     time.sleep(0.5)
-    assert lines(log) == ["10.50.78.0/24"]
+    assert lines(log) == ["10.50.178.0/24"]
 
 
 def test_remove_runs_the_remove_commands(host: Host, network: Network) -> None:
@@ -304,11 +304,11 @@ def test_a_peer_that_was_added_stays_under_another_backend_until_its_lease_chang
         SubnetRemoveCommand=f"echo remove $SUBNET >>{log}",
     )
     peer(network)
-    peer(network, subnet="10.50.78.0/24", public_ip="192.0.2.78")
+    peer(network, subnet="10.50.178.0/24", public_ip="192.0.2.78")
     host.join(SHELL)
     network.configure("vxlan")
     host.wait_started_again()
-    until(lambda: lines(log)[-1] == "remove 10.50.78.0/24", lambda: str(lines(log)))
+    until(lambda: lines(log)[-1] == "remove 10.50.178.0/24", lambda: str(lines(log)))
     spent = cpu_seconds(host.pid)
     time.sleep(2)
     assert cpu_seconds(host.pid) - spent < 0.5
@@ -337,14 +337,14 @@ def test_a_killed_agent_repeats_only_the_command_that_it_was_running(
         SubnetAddCommand=f'echo "add $SUBNET" >>{log}; test $SUBNET != {PEER} || test -e {mark} || sleep 300',
         SubnetRemoveCommand=f'echo "remove $SUBNET" >>{log}',
     )
-    peer(network, subnet="10.50.78.0/24", public_ip="192.0.2.78")
+    peer(network, subnet="10.50.178.0/24", public_ip="192.0.2.78")
     host.join(SHELL)
     peer(network)
     until(lambda: f"add {PEER}" in lines(log), lambda: str(lines(log)))
     host.stop(signal.SIGKILL)
     mark.touch()
     host.join(SHELL)
-    assert lines(log) == ["post", "add 10.50.78.0/24", f"add {PEER}", f"remove {PEER}", f"add {PEER}"]
+    assert lines(log) == ["post", "add 10.50.178.0/24", f"add {PEER}", f"remove {PEER}", f"add {PEER}"]
 
 
 def test_changed_commands_are_taken_up_by_a_running_host(host: Host, network: Network, tmp_path: Path) -> None:

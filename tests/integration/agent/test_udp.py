@@ -24,7 +24,7 @@ from support.agent_fleet import Fleet
 from support.agent_host import PACKAGE, Container, Host, lost, until
 from support.agent_network import Network
 
-PEER, PEER_HOST = "10.50.77.0/24", "192.0.2.77"
+PEER, PEER_HOST = "10.50.177.0/24", "192.0.2.77"
 
 
 def status(host: Host) -> dict[str, Any]:
@@ -205,13 +205,13 @@ def test_peers_that_left_while_overlayd_was_stopped_are_removed(host: Host, netw
 
 def test_a_lease_that_cannot_be_used_is_reported_and_affects_no_other(host: Host, network: Network) -> None:
     network.configure("udp")
-    network.put("subnets/10.50.66.0-24", "{", 3600)
-    network.lease("10.50.67.0/24", host.address, BackendType="udp")
+    network.put("subnets/10.50.166.0-24", "{", 3600)
+    network.lease("10.50.167.0/24", host.address, BackendType="udp")
     udp_lease(network)
     host.join()
     assert PEER in host.routes()
-    host.wait_said("10.50.66.0-24")
-    assert "10.50.67.0/24" not in host.routes()
+    host.wait_said("10.50.166.0-24")
+    assert "10.50.167.0/24" not in host.routes()
 
 
 def test_a_reservation_gives_the_host_its_subnet(host: Host, network: Network) -> None:
@@ -293,7 +293,7 @@ def test_each_datagram_is_one_plain_ipv4_packet_as_for_flannel(fleet: Fleet, net
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.bind((container.address, 7001))
             for size in (*[36] * 100, *[1444] * 50, 1, 700, 1444, 0, 35):
-                out.sendto(bytes([size & 255]) * size, ("10.50.77.5", 7002))
+                out.sendto(bytes([size & 255]) * size, ("10.50.177.5", 7002))
 
     try:
         with other.namespace.run(listen) as flannel:

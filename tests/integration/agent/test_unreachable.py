@@ -34,10 +34,10 @@ def test_only_leased_subnets_are_routed_and_the_route_is_repaired(host: Host, ne
     network.lease(PEER, PEER_IP, PEER_MAC if backend == "vxlan" else "")
     host.join(FLAG)
     assert unreachable(host) == [ROUTE]
-    assert "No route to host" in way(host, "10.50.99.1")
+    assert "No route to host" in way(host, "10.50.199.1")
     assert "dev" in way(host, "10.50.201.1")
-    network.lease("10.50.99.0/24", "192.0.2.99", "0e:00:00:00:00:63" if backend == "vxlan" else "")
-    until(lambda: "dev" in way(host, "10.50.99.1"), "the new peer")
+    network.lease("10.50.199.0/24", "192.0.2.99", "0e:00:00:00:00:63" if backend == "vxlan" else "")
+    until(lambda: "dev" in way(host, "10.50.199.1"), "the new peer")
     host.ip("route", "delete", "unreachable", RANGE, "metric", "4294967295")
     until(lambda: unreachable(host) == [ROUTE], "the route to be repaired")
 

@@ -20,7 +20,7 @@ from support.agent_fleet import Fleet
 from support.agent_host import HEALTH, Host, lost, until
 from support.agent_network import Network
 
-PEER, PEER_HOST = "10.50.77.0/24", "192.0.2.77"
+PEER, PEER_HOST = "10.50.177.0/24", "192.0.2.77"
 PSK = "2rbkLG1+GnMBXh5o4bHS2ZFNrCtVbEEXb3GE0bJXtWk="
 
 
@@ -202,21 +202,21 @@ def test_a_bad_lease_is_reported_and_affects_no_other_peer(
     wireguard_host: Host, network: Network, data: dict[str, object], message: str
 ) -> None:
     host, key = wireguard_host, wg.random_key()
-    network.lease("10.50.66.0/24", "192.0.2.66", BackendType="wireguard", BackendData=data)
+    network.lease("10.50.166.0/24", "192.0.2.66", BackendType="wireguard", BackendData=data)
     lease(network, key)
     host.join()
     assert list(wg.peers(host)) == [key]
     host.wait_said(message)
-    assert "10.50.66.0/24" not in host.routes()
+    assert "10.50.166.0/24" not in host.routes()
 
 
 def test_two_leases_with_one_key_are_reported_and_the_newer_one_is_used(wireguard_host: Host, network: Network) -> None:
     host, key = wireguard_host, wg.random_key()
     lease(network, key)
     host.join()
-    name = lease(network, key, "10.50.78.0/24", "192.0.2.78")
+    name = lease(network, key, "10.50.178.0/24", "192.0.2.78")
     host.wait_said(f"not routed: PublicKey {key} is also that of another host, 192.0.2.78".replace("+", r"\+"))
-    until(lambda: wg.peers(host)[key].allowed == "10.50.78.0/24", lambda: str(wg.peers(host)))
+    until(lambda: wg.peers(host)[key].allowed == "10.50.178.0/24", lambda: str(wg.peers(host)))
     assert wg.peers(host)[key].endpoint == "192.0.2.78:51820"
     assert PEER not in host.routes()
     network.delete(name)
@@ -229,10 +229,12 @@ def test_a_lease_of_another_type_does_not_take_the_key_of_a_host(wireguard_host:
     lease(network, key)
     host.join()
     data = {"PublicKey": key, "Port": 51820}
-    network.lease("10.50.78.0/24", "192.0.2.78", BackendType="host-gw", BackendData=data)
-    host.wait_said("lease 10.50.78.0-24 of 192.0.2.78: its packets are not accepted on the wireguard device: PublicKey")
-    assert f"{key} is also that of another host, 192.0.2.77, whose lease 10.50.77.0-24 is of type wire" in host.log
-    until(lambda: "10.50.78.0/24" in host.routes(), "the route of the host-gw lease")
+    network.lease("10.50.178.0/24", "192.0.2.78", BackendType="host-gw", BackendData=data)
+    host.wait_said(
+        "lease 10.50.178.0-24 of 192.0.2.78: its packets are not accepted on the wireguard device: PublicKey"
+    )
+    assert f"{key} is also that of another host, 192.0.2.77, whose lease 10.50.177.0-24 is of type wire" in host.log
+    until(lambda: "10.50.178.0/24" in host.routes(), "the route of the host-gw lease")
     assert (wg.peers(host)[key].allowed, wg.peers(host)[key].endpoint) == (PEER, f"{PEER_HOST}:51820")
 
 
@@ -247,13 +249,13 @@ def test_a_lease_with_this_hosts_own_key_is_reported(wireguard_host: Host, netwo
 def test_one_host_with_two_subnets_keeps_the_other_when_one_goes(wireguard_host: Host, network: Network) -> None:
     host, key = wireguard_host, wg.random_key()
     name = lease(network, key)
-    lease(network, key, "10.50.78.0/24")
-    lease(network, key, "10.50.79.0/24")
+    lease(network, key, "10.50.178.0/24")
+    lease(network, key, "10.50.179.0/24")
     host.join()
     until(lambda: wg.peers(host)[key].allowed.count(",") == 2, lambda: str(wg.peers(host)))
     network.delete(name)
     until(lambda: wg.peers(host)[key].allowed.count(",") == 1, lambda: str(wg.peers(host)))
-    assert sorted(wg.peers(host)[key].allowed.split(",")) == ["10.50.78.0/24", "10.50.79.0/24"]
+    assert sorted(wg.peers(host)[key].allowed.split(",")) == ["10.50.178.0/24", "10.50.179.0/24"]
 
 
 def test_changes_by_other_programs_are_repaired(wireguard_host: Host, network: Network) -> None:

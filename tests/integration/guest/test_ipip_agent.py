@@ -118,11 +118,11 @@ def test_a_peer_that_moves_and_leaves_is_followed(host: Host, network: Network) 
 def test_a_lease_with_the_own_address_is_reported_and_affects_no_other_peer(host: Host, network: Network) -> None:
     network.configure("ipip")
     host.join()
-    network.lease("10.50.66.0/24", host.address, BackendType="ipip")
+    network.lease("10.50.166.0/24", host.address, BackendType="ipip")
     network.lease(PEER, PEER_HOST, BackendType="ipip")
     until(lambda: PEER in host.routes(), "the other peer's route")
-    host.wait_said(r"lease 10\.50\.66\.0-24: PublicIP 192\.0\.2\.11 is this host's own address")
-    assert "10.50.66.0/24" not in host.routes()
+    host.wait_said(r"lease 10\.50\.166\.0-24: PublicIP 192\.0\.2\.11 is this host's own address")
+    assert "10.50.166.0/24" not in host.routes()
 
 
 def test_a_changed_mtu_of_the_underlay_is_followed(host: Host, network: Network) -> None:
@@ -227,13 +227,13 @@ def test_a_running_fleet_changes_to_ipip_and_back_without_a_lost_packet(fleet: F
 def test_without_the_module_an_ipip_lease_is_reported_and_affects_no_other_peer(host: Host, network: Network) -> None:
     network.configure("vxlan")
     network.lease(PEER, PEER_HOST, BackendType="ipip")
-    network.lease("10.50.77.0/24", "192.0.2.77", "0e:00:00:00:00:77")
+    network.lease("10.50.177.0/24", "192.0.2.77", "0e:00:00:00:00:77")
     with without_module("ipip"):
         host.join()
-        until(lambda: "dev flannel.1" in host.routes().get("10.50.77.0/24", ""), "the vxlan peer's route")
+        until(lambda: "dev flannel.1" in host.routes().get("10.50.177.0/24", ""), "the vxlan peer's route")
         host.wait_said("the kernel has no ipip devices, .*; install the kernel package that has it")
-        network.lease("10.50.78.0/24", "192.0.2.78")
-        until(lambda: "10.50.78.0/24" in host.routes(), "the route of a later peer")
+        network.lease("10.50.178.0/24", "192.0.2.78")
+        until(lambda: "10.50.178.0/24" in host.routes(), "the route of a later peer")
         assert host.said("no ipip devices") == 1
     until(lambda: f"dev {DEVICE} " in host.routes().get(PEER, ""), "the ipip peer's route with the module")
     host.wait_said("kernel: resolved")

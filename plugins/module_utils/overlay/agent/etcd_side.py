@@ -23,7 +23,7 @@ from ..store.errors import ChangedError, CompactedError, ConfigMissingError, Gon
 from ..store.failover import Failover
 from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
 from ..store.schema import Keys, NestedKeys, StoredNetwork, key_of, lease_events, read_network
-from ..store.stored_config import parse_config
+from .config_choice import KEPT, ConfigChoice, DeviceMissingError
 from .keeper import HeldLease, LeaseKeeper, SubnetLostError
 from .messages import (
     BackendComes,
@@ -54,9 +54,18 @@ class EtcdSide(threading.Thread):
     """Reads all of the network from etcd, then follows its changes; starts again with a full read where necessary."""
 
     def __init__(
-        self, connection: EtcdConnection, prefix: str, margin: float, identity: Identity, out: SimpleQueue[Message]
+        self,
+        connection: EtcdConnection,
+        prefix: str,
+        margin: float,
+        identity: Identity,
+        out: SimpleQueue[Message],
+        former_config: str | None = None,
     ) -> None:
-        """Post messages to ``out``; ``margin`` is the renewal margin in seconds."""
+        """Post messages to ``out``; ``margin`` is the renewal margin in seconds.
+
+        ``former_config`` is the network config that a former process used, None if there was none.
+        """
         super().__init__(name="etcd", daemon=True)
         self._connection = connection
         self._prefix = prefix
@@ -67,7 +76,7 @@ class EtcdSide(threading.Thread):
         self._store: Store | None = None
         self._nested = NestedKeys(self._keys, ())
         self._rivals = Rivals()
-        self._config_text: str | None = None  # the last good network config
+        self._configs = ConfigChoice(identity, former_config)
         self._joined_text = ""  # the network config of the last full read
         self._retry = 0.0  # seconds until a network config whose device cannot be created is tried again, 0 for none
         self._hosts = 0  # number of leases at the last full read
@@ -113,7 +122,7 @@ class EtcdSide(threading.Thread):
         """Read everything from etcd, then follow the changes; return when the next full read is due."""
         store = self._connected()
         network = read_network(store, self._keys)
-        text, trouble = self._usable_config(store, network.config)
+        text, trouble = self._configs.usable(store, self._keys, network.config)
         config = NetworkConfig.parse(text)
         served, subnet = self._identity.served or (None, None)
         retry, self._retry = self._retry, 0.0
@@ -124,14 +133,14 @@ class EtcdSide(threading.Thread):
                     return
                 self._restart("the network config changed")
             except (ConfigError, LeaseError) as error:  # LeaseError: the own lease is written again first
-                config, text, trouble = served, self._joined_text, f"{error}; the last network config stays in use"
+                config, text, trouble = served, self._joined_text, f"{error}; {KEPT}"
                 self._retry = min(max(retry * 2, RETRY), LAST_RETRY)
-        prepare = partial(self._prepare, config, network.leases, served is None)
-        keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals, prepare=prepare)
         try:
-            held = keeper.acquire(config, self._identity.claim(config), network, subnet)
-        except SubnetLostError as lost:
-            self._restart(str(lost))
+            keeper, held = self._acquire(store, network, config, subnet)
+        except DeviceMissingError as error:  # in a new process
+            config, text, trouble = self._configs.instead_of(config, error)
+            self._retry = RETRY
+            keeper, held = self._acquire(store, network, config, subnet)
         self._identity.serve(config, held.lease.subnet)
         self._joined_text = text
         self._hosts = len(network.leases)
@@ -147,6 +156,20 @@ class EtcdSide(threading.Thread):
             log.info("reading the whole network again: %s", error)
         finally:
             watch.close()
+
+    def _acquire(
+        self, store: Store, network: StoredNetwork, config: NetworkConfig, subnet: Subnet | None
+    ) -> tuple[LeaseKeeper, HeldLease]:
+        """Return this host's lease under a config; ``subnet`` is the one that this process programs.
+
+        In a process that programs none, raise DeviceMissingError if the device of a changed lease cannot be created.
+        """
+        prepare = partial(self._prepare, config, network.leases, subnet is None)
+        keeper = LeaseKeeper(store, self._keys, self._margin, rivals=self._rivals, prepare=prepare)
+        try:
+            return keeper, keeper.acquire(config, self._identity.claim(config), network, subnet)
+        except SubnetLostError as lost:
+            self._restart(str(lost))
 
     def _announce(
         self, store: Store, network: StoredNetwork, served: NetworkConfig, config: NetworkConfig, subnet: Subnet
@@ -193,11 +216,12 @@ class EtcdSide(threading.Thread):
     def _prepare(self, config: NetworkConfig, leases: Mapping[str, Item], is_new: bool, subnet: Subnet) -> None:
         """Return once the device that the new content of the own lease names exists.
 
-        If it cannot be created, raise ConfigError in a new process, which serves no network: no lease names it then.
+        If it cannot be created, raise DeviceMissingError in a new process, which serves no network: no lease names it
+        then.
         """
         problem = self._device_problem(config, leases, subnet)
         if problem and is_new:
-            raise ConfigError(problem)
+            raise DeviceMissingError(problem)
         if problem:
             log.warning("%s", problem)
 
@@ -299,27 +323,6 @@ class EtcdSide(threading.Thread):
                 log.info("%s reserves another subnet for this host; moving to it", key)
                 return True
         return False
-
-    def _usable_config(self, store: Store, item: Item | None) -> tuple[str, str]:
-        """Return the text of the config to use, and why it is not the one in etcd ("" if it is).
-
-        An invalid config in etcd is replaced by the last valid one; raise ConfigError if there was none.
-        """
-        try:
-            self._check_claim(parse_config(store, self._keys, item))
-        except ConfigError as error:
-            if self._config_text is None:
-                raise
-            return self._config_text, f"{error}; the last valid network config stays in use"
-        self._config_text = item.value if item else ""
-        return self._config_text, ""
-
-    def _check_claim(self, config: NetworkConfig) -> None:
-        """Raise ConfigError naming the key if this host cannot take part in the network of the config."""
-        try:
-            self._identity.claim(config)
-        except ConfigError as error:
-            raise ConfigError(f"{self._keys.config}: {error}") from None
 
     def _connected(self) -> Store:
         if self._store is None:

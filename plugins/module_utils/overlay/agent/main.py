@@ -90,7 +90,8 @@ def _serve(options: Options) -> int:
     identity = Identity(options.host_settings(), memory, extension.lease_data if extension else None)
     monitor = Monitor()
     loop = Loop(inbox, options, identity, path, memory, status, Dataplane(monitor), monitor, extension)
-    EtcdSide(connection, options.etcd_prefix, options.subnet_lease_renew_margin * 60.0, identity, inbox).start()
+    margin, former = options.subnet_lease_renew_margin * 60.0, memory.config if memory else None
+    EtcdSide(connection, options.etcd_prefix, margin, identity, inbox, former).start()
     threading.Thread(target=_pass_on, args=(monitor, inbox), name="netlink", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_unused: inbox.put(Stop()))

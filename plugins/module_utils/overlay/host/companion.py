@@ -169,9 +169,12 @@ class Companion(NamedTuple):
     def _start_detached(self) -> None:
         """Start it with overlayd's standard error, from a process that ends at once."""
         null = subprocess.DEVNULL
-        launched = subprocess.run(
-            self._launch("detach"), stdin=null, stdout=null, cwd="/", check=False, timeout=START_LIMIT
-        )
+        try:
+            launched = subprocess.run(
+                self._launch("detach"), stdin=null, stdout=null, cwd="/", check=False, timeout=START_LIMIT
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise OverlayError(f"process {self.name} did not start: {error}") from error
         if launched.returncode:
             raise OverlayError(f"process {self.name} did not start: {self.command[0]}: status {launched.returncode}")
 
