@@ -47,7 +47,7 @@ def lint() -> Tally:
     tools = [
         ["ruff", "check"],
         ["ruff", "format", "--check"],
-        ["mypy", "plugins", "tests", "lab", "tools"],
+        ["mypy", "plugins", "extensions", "tests", "lab", "tools"],
         ["yamllint", "--strict", "."],
         ["ansible-lint"],
         ["antsibull-changelog", "lint"],

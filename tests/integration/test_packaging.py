@@ -83,6 +83,7 @@ def test_the_package_holds_what_its_users_need_and_nothing_else(installed: Path)
         "README.md",
         "changelogs",
         "docs",
+        "extensions",
         "inventories",
         "meta",
         "playbooks",
