@@ -136,7 +136,7 @@ def test_traffic_within_the_overlay_is_accepted_in_dockers_chain_once_docker_mad
     host.run(firewall().apply)
     iptables(host, "-N DOCKER-USER", "-A DOCKER-USER -j RETURN", "-I FORWARD -j DOCKER-USER")
     host.run(firewall().apply)
-    hook = "-A DOCKER-USER -s 10.50.0.0/16 -d 10.50.0.0/16 -j FLANNEL-FWD"
+    hook = "-A DOCKER-USER -s 10.50.0.0/16 -d 10.50.0.0/16 -j OVERLAY-DOCKER"
     assert rules(host, "DOCKER-USER") == [hook, "-A DOCKER-USER -j RETURN"]
     assert host.run(firewall().plan) == []
 

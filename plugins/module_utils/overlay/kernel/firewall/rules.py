@@ -1,15 +1,23 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The overlay's iptables rules: two chains of our own, each reached by exactly one jump from each hook.
+"""The overlay's iptables rules: chains of our own, each reached by exactly one jump from each hook.
 
-The chains and their rules are flannel's, so that a host that ran it is taken over as it is::
+Two chains and their rules are flannel's, so that a host that ran it is taken over as it is::
 
     nat     POSTROUTING  -> FLANNEL-POSTRTG  masquerade packets that leave or enter the overlay (--ip-masq)
     filter  FORWARD      -> FLANNEL-FWD      accept packets from and to the overlay: Docker's policy is DROP
-    filter  DOCKER-USER  -> FLANNEL-FWD      for traffic within the overlay only: since version 28 Docker drops packets
-                                             routed to a container, and only this chain comes before that rule
 
-A jump comes after the administrator's own rules, but before a rule that ends the chain for every packet.
+Two exist only on hosts with rules of Docker that need them::
+
+    filter  DOCKER-USER  -> OVERLAY-DOCKER   accept packets between containers of this host and of other hosts: since
+                                             version 28 Docker drops packets routed to a container, and only this chain
+                                             comes before that rule. Packets within this host are left to Docker, which
+                                             isolates its networks from each other
+    nat     POSTROUTING  -> OVERLAY-SOURCE   keep the source of packets to other hosts (--ip-masq): Docker masquerades
+                                             the packets of each user-defined network that does not forbid it
+
+A jump comes after the administrator's own rules, but before a rule that ends the chain for every packet. The jump to
+OVERLAY-SOURCE comes before the first rule that masquerades this host's containers.
 
 Rules of flanneld outside of these chains (flannel_rules.py) and its nftables tables (nft.py) are removed at take-over,
 after ours are added, and are part of what ``plan`` and ``apply`` return. Its rules in FORWARD stay if the options ask
@@ -22,31 +30,38 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...model.addresses import Subnet
 from ...named_tuple import NamedTuple
+from .docker_rules import DOCKER_USER, masquerading_rules
 from .flannel_rules import leftover_forwarding, leftover_masquerading
 from .iptables import IptablesMissingError, Rule, RuleChange, Tables, knows_random_fully, read_tables, write
 from .nft import flannel_tables, remove_tables
 
 MASQUERADE_CHAIN = "FLANNEL-POSTRTG"
 FORWARD_CHAIN = "FLANNEL-FWD"
+SOURCE_CHAIN = "OVERLAY-SOURCE"
+DOCKER_CHAIN = "OVERLAY-DOCKER"
 _ENDS = ("DROP", "REJECT", "RETURN")
 _NO_NAT_MARK = "0x4000/0x4000"  # the mark of flannel and Kubernetes for packets that need no masquerading
 
 
 class Hook(NamedTuple):
-    """A jump to a chain of ours; ``optional`` if the chain that contains it belongs to a program that may be absent."""
+    """A jump to a chain of ours; it comes before the first of the rules ``before``."""
 
     chain: str
     rule: Rule
-    optional: bool = False
+    before: tuple[Rule, ...] = ()
 
 
 class OwnChain(NamedTuple):
-    """A chain of ours: its rules in order, and the jumps to it; both empty if it should not exist."""
+    """A chain of ours: its rules in order, and the jumps to it; both empty if it should not exist.
+
+    ``former`` are chains with jumps to it that earlier releases of the agent added, and that should not exist any more.
+    """
 
     table: str
     name: str
     rules: tuple[Rule, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    former: tuple[str, ...] = ()
 
 
 class Firewall:
@@ -88,19 +103,20 @@ class Firewall:
     @staticmethod
     def remove() -> list[str]:
         """Remove the chains and every jump to them, nothing else; return the commands; raise KernelError."""
-        wanted = [OwnChain("nat", MASQUERADE_CHAIN), OwnChain("filter", FORWARD_CHAIN)]
-        changes = differences(wanted, _tables(wanted))
+        names = {MASQUERADE_CHAIN: "nat", SOURCE_CHAIN: "nat", FORWARD_CHAIN: "filter", DOCKER_CHAIN: "filter"}
+        wanted = [OwnChain(table, name) for name, table in names.items()]
+        changes = differences(wanted, _tables(needed=False))
         write(changes)
         return [str(change) for change in changes]
 
-    def chains(self) -> list[OwnChain]:
-        """Return the chains with their rules and hooks, as they should be."""
-        return [self._masquerading(), self._forwarding()]
+    def chains(self, tables: Tables) -> list[OwnChain]:
+        """Return the chains with their rules and hooks, as they should be on a host with these tables."""
+        return [self._masquerading(), self._source(tables), self._forwarding(), self._docker(tables)]
 
     def _changes(self, take_over: bool) -> tuple[list[RuleChange], list[RuleChange]]:
         """Return the changes that correct our rules, and those that remove the rules of flanneld."""
-        wanted = self.chains()
-        tables = _tables(wanted)
+        tables = _tables(needed=self._ip_masq or self._forward_rules)
+        wanted = self.chains(tables)
         leftovers: list[RuleChange] = []
         if take_over:
             leftovers += leftover_masquerading(tables, self._network)
@@ -130,21 +146,36 @@ class Firewall:
             return OwnChain("filter", FORWARD_CHAIN)
         network = self._network
         rules = (Rule(f"-s {network} -j ACCEPT"), Rule(f"-d {network} -j ACCEPT"))
-        within = Rule(f"-s {network} -d {network} -j {FORWARD_CHAIN}")
-        hooks = (Hook("FORWARD", Rule(f"-j {FORWARD_CHAIN}")), Hook("DOCKER-USER", within, optional=True))
-        return OwnChain("filter", FORWARD_CHAIN, rules, hooks)
+        hook = Hook("FORWARD", Rule(f"-j {FORWARD_CHAIN}"))
+        return OwnChain("filter", FORWARD_CHAIN, rules, (hook,), former=(DOCKER_USER,))
+
+    def _docker(self, tables: Tables) -> OwnChain:
+        if not self._forward_rules or DOCKER_USER not in tables.get("filter", {}):
+            return OwnChain("filter", DOCKER_CHAIN)
+        network, own = self._network, self._own
+        rules = (Rule(f"-s {own} -d {own} -j RETURN"), Rule("-j ACCEPT"))
+        hook = Hook(DOCKER_USER, Rule(f"-s {network} -d {network} -j {DOCKER_CHAIN}"))
+        return OwnChain("filter", DOCKER_CHAIN, rules, (hook,))
+
+    def _source(self, tables: Tables) -> OwnChain:
+        rewriting = masquerading_rules(tables, self._own) if self._ip_masq else ()
+        if not rewriting:
+            return OwnChain("nat", SOURCE_CHAIN)
+        rules = (Rule(f"-d {self._own} -j RETURN"), Rule(f"-s {self._own} -d {self._network} -j ACCEPT"))
+        hook = Hook("POSTROUTING", Rule(f"-j {SOURCE_CHAIN}"), before=rewriting)
+        return OwnChain("nat", SOURCE_CHAIN, rules, (hook,))
 
 
 def _commands(changes: Iterable[object], leftovers: Iterable[object]) -> list[str]:
     return [*map(str, changes), *(f"{leftover}  # left by flannel" for leftover in leftovers)]
 
 
-def _tables(wanted: Sequence[OwnChain]) -> Tables:
-    """Return what iptables holds; nothing where it is missing and no rule is wanted."""
+def _tables(*, needed: bool) -> Tables:
+    """Return what iptables holds; nothing where it is missing and not needed, because no rule is wanted."""
     try:
-        return read_tables([chain.table for chain in wanted])
+        return read_tables(["nat", "filter"])
     except IptablesMissingError:
-        if any(chain.rules for chain in wanted):
+        if needed:
             raise
         return {}
 
@@ -171,14 +202,18 @@ def _chain_commands(chain: OwnChain, present: Mapping[str, list[Rule]]) -> list[
 
 
 def _hook_commands(chain: OwnChain, present: Mapping[str, list[Rule]]) -> list[str]:
-    commands: list[str] = []
+    commands = [
+        f"-D {former} {rule.text}"
+        for former in chain.former
+        for rule in present.get(former, [])
+        if rule.target == chain.name
+    ]
     for hook in chain.hooks:
-        if hook.optional and hook.chain not in present:
-            continue
         rules = present.get(hook.chain, [])
         jumps = [rule for rule in rules if rule.target == chain.name]
         others = [rule for rule in rules if rule.target != chain.name]
-        place = next((index for index, rule in enumerate(others) if _ends_chain(rule, present)), len(others))
+        last = (index for index, rule in enumerate(others) if rule in hook.before or _ends_chain(rule, present))
+        place = next(last, len(others))
         if [rule.options for rule in jumps] == [hook.rule.options] and rules.index(jumps[0]) <= place:
             continue
         commands += [f"-D {hook.chain} {rule.text}" for rule in jumps]
