@@ -109,7 +109,7 @@ def test_a_docker_without_its_command_is_refused_with_the_package_to_install(hos
     finally:
         host.sh("mv /usr/bin/docker.away /usr/bin/docker")
     assert changed == -1
-    assert "h1 has the unit docker.service (docker_unit), but no command docker; install the docker CLI" in output
+    assert "h1 has the unit docker.service (docker_unit), but no docker command; install the docker CLI" in output
 
 
 def test_running_containers_are_restarted_only_when_a_restart_is_allowed(host: Host) -> None:

@@ -54,7 +54,7 @@ def test_a_confirmed_change_of_the_network_restarts_docker_on_one_host_at_a_time
         changed = fleet.play("site", overlay_network=NETWORK, overlay_backend=HOST_GW, overlay_change_confirm=True)
     assert changed.status == 0, changed.output
     order = "h1 (1 containers); h2 (1 containers); h3 (1 containers)"
-    assert f"Docker restarts, each batch after the one before runs again: {order}" in changed.output
+    assert f"Docker restarts in these batches, one after the other: {order}" in changed.output
     assert down_at_a_time(samples) == (1, set(HOSTS))
     assert "restart pending" not in changed.output
     for text in states(fleet).values():
@@ -68,5 +68,5 @@ def test_check_mode_shows_the_restarts_of_docker_that_a_change_will_cause(fleet:
     assert checked.status == 0, checked.output
     assert "A run without --check refuses this unless it has -e overlay_change_confirm=true" in checked.output
     order = "h1 (1 containers); h2 (1 containers); h3 (1 containers)"
-    assert f"Docker restarts, each batch after the one before runs again: {order}" in checked.output
+    assert f"Docker restarts in these batches, one after the other: {order}" in checked.output
     assert states(fleet) == before

@@ -76,7 +76,7 @@ def test_a_docker_that_does_not_stop_keeps_its_host_and_the_config_in_the_overla
     failed = used.play("reset", overlay_reset_confirm=True)
     used.sh("h2", f"rm -r {' '.join(file.rpartition('/')[0] for file in REFUSALS)}; systemctl daemon-reload")
     assert failed.status != 0
-    assert "h2: stopping Docker failed: " in failed.output
+    assert "h2: Docker cannot be stopped: " in failed.output
     assert "failed: h2 failed above and still uses the overlay; repair it and reset it again" in failed.output
     assert "kept: the network config and etcd, because h2 still uses them" in failed.output
     assert used.sh("h2", f"cat /run/docker.pid; ls {STOPPED} 2>/dev/null || true") == before

@@ -32,7 +32,7 @@ def test_no_more_docker_daemons_are_down_at_a_time_than_group_vars_allow(
         changed = fleet.play("site", docker_restart="needed", docker_ip_masq=not masquerades)
     assert changed.status == 0, changed.output
     assert down_at_a_time(samples) == (most, set(HOSTS))
-    assert "Docker restarts, each batch after the one before runs again: h1 (1 containers)" in changed.output
+    assert "Docker restarts in these batches, one after the other: h1 (1 containers)" in changed.output
     assert {fleet.sh(host, "docker inspect --format '{{.State.Running}}' busy") for host in HOSTS} == {"true"}
 
 
@@ -105,7 +105,7 @@ def test_one_dead_host_is_excluded_and_the_others_change(fleet: Fleet) -> None:
         fleet.lab("wait")
     assert whole.status == UNREACHABLE, whole.output
     for run in (whole, limited):
-        assert "Left out of this run, and still as they were: h1" in run.output
+        assert "Skipped hosts (unreachable, failed or excluded by --limit): h1" in run.output
         assert run.output.count("failed=0") == run.output.count("failed=")
     assert limited.status == 0, limited.output
     assert {'FLANNELD_V="1"' in fleet.sh(host, "cat /etc/overlayd/overlayd.env") for host in ("h2", "h3")} == {True}
@@ -119,7 +119,7 @@ def test_one_host_is_changed_alone_while_etcd_is_healthy(fleet: Fleet) -> None:
     assert alone.status == 0, alone.output
     settings = {host: 'FLANNELD_V="2"' in fleet.sh(host, "cat /etc/overlayd/overlayd.env") for host in HOSTS}
     assert settings == {"h1": False, "h2": True, "h3": False}
-    assert "Left out of this run, and still as they were: " in alone.output
+    assert "Skipped hosts (unreachable, failed or excluded by --limit): " in alone.output
 
 
 def test_two_dead_members_of_three_end_the_run_before_the_first_change(fleet: Fleet) -> None:
