@@ -72,7 +72,8 @@ options:
     default: DOCKER_OPTS
   ip_masq:
     description:
-      - Whether to set C(--ip-masq), to the inverse of C(FLANNEL_IPMASQ). (V(false) is option C(-m).)
+      - Whether to set C(--ip-masq) to the inverse of C(FLANNEL_IPMASQ), so that Docker masquerades only if the agent does
+        not. V(false) is option C(-m) of flannel's script.
       - With V(false) Docker masquerades, and other hosts may see the address of this host instead of the container's.
     type: bool
     default: true

@@ -45,7 +45,7 @@ options:
     default: docker.service
     version_added: 1.1.0
   ip_masq:
-    description: Whether Docker must masquerade if the agent does not, and must not masquerade if the agent does.
+    description: Whether to check that Docker masquerades only if the agent does not.
     type: bool
     default: true
     version_added: 1.1.0
