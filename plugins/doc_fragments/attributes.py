@@ -14,10 +14,10 @@ attributes:
   check_mode:
     description: Can run in C(check_mode) and return the changed status without changing the target.
   diff_mode:
-    description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
+    description: Returns what has changed, or would change in C(check_mode), if diff mode is used.
   idempotent:
     description:
-      - When run twice in a row, and nothing else changed in between, the second run changes nothing.
+      - A second run changes nothing, if nothing else changed the target between the two runs.
   platform:
     description: The operating systems that the target can run.
     support: full

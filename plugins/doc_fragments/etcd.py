@@ -36,7 +36,8 @@ options:
   ca_file:
     description:
       - Path on the target of the CA certificate that signed etcd's certificate.
-      - A CA alone is enough for TLS. Without this option the CAs of the system are trusted.
+      - TLS works with a CA alone, without a client certificate. If this option is not set, the CAs of the system are
+        trusted.
       - The default is the environment variable E(ETCDCTL_CACERT) on the target.
     type: path
   cert_file:
@@ -62,8 +63,8 @@ options:
     type: str
   timeout:
     description:
-      - Seconds to wait for an answer. Connections to all endpoints are opened at the same time, so several silent
-        endpoints cost this time only once.
+      - Seconds to wait for a response. Connections to all endpoints are opened at the same time, so the module waits
+        this time only once, even if several endpoints do not answer.
     type: float
     default: 5
 requirements:

@@ -52,8 +52,8 @@ options:
   secrets:
     description:
       - Secret contents, by the path of the file. The entry in O(files) then has no O(files[].content).
-      - They appear neither in the diff, nor in a log, nor in the module's invocation. The diff also omits the content
-        of every file that is not readable by all users.
+      - They do not appear in the diff, in logs or in the module's invocation. The diff also omits the content of every
+        file that is not readable by all users.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -62,7 +62,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Missing owners, groups and folders are no error, because in check mode earlier tasks did not create them.
+      - Missing owners, groups and folders are accepted, because in check mode earlier tasks did not create them.
   diff_mode:
     support: full
   idempotent:

@@ -15,28 +15,28 @@ description:
     C(--ip-masq) of C(dockerd), so that Docker's default bridge C(docker0) has this host's subnet.
   - The module never restarts Docker. RV(restart_required) reports whether a restart is needed. It compares the options
     with the running C(dockerd) and with C(docker0), so a postponed restart is reported again by the next run.
-  - Other options of C(dockerd) are kept. C(dockerd) does not start with an option that is set twice. So this is an
-    error that names the file, and nothing is changed.
+  - Other options of C(dockerd) are kept. C(dockerd) does not start with an option that is set twice. If another file
+    sets one of these options, the module fails, names the file, and changes nothing.
 options:
   state:
     description:
-      - V(present) writes the options that follow from the subnet file.
-      - V(absent) removes the files or keys of O(target). To give Docker its own bridge back, stop Docker, delete
-        C(docker0) and start Docker. Docker stores the address of C(docker0); to make it choose a new one, start it once
-        with C(--bridge=none) in between, as the role P(clusternet.overlay.docker#role) does.
+      - V(present) writes the options for the subnet in O(subnet_file).
+      - V(absent) removes the files or keys of O(target). To restore Docker's own bridge, stop Docker, delete C(docker0)
+        and start Docker. Docker stores the address of C(docker0). To make it choose a new address, start it once with
+        C(--bridge=none) in between, as the role P(clusternet.overlay.docker#role) does.
     type: str
     choices: [present, absent]
     default: present
   target:
     description:
-      - V(options_file) writes only the file O(path), as C(mk-docker-opts) does. Your own unit must read it. A missing
-        subnet file is no error; there are no options then.
+      - V(options_file) writes only the file O(path), as C(mk-docker-opts) does. Your own unit must read it. If the
+        subnet file is missing, the module succeeds and returns no options.
       - V(dropin) also writes a drop-in for O(unit). The drop-in starts C(dockerd) with the arguments of the unit and of
         its other drop-ins, followed by C($DOCKER_OPTS). Docker starts after O(agent_unit), and each start writes the
         options file again from the subnet file, because C(/run) is empty after a boot and the subnet may have changed.
         Without a subnet file Docker does not start; systemd retries every two seconds.
-      - V(daemon_json) writes the options to O(daemon_file), and removes the drop-in of this module. That file does not
-        follow a change of the subnet; run the module again after such a change.
+      - V(daemon_json) writes the options to O(daemon_file), and removes the drop-in of this module. After a change of
+        the subnet, run the module again to update that file.
       - To change from V(daemon_json) to V(dropin), first use O(state=absent) with V(daemon_json).
     type: str
     choices: [options_file, dropin, daemon_json]
@@ -66,14 +66,14 @@ options:
   key:
     description:
       - The variable with all options. (Option C(-k).)
-      - Its existing value is kept, and comes first. With O(target=dropin) this is the value in the environment of the
-        unit, for example from C(/etc/default/docker), otherwise the value in the environment of the task.
+      - Its existing value is kept, before the new options. With O(target=dropin) the existing value is that in the
+        environment of the unit, for example from C(/etc/default/docker), otherwise that in the environment of the task.
     type: str
     default: DOCKER_OPTS
   ip_masq:
     description:
-      - Whether to set C(--ip-masq) to the inverse of C(FLANNEL_IPMASQ), so that Docker masquerades only if the agent does
-        not. V(false) is option C(-m) of flannel's script.
+      - Whether to set C(--ip-masq) to the inverse of C(FLANNEL_IPMASQ), so that Docker masquerades only if the agent
+        does not. (V(false) is option C(-m) of C(mk-docker-opts).)
       - With V(false) Docker masquerades, and other hosts may see the address of this host instead of the container's.
     type: bool
     default: true
@@ -105,8 +105,8 @@ options:
     default: /etc/docker/daemon.json
   allow_direct_routing:
     description:
-      - Docker 28.0 and later drop packets from other hosts to the address of a container. From 28.2 on the option
-        C(--allow-direct-routing) accepts them.
+      - Docker 28.0 and later drop packets from other hosts to the addresses of containers. The option
+        C(--allow-direct-routing) of Docker 28.2 and later permits them.
       - V(auto) sets the option if Docker has it. V(always) is an error with an older Docker. V(never) does not set it.
       - A value that is set elsewhere is kept. This option has no effect with O(target=options_file).
     type: str
@@ -156,7 +156,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 options:
-  description: The options of C(dockerd) that follow from the subnet file; empty with O(state=absent).
+  description: The options of C(dockerd) for the subnet in O(subnet_file); empty with O(state=absent).
   returned: success
   type: dict
   sample: {bip: 10.5.7.1/24, ip-masq: "true", mtu: "1450"}
@@ -167,7 +167,7 @@ running_flags:
   sample: {bip: 10.5.7.1/24, ip-masq: "true", mtu: "1450"}
 unit_command:
   description:
-    - The command by which the unit and its other drop-ins start C(dockerd). Empty with O(target=options_file), or if
+    - The command with which the unit and its other drop-ins start C(dockerd). Empty with O(target=options_file), or if
       Docker is not installed.
   returned: success
   type: str
@@ -183,7 +183,7 @@ bridge_address:
   sample: 10.5.7.1/24
 restart_required:
   description:
-    - Whether Docker must be stopped, C(docker0) deleted and Docker started for its options to be in effect.
+    - Whether the options need a restart of Docker to be in effect, with C(docker0) deleted in between.
     - In check mode the files are compared as they would be after the run.
   returned: success
   type: bool

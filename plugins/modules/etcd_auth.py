@@ -13,7 +13,8 @@ author: clusternet.overlay contributors (@clusternet)
 description:
   - Creates the user C(root), the role and the user of the overlay network, and enables authentication.
   - The role may read and write the keys that begin with O(prefix) and a slash, and nothing else.
-  - Authentication is enabled last, so an interrupted run locks no client out. Repeat the run to complete it.
+  - Authentication is enabled last, so clients still have access after an interrupted run. Repeat the run to complete
+    it.
   - A changed O(user_password) is set in etcd. Use C(etcdctl user passwd root) to change the password of C(root).
 options:
   username:
@@ -21,7 +22,7 @@ options:
       - The user of the connection. It must be V(root), because etcd requires this user to enable authentication.
   password:
     description:
-      - The password of C(root). While authentication is disabled, C(root) gets this password.
+      - The password of C(root). While authentication is disabled, the module sets this password for C(root).
   prefix:
     description:
       - The etcd prefix of the network.

@@ -12,7 +12,7 @@ version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
   - Reads C(/health) of each endpoint. A member is healthy if it can read with a quorum of the cluster.
-  - An unhealthy or silent member is not an error. The result has the reason.
+  - If a member is unhealthy or does not answer, the module succeeds, and the result has the reason.
 options:
   wait:
     description:

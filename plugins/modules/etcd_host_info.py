@@ -13,7 +13,7 @@ author: clusternet.overlay contributors (@clusternet)
 description:
   - Reads what the role P(clusternet.overlay.etcd#role) needs to know about a host, in one call.
   - It does not use the API of etcd.
-  - A host without etcd is not an error.
+  - Can also be used on a host without etcd.
 options:
   data_dir:
     description:
@@ -32,7 +32,7 @@ options:
     default: /etc/systemd/system/etcd.service
   files:
     description:
-      - The files that etcd reads at its start only, for RV(changed_files).
+      - The files that etcd reads only when it starts, for RV(changed_files).
     type: list
     elements: path
     default: []
@@ -89,11 +89,11 @@ has_unit:
   returned: success
   type: bool
 runs:
-  description: Whether C(etcd.service) is active and enabled, and systemd has read its unit file as it is on disk.
+  description: Whether C(etcd.service) is active and enabled, and systemd has read the present unit file.
   returned: success
   type: bool
 started:
-  description: Whether C(etcd.service) was started and not stopped since.
+  description: Whether C(etcd.service) was started and has not been stopped since then.
   returned: success
   type: bool
 changed_files:

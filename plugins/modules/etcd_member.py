@@ -17,7 +17,7 @@ description:
 options:
   peer_url:
     description:
-      - The URL by which other members reach this member, such as V(http://192.0.2.14:2380).
+      - The URL at which other members reach this member, such as V(http://192.0.2.14:2380).
     type: str
     required: true
   name:

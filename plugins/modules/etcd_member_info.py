@@ -12,7 +12,7 @@ version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
   - Reads the member list from etcd's v3 API.
-  - If no endpoint answers, RV(reachable) is V(false) and the module succeeds. A refused user is an error.
+  - If no endpoint answers, RV(reachable) is V(false) and the module succeeds. If etcd refuses the user, it fails.
 extends_documentation_fragment:
   - clusternet.overlay.attributes
   - clusternet.overlay.attributes.info
@@ -60,13 +60,13 @@ members:
       type: str
       sample: docker1
     peer_urls:
-      description: The URLs by which other members reach it.
+      description: The URLs at which other members reach it.
       returned: always
       type: list
       elements: str
       sample: ["http://192.0.2.11:2380"]
     client_urls:
-      description: The URLs by which clients reach it; empty until the member has started for the first time.
+      description: The URLs at which clients reach it; empty until the member has started for the first time.
       returned: always
       type: list
       elements: str

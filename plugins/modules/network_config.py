@@ -13,9 +13,9 @@ author: clusternet.overlay contributors (@clusternet)
 description:
   - Creates, changes or removes the key C(<prefix>/config). It defines the address range of an overlay network, the size
     of its subnets, and the backend between the hosts. C(overlayd) and C(flanneld) read this key.
-  - The options define the whole config. An option that is not set means the default, also if the existing config has
-    another value. Keys in etcd that this module has no option for, such as C(EnableNFTables), are kept.
-  - An equivalent config (other case of key names, an explicit default) is not changed.
+  - The options define the whole config. An option that is not set has its default, even if the existing config has
+    another value. Keys in etcd for which this module has no option, such as C(EnableNFTables), are kept.
+  - An equivalent config (key names in another case, an explicit default) is not changed.
   - The write is a compare-and-swap, so a concurrent change by another client is never lost.
 options:
   state:
@@ -46,8 +46,8 @@ options:
   backend:
     description:
       - The backend between the hosts, with flannel's key names. Their case is ignored.
-      - C(Type) is one of the types below; the page C(docs/backends.md) of the collection describes them.
-      - V(host-gw) and V(alloc) have no further key.
+      - C(Type) is one of the following types; the page C(docs/backends.md) of the collection describes them.
+      - V(host-gw) and V(alloc) have no other key.
       - V(ipip) accepts the boolean C(DirectRouting) (default V(false)).
       - V(extension) has the commands C(PreStartupCommand), C(PostStartupCommand), C(SubnetAddCommand) and
         C(SubnetRemoveCommand), at least one of them. The hosts run them as root, if C(agent_extension_commands) of the
@@ -69,12 +69,12 @@ options:
     version_added: 1.1.0
   force:
     description:
-      - Change the config even if it does not agree with leases in use, because a lease does not fit the new ranges (its
-        host leases another subnet), or its host uses another backend, VNI or port now.
-      - C(overlayd) follows another backend, VNI or port at once, and hosts with different backends reach each other.
-        C(flanneld) follows after its restart; until then it has no route to hosts with another backend. A lease does
-        not say which of the two its host runs, so such a change needs C(force), too.
-      - Delete the config even if leases exist.
+      - Change the config even if leases in use do not fit it, because a subnet is outside of the new range (its host
+        then leases another subnet), or because hosts use another backend, VNI or port now.
+      - C(overlayd) uses another backend, VNI or port at once, and hosts with different backends reach each other.
+        C(flanneld) uses it after its restart. Before the restart it has no route to hosts with another backend. A lease
+        does not contain which of the two programs its host runs, so such a change also needs O(force=true).
+      - With O(state=absent), delete the config even if leases exist.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -166,12 +166,12 @@ config:
 change:
   description:
     - The effects of a changed config; empty if it does not change. Hosts are public IPs of leases.
-    - C(settings) has the option, the value before and the value after of each difference.
-    - C(hosts) are all hosts with a lease. C(moved) must lease another subnet. C(new_mtu) keep their subnet, but
-      their MTU changes.
-    - C(disrupts) is whether hosts or containers notice the change.
-    - C(losses) has a sentence for each effect that cannot be had without lost packets, such as a smaller MTU under
-      running containers. The diff shows them, too.
+    - C(settings) has the option, the old value and the new value of each difference.
+    - C(hosts) are all hosts with a lease. The hosts in C(moved) must lease another subnet. The hosts in C(new_mtu) keep
+      their subnet, but their MTU changes.
+    - C(disrupts) is whether the change affects running hosts or containers.
+    - C(losses) has a sentence for each effect that loses packets, such as a smaller MTU for running containers. The
+      diff also shows these sentences.
   returned: success and O(state=present)
   type: dict
   sample:

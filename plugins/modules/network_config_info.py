@@ -74,7 +74,7 @@ config:
     capacity: 255
     backend: {type: vxlan, vni: 1, port: 8472, mtu: null, gbp: false, learning: false, direct_routing: false}
 problems:
-  description: Sentences with the reasons why the config cannot be used, or the other store that has it.
+  description: A sentence for each reason why the config cannot be used, or for a config in the store of the other API.
   returned: success
   type: list
   elements: str

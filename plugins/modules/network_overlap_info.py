@@ -11,13 +11,13 @@ short_description: Compare the range of an overlay network with the host's own n
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Reads the addresses and routes of the host from its kernel, and returns a sentence for each one whose traffic an
-    overlay network with this range would redirect.
-  - The agent C(overlayd) applies the same rule and refuses to join such a network. This module applies it before
-    anything is installed.
+  - Reads the addresses and routes of the host from its kernel. Returns a sentence for each address or route whose
+    traffic an overlay network with this range would redirect.
+  - The agent C(overlayd) applies the same rule and refuses to join such a network. This module can check it before the
+    agent is installed.
   - A less specific route, such as V(10.0.0.0/8) through a VPN, is no problem. The devices and routes of the overlay and
     of C(flanneld) are no problem either.
-  - The agent's stored state of a former network is found by O(prefix).
+  - O(prefix) also selects the agent's stored state of a former network.
 options:
   network:
     description:
@@ -98,7 +98,7 @@ EXAMPLES = r"""
 RETURN = r"""
 problems:
   description:
-    - A sentence for each overlap that redirects traffic. It names the settings by the variables of the roles.
+    - A sentence for each overlap that redirects traffic. It contains the names of the roles' variables.
   returned: success
   type: list
   elements: str
@@ -107,7 +107,7 @@ problems:
       overlay_network 192.168.100.128/25, subnets from 192.168.100.144/28 to 192.168.100.240/28: overlaps the connected
       network 192.168.100.0/24 dev eth0, which the overlay would divert on this host; choose another overlay_network
 member:
-  description: Whether the host already takes part in this network. The agent then reports an overlap and continues.
+  description: Whether the host is already part of this network. The agent then reports an overlap and continues.
   returned: success
   type: bool
   sample: false

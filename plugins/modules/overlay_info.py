@@ -12,7 +12,7 @@ version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
   - Reads the state of the agent's systemd unit, the subnet file, Docker's bridge, the kernel's routes, neighbours and
-    FDB entries, and the leases in etcd. It returns a sentence for each difference from the expected state.
+    FDB entries, and the leases in etcd. Returns a sentence for each difference from the expected state.
   - Problems are, for example, an agent that is stopped, disabled or crash-looping, a lease that is not renewed, an etcd
     that cannot be reached, and a pending restart of Docker. The module succeeds in these cases, and returns what it
     could read.
@@ -28,14 +28,14 @@ options:
   agent_unit:
     description:
       - The systemd unit that runs the overlay agent.
-      - V(auto) uses the one of C(overlayd.service) and C(flanneld.service) that runs, is enabled or is installed.
+      - V(auto) is C(overlayd.service) or C(flanneld.service), whichever runs, is enabled or is installed.
       - V(none) checks no unit. Use it for a host without an agent (M(clusternet.overlay.overlay_route)), or with an
         agent that is not a systemd unit.
     type: str
     default: auto
     version_added: 1.1.0
   renew_margin:
-    description: Minutes before its expiry at which the agent renews the lease.
+    description: How many minutes before its expiry the agent renews the lease.
     type: int
     default: 60
     version_added: 1.1.0
@@ -91,7 +91,7 @@ subnet:
   type: str
   sample: 10.50.7.0/24
 public_ip:
-  description: The address by which other hosts reach this host, from its lease.
+  description: The address at which other hosts reach this host, from its lease.
   returned: success
   type: str
   sample: 192.0.2.21
@@ -134,7 +134,7 @@ service:
     crash_looping: false
   version_added: 1.1.0
 lease_ttl:
-  description: The seconds until this host's lease expires without a renewal; V(null) for no lease or a reservation.
+  description: The seconds until this host's lease expires if it is not renewed; V(null) for no lease or a reservation.
   returned: success
   type: int
   sample: 85731
@@ -173,8 +173,8 @@ restart_problems:
   version_added: 1.1.0
 etcd_problems:
   description:
-    - A text for each etcd endpoint that does not answer this host although another endpoint does.
-    - The overlay works as long as a quorum of the members runs, so these are no RV(problems) of the host.
+    - A text for each etcd endpoint that does not answer this host although another endpoint answers.
+    - These texts are not in RV(problems), because the overlay works as long as a quorum of the members runs.
   returned: success
   type: list
   elements: str
@@ -197,7 +197,7 @@ pending:
   elements: str
   sample: []
 problems:
-  description: A sentence for each problem, those of the agent's unit first.
+  description: A sentence for each problem. The problems of the agent's unit come first.
   returned: success
   type: list
   elements: str

@@ -25,8 +25,8 @@ options:
   state:
     description:
       - V(present) adds the routes, neighbours and FDB entries of the peers, and removes those of former peers.
-      - V(absent) removes those of the peers. If O(peers) is not set, it also removes the tunnel device, the firewall
-        rules and O(subnet_file). The lease in etcd is kept.
+      - V(absent) removes the routes, neighbours and FDB entries of the peers. If O(peers) is not set, it also removes
+        the tunnel device, the firewall rules and O(subnet_file). The lease in etcd is kept.
     type: str
     choices: [present, absent]
     default: present
@@ -35,9 +35,9 @@ options:
       - The peers to reconcile, each by its subnet, such as V(10.5.7.0/24), or by the public IP of its host. Other
         peers, the firewall rules and O(subnet_file) are not changed.
       - The default is all peers.
-      - An empty list with O(state=present) manages only the host's own part, which is its tunnel device and the data of
-        this device in its lease. A host can only route to peers that have done this before.
-      - If the tunnel device must be created again, or gets another MAC address, the kernel deletes the entries of all
+      - With O(state=present), an empty list manages only the tunnel device of this host and the data of this device in
+        the host's lease. A host can only route to peers on which this was done before.
+      - If the tunnel device must be created again, or its MAC address changes, the kernel deletes the entries of all
         peers. The module then adds the entries of all peers again.
     type: list
     elements: str
@@ -49,13 +49,13 @@ options:
     type: str
   public_ip:
     description:
-      - The address by which other hosts reach this host, as in its lease.
+      - The address at which other hosts reach this host, as in its lease.
       - The default is the address of the underlay interface.
     type: str
   iface:
     description:
       - The underlay interface, by name or address.
-      - The default is the interface with the address O(public_ip), else that of the default route.
+      - The default is the interface with the address O(public_ip), else the interface of the default route.
     type: str
   ip_masq:
     description:
@@ -65,7 +65,7 @@ options:
     default: true
   forward_rules:
     description:
-      - Whether to accept forwarded packets of the overlay. Docker's policy drops them otherwise.
+      - Whether to accept forwarded packets of the overlay. With V(false), Docker's policy drops them.
     type: bool
     default: true
   subnet_file:
@@ -98,8 +98,8 @@ attributes:
     support: full
 notes:
   - The module needs root, so use C(become).
-  - The changes are lost at a reboot, and new, changed or removed peers have no effect until the module runs again on
-    all hosts. To avoid both, run the agent, role P(clusternet.overlay.agent#role).
+  - After a reboot, and after a peer was added, changed or removed, the module must run again on all hosts. To avoid
+    this, use the agent, role P(clusternet.overlay.agent#role).
   - Forwarding (C(net.ipv4.ip_forward)) is checked and not enabled.
 seealso:
   - module: clusternet.overlay.network_config
@@ -164,7 +164,7 @@ api:
   type: str
   sample: v3
 operations:
-  description: The commands that are equivalent to the changes of kernel and firewall, or that would be in check mode.
+  description: The commands that make the same changes of kernel and firewall. In check mode these changes are not made.
   returned: success
   type: list
   elements: str
@@ -186,7 +186,7 @@ device:
 conflicts:
   description:
     - A sentence for each route that was not added because a route of another program exists for its subnet.
-    - It is an error if O(peers) has the peer.
+    - If the peer is in O(peers), the module fails.
   returned: success
   type: list
   elements: str
@@ -203,7 +203,7 @@ subnet:
   type: str
   sample: 10.50.7.0/24
 public_ip:
-  description: The address by which other hosts reach this host, from its lease.
+  description: The address at which other hosts reach this host, from its lease.
   returned: if O(state=present)
   type: str
   sample: 192.0.2.11

@@ -11,13 +11,16 @@ short_description: Read how overlayd is installed and runs on a host
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Reads the installed release of C(overlayd), the state of its systemd unit and the files changed after its start.
-  - Reads also what C(overlayd) needs from the host, namely Python, vxlan in the kernel, IP forwarding and the firewall.
-  - Works also on hosts without C(overlayd). The role P(clusternet.overlay.agent#role) decides by these values.
-  - M(clusternet.overlay.overlay_info) reads what C(overlayd) does, which is the lease, the kernel's tables and Docker.
+  - Reads the installed release of C(overlayd), the state of its systemd unit, and the files that changed after its
+    start.
+  - Also reads what C(overlayd) needs from the host, namely Python, the devices of the backend, IP forwarding and the
+    firewall.
+  - Can also be used on hosts without C(overlayd). The role P(clusternet.overlay.agent#role) uses these values.
+  - M(clusternet.overlay.overlay_info) reads the results of C(overlayd), which are the lease, the kernel's tables and
+    Docker's bridge.
   - Requires root, so use C(become) or C(-b).
-  - To find out whether the kernel supports vxlan, the module creates a vxlan device in a temporary network namespace,
-    and so for O(backend). The kernel may load its module for this. The network of the host is not changed.
+  - To find out whether the kernel supports vxlan and O(backend), the module creates such devices in a temporary network
+    namespace. The kernel may load modules for this. The network of the host is not changed.
 options:
   files:
     description:
@@ -26,12 +29,12 @@ options:
     type: list
     elements: path
   required_files:
-    description: Files that must exist. RV(missing_files) lists those that do not.
+    description: Files that must exist. RV(missing_files) lists the files that do not exist.
     type: list
     elements: path
     default: []
   packages:
-    description: Packages of Debian or Ubuntu that must be installed. RV(missing_packages) lists those that are not.
+    description: Packages of Debian or Ubuntu that must be installed. RV(missing_packages) lists the missing packages.
     type: list
     elements: str
     default: []
@@ -40,7 +43,7 @@ options:
     type: path
     default: /usr/bin/python3
   wireguard:
-    description: Find out whether the host can have a WireGuard device. The kernel loads its module if it has one.
+    description: Find out whether the host can have a WireGuard device. The kernel may load its module for this.
     type: bool
     default: false
     version_added: 1.1.0
@@ -77,7 +80,7 @@ release:
   type: str
   sample: release-2f60c5f8a1d44b7e/overlay
 releases:
-  description: The releases of C(overlayd) on the host. The link to RV(release) selects the one that starts.
+  description: The releases of C(overlayd) on the host. RV(release) is the release that the next start uses.
   returned: success
   type: list
   elements: str
@@ -102,18 +105,18 @@ runs:
   returned: success
   type: bool
 newer_files:
-  description: Those of O(files) that changed after C(overlayd) was started. It uses them after a restart.
+  description: The files in O(files) that changed after C(overlayd) was started. C(overlayd) uses them after a restart.
   returned: success
   type: list
   elements: str
   sample: [/etc/overlayd/overlayd.env]
 missing_files:
-  description: Those of O(required_files) that do not exist or are no regular files.
+  description: The files in O(required_files) that do not exist or are no regular files.
   returned: success
   type: list
   elements: str
 missing_packages:
-  description: Those of O(packages) that are not installed; all of them if the host has no C(dpkg).
+  description: The packages in O(packages) that are not installed; all of them if the host has no C(dpkg).
   returned: success
   type: list
   elements: str
@@ -145,14 +148,14 @@ tun_error:
   type: str
   version_added: 1.1.0
 wireguard_error:
-  description: Why the host can have no WireGuard device; empty if it can, and without O(wireguard).
+  description: Why the host can have no WireGuard device; empty if it can, or if O(wireguard=false).
   returned: success
   type: str
   version_added: 1.1.0
 backend_error:
   description:
     - Why the kernel cannot create a device of O(backend).
-    - Empty if it can, and for a backend other than C(vxlan) and C(ipip).
+    - Empty if it can, or if O(backend) is neither C(vxlan) nor C(ipip).
   returned: success
   type: str
 backend_is_module:
@@ -164,7 +167,7 @@ ip_forward:
   returned: success
   type: bool
 firewalls:
-  description: The active firewalls that the role opens for the fleet, of C(ufw) and C(firewalld).
+  description: The active firewalls, V(ufw) or V(firewalld), which the role opens for the fleet.
   returned: success
   type: list
   elements: str

@@ -26,7 +26,7 @@ options:
   image:
     description:
       - Image of the container. It must have C(httpd) of busybox.
-      - If the host does not have the image, O(archive) is loaded, or else Docker pulls it.
+      - If the host does not have the image, O(archive) is loaded. Without O(archive), Docker pulls the image.
       - If neither O(image) nor O(archive) is set, no registry is needed. The module imports an empty image
         (C(docker import)), mounts the host's C(/usr) and C(/lib*) read-only, and runs a web server with the Python that
         runs this module. The image is removed together with the container.

@@ -11,10 +11,10 @@ short_description: Send real packets from a container to containers of other hos
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Sends packets from the network namespace of a container that M(clusternet.overlay.probe_container) started. Each
-    peer gets a ping, a ping with exactly the overlay's MTU that must pass unfragmented, and a ping that is one byte
-    larger and must be rejected. Then a file is downloaded from the peer over TCP.
-  - The container needs no programs for this, and nothing is changed.
+  - Sends packets from the network namespace of a container that M(clusternet.overlay.probe_container) started.
+  - The tests of each peer are a ping, a ping with exactly the overlay's MTU that must pass unfragmented, a ping that is
+    one byte larger and must be rejected, and the download of a file over TCP.
+  - The container needs no programs for this. The module changes nothing.
 options:
   process:
     description: The process ID, on this host, of the container that sends the packets.
@@ -30,7 +30,7 @@ options:
     type: int
     required: true
   timeout:
-    description: Seconds to wait for each answer.
+    description: Seconds to wait for each response.
     type: float
     default: 5
 extends_documentation_fragment:

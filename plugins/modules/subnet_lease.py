@@ -12,11 +12,10 @@ version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
   - A reservation is a key below C(<prefix>/subnets) that never expires. The agent of the host with that public IP uses
-    this subnet at each start, and keeps the key without expiry.
-  - A live lease of the host, which expires unless its agent renews it, is converted to a reservation without an
-    interruption.
-  - The subnet of another host is neither taken nor released unless O(force=true).
-  - C(flanneld) exits if its live lease is deleted or taken. C(overlayd) continues, and gets a new lease.
+    this subnet at each start, and does not add an expiry to the key.
+  - A lease in use, which expires if its agent does not renew it, is converted to a reservation without an interruption.
+  - The subnet of another host is reserved or released only with O(force=true).
+  - C(flanneld) exits if its lease is deleted, or reserved for another host. C(overlayd) continues with a new lease.
   - C(flanneld) supports reservations with the v2 API only. With v3 it treats a reservation as an expired lease.
 options:
   state:
@@ -28,18 +27,18 @@ options:
     default: present
   public_ip:
     description:
-      - The address by which other hosts reach the host, such as V(192.0.2.11).
+      - The address at which other hosts reach the host, such as V(192.0.2.11).
       - Required if O(state=present). With O(state=absent) and O(subnet), both must match the lease in etcd.
     type: str
   subnet:
     description:
       - The subnet, such as V(10.5.7.0/24).
-      - The default with O(state=present) is the current subnet of the host, or the first free one.
+      - The default with O(state=present) is the current subnet of the host, or the first free subnet.
       - If the host has another subnet, the module fails unless O(force=true).
     type: str
   force:
     description:
-      - With O(state=present), take the subnet even if another host has it, and release other subnets of the host.
+      - With O(state=present), reserve the subnet even if another host has it, and release other subnets of the host.
       - With O(state=absent), release the subnet even if another host has it or it may be in use.
     type: bool
     default: false
@@ -106,7 +105,7 @@ lease:
       type: str
       sample: 10.5.7.0/24
     public_ip:
-      description: The address by which other hosts reach the host.
+      description: The address at which other hosts reach the host.
       returned: always
       type: str
       sample: 192.0.2.21

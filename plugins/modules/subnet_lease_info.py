@@ -87,7 +87,7 @@ leases:
       type: str
       sample: 10.5.7.0/24
     public_ip:
-      description: The address by which other hosts reach the host; V(null) if the key or its value is invalid.
+      description: The address at which other hosts reach the host; V(null) if the key or its value is invalid.
       returned: always
       type: str
       sample: 192.0.2.21
@@ -102,7 +102,7 @@ leases:
       type: dict
       sample: {"VNI": 1, "VtepMAC": "0e:1c:9a:04:7f:22"}
     ttl:
-      description: The seconds until the lease expires without a renewal; V(null) for a reservation.
+      description: The seconds until the lease expires if it is not renewed; V(null) for a reservation.
       returned: always
       type: int
       sample: 85731

@@ -11,11 +11,12 @@ short_description: Find the underlay interface of the overlay
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Chooses the interface exactly as C(overlayd) does with the same options, and checks that it reaches the other hosts.
-  - Nothing is changed. C(overlayd) need not be installed. An empty UDP datagram is sent to port 9 of each of O(peers).
+  - Selects the interface exactly as C(overlayd) does with the same options, and checks that it reaches the other hosts.
+  - Changes nothing, and can be used before C(overlayd) is installed. It sends an empty UDP datagram to port 9 of each
+    host in O(peers).
 options:
   iface:
-    description: Names or addresses of interfaces. The first one that the host has is chosen.
+    description: Names or addresses of interfaces. The first one that the host has is selected.
     type: list
     elements: str
     default: []
@@ -25,11 +26,11 @@ options:
     elements: str
     default: []
   iface_can_reach:
-    description: Choose the interface of the route to this address.
+    description: Select the interface of the route to this address.
     type: str
     default: ""
   public_ip:
-    description: The address by which other hosts reach this host, if it is not that of the interface.
+    description: The address at which other hosts reach this host, if it is not the address of the interface.
     type: str
     default: ""
   peers:
@@ -45,7 +46,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Find the interface that overlayd would choose
+- name: Find the interface that overlayd would select
   clusternet.overlay.underlay_info:
     iface: [eth1]
     peers: [192.0.2.12, 192.0.2.13]
@@ -58,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 interface:
-  description: The name of the interface; empty if none can be chosen.
+  description: The name of the interface; empty if none can be selected.
   returned: success
   type: str
   sample: eth1
@@ -68,7 +69,7 @@ address:
   type: str
   sample: 192.0.2.11
 public_ip:
-  description: The address by which other hosts reach this host.
+  description: The address at which other hosts reach this host.
   returned: success
   type: str
   sample: 192.0.2.11
@@ -78,7 +79,7 @@ mtu:
   type: int
   sample: 1500
 problems:
-  description: A sentence for each problem. If no interface can be chosen, it lists the interfaces of the host.
+  description: A sentence for each problem. If no interface can be selected, it lists the interfaces of the host.
   returned: success
   type: list
   elements: str
