@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from ..model.errors import OverlayError
+from .metrics import page
 from .status import Status
 
 CLIENT_TIMEOUT = 10.0  # seconds a client may be silent
@@ -84,17 +84,4 @@ def _wrong(status: Status) -> str:
 
 
 def _metrics(status: Status) -> tuple[int, str]:
-    lines = [
-        "# TYPE overlay_ready gauge",
-        f"overlay_ready {int(status.in_sync)}",
-        "# TYPE overlay_peers gauge",
-        f"overlay_peers {status.peers}",
-        "# TYPE overlay_problems gauge",
-        *(f'overlay_problems{{part="{part}"}} {len(found)}' for part, found in sorted(status.troubles.items())),
-    ]
-    if status.lease_renew_at is not None:
-        left = max(0.0, status.lease_renew_at - time.monotonic())
-        lines += ["# TYPE overlay_lease_renewal_seconds gauge", f"overlay_lease_renewal_seconds {left:.0f}"]
-    for name, value in sorted(status.counters.items()):
-        lines += [f"# TYPE overlay_{name}_total counter", f"overlay_{name}_total {value:g}"]
-    return 200, "\n".join(lines) + "\n"
+    return 200, page(status)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 from ..host.log import log
@@ -18,6 +19,7 @@ from ..kernel.state import PeerRows
 from ..kernel.step import Step
 from ..model.addresses import format_ipv4, format_mac
 from ..model.backends.vxlan import VXLAN
+from .status import Status
 
 LINES = 20  # maximum of single lines in a period; the others become one sum at its end
 PERIOD = 1.0  # seconds
@@ -27,8 +29,18 @@ Entry = TypeVar("Entry")
 class BoundedLog(Generic[Entry]):
     """A log of INFO lines with at most LINES lines and one sum in a period."""
 
-    def __init__(self, title: str, kind: Callable[[Entry], str], line: Callable[[Entry], str]) -> None:
-        """``kind`` returns the kind of an entry, which a sum counts; ``line`` returns the text of an entry."""
+    def __init__(
+        self,
+        title: str,
+        kind: Callable[[Entry], str],
+        line: Callable[[Entry], str],
+        count: Callable[[int, str], object],
+    ) -> None:
+        """``kind`` returns the kind of an entry, which a sum counts; ``line`` returns the text of an entry.
+
+        ``count`` is called with the number of entries of each kind in a ``write``.
+        """
+        self._count = count
         self._title = title
         self._kind = kind
         self._line = line
@@ -42,6 +54,9 @@ class BoundedLog(Generic[Entry]):
         self.flush()
         if not entries:
             return
+        kinds = Counter(map(self._kind, entries))
+        for kind, number in kinds.items():
+            self._count(number, kind)
         now = time.monotonic()
         if now >= self._ends:
             self._left, self._ends = LINES, now + PERIOD
@@ -51,7 +66,7 @@ class BoundedLog(Generic[Entry]):
                 log.info("%s", self._line(entry))
             return
         self._first = self._first or self._line(entries[0])
-        self._kinds.update(map(self._kind, entries))
+        self._kinds.update(kinds)
         if self._left == LINES:  # no line was written in this period, so write the sum at once
             self._sum()
         self._left = 0
@@ -74,14 +89,16 @@ class BoundedLog(Generic[Entry]):
         self._first = ""
 
 
-def peer_log(backend: str) -> BoundedLog[PeerChange]:
+def peer_log(backend: str, status: Status) -> BoundedLog[PeerChange]:
     """Return the log of peers that are added, changed and removed; ``backend`` is that of this host's lease."""
-    return BoundedLog("peers", _kind_of_change, lambda change: _change_line(change, backend))
+    count = partial(status.count, "peer_changes")
+    return BoundedLog("peers", _kind_of_change, lambda change: _change_line(change, backend), count)
 
 
-def repair_log() -> BoundedLog[Step]:
+def repair_log(status: Status) -> BoundedLog[Step]:
     """Return the log of steps that undo changes of the kernel by other programs."""
-    return BoundedLog("repaired", lambda step: step.kind, lambda step: f"repaired: {step.repaired}")
+    count = partial(status.count, "repairs")
+    return BoundedLog("repaired", lambda step: step.kind, lambda step: f"repaired: {step.repaired}", count)
 
 
 def _kind_of_change(change: PeerChange) -> str:

@@ -29,6 +29,7 @@ from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv
 from ..patience import PATIENCE
 from ..store.protocol import Event, Item
+from .keeper import HeldLease
 from .messages import (
     BackendComes,
     CommandsReport,
@@ -166,8 +167,11 @@ class Loop:
         elif isinstance(message, LeaseConflict):
             self._status.trouble("conflict", message.sentence)
         elif isinstance(message, LeaseRenewed):
-            self._status.lease_renew_at = message.held.renew_at
+            self._status.count("lease_renewals")
+            self._note_renewal(message.held)
         elif isinstance(message, StoreTrouble):
+            if message.reason and not self._status.troubles.get("etcd"):
+                self._status.count("etcd_interruptions")
             self._status.trouble("etcd", *filter(None, [message.reason]))
 
     def _join(self, joined: Joined) -> None:
@@ -175,7 +179,7 @@ class Loop:
         self._status.trouble("etcd", *filter(None, [joined.trouble]))
         self._status.trouble("keys", *joined.ignored)
         self._status.trouble("conflict", *filter(None, [joined.conflict]))
-        self._status.lease_renew_at = joined.held.renew_at
+        self._note_renewal(joined.held)
         subnet = joined.held.lease.subnet
         if self._session is None:
             self._begin(joined.config, joined.config_text, subnet, joined.leases)
@@ -185,6 +189,12 @@ class Loop:
             self._changed = True
             self._session.take(joined.leases)
             self._reconcile()
+
+    def _note_renewal(self, held: HeldLease) -> None:
+        """Record when the own lease is due for renewal, and when it expires."""
+        self._status.lease_renew_at = held.renew_at
+        margin = self._options.subnet_lease_renew_margin * 60.0
+        self._status.lease_expires_at = None if held.renew_at is None else held.renew_at + margin
 
     def _provide_device(self, change: LeaseChanges) -> None:
         """Create the tunnel device that the new lease names, if it does not exist; change nothing else."""
@@ -297,8 +307,10 @@ class Loop:
         if self._session is None:
             return
         self._changed = True
+        started = time.monotonic()
         if not self._session.follow(events):
             self._schedule_retry()
+        self._status.events.add(time.monotonic() - started)
         self._session.publish_key(self._identity.publish)
         self._watch_kernel()
         self._run_commands(self._session)

@@ -80,8 +80,8 @@ class Session:
         self._takes_over = True  # until flannel's rules were searched for once
         self._network_rows = [Unreachable(config.network)] if unreachable else []
         self.device_indexes: tuple[int | None, ...] = (None,)  # of the own tunnel device, then the further ones
-        self._peer_log = peer_log(backend.type)
-        self._repair_log = repair_log()
+        self._peer_log = peer_log(backend.type, status)
+        self._repair_log = repair_log(status)
         self._is_applied = False  # whether all rows were applied once: later steps for them are repairs
         self._pending: set[Hashable] = set()  # the keys of rows for which a step is no repair
         self._unapplied: set[Step] = set()  # the steps that the kernel refused last, or that need a refused device
@@ -136,7 +136,9 @@ class Session:
             self._report_repairs(steps, failures, observed)
         self._tell_leases()
         self._status.count("reconciliations")
-        self._status.count("reconcile_seconds", time.monotonic() - started)
+        seconds = time.monotonic() - started
+        self._status.count("reconcile_seconds", seconds)
+        self._status.reconciliations.add(seconds)
         return done
 
     def follow(self, events: Iterable[Event]) -> bool:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from ..host.log import log
@@ -13,7 +14,21 @@ from .notify import notify
 PAUSE = 0.5  # seconds between two status lines, to limit the load of the service manager during mass changes
 LOGGED_AT_ONCE = 100  # maximum of problems that one change of a part logs
 SILENCE = 30.0  # seconds without an iteration of the main loop after which the process counts as stuck
+BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0)  # seconds, the upper limits of a histogram of durations
 _TROUBLE = " wrong, first: "  # in the status line, between the number of problems and the first problem
+
+
+class Durations:
+    """A histogram of durations: their sum in seconds, and how many were within each of BUCKETS (last: longer)."""
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+        self.counts = [0] * (len(BUCKETS) + 1)
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        self.sum += seconds
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
 
 
 class Status:
@@ -25,8 +40,12 @@ class Status:
         self.peers = 0
         self.added = 0  # of these, the peers that commands added
         self.troubles: dict[str, tuple[str, ...]] = {}
-        self.counters: dict[str, float] = {}
+        self.counters: dict[tuple[str, str], float] = {}
+        self.started = time.time()
+        self.events = Durations()
+        self.reconciliations = Durations()
         self.lease_renew_at: float | None = None
+        self.lease_expires_at: float | None = None
         self.last_turn = time.monotonic()
         self._later: dict[str, Callable[[], Iterable[str]]] = {}
         self._is_stale = False
@@ -54,9 +73,10 @@ class Status:
         self._later[part] = sentences
         self.publish()
 
-    def count(self, counter: str, amount: float = 1) -> None:
-        """Add to a counter."""
-        self.counters = {**self.counters, counter: self.counters.get(counter, 0) + amount}
+    def count(self, counter: str, amount: float = 1, kind: str = "") -> None:
+        """Add to a counter, or to the part of it that counts this kind."""
+        key = counter, kind
+        self.counters = {**self.counters, key: self.counters.get(key, 0) + amount}
 
     def publish(self) -> None:
         """Send the status line to the service manager: now, or by ``refresh`` if one was sent less than PAUSE ago."""

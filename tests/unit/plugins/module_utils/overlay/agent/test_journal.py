@@ -11,6 +11,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.j
     peer_log,
     repair_log,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.agent.status import Status
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.log import INFO, log
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.peer_table import PeerChange
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.state import PeerRows
@@ -43,8 +44,8 @@ def tunnel(number: int) -> PeerRows:
 
 def test_a_peer_with_a_direct_route_is_named_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     route = Route(Subnet.parse("10.5.7.0/24"), parse_ipv4("192.0.2.7"), "eth0", onlink=False)
-    peer_log("vxlan").write([PeerChange(None, PeerRows(route))])
-    peer_log("host-gw").write([PeerChange(PeerRows(route), None)])
+    peer_log("vxlan", Status()).write([PeerChange(None, PeerRows(route))])
+    peer_log("host-gw", Status()).write([PeerChange(PeerRows(route), None)])
     assert capsys.readouterr().err.splitlines() == [
         "INFO peer added: 10.5.7.0/24 at 192.0.2.7 (vxlan, direct route)",
         "INFO peer removed: 10.5.7.0/24 at 192.0.2.7 (host-gw)",
@@ -53,9 +54,9 @@ def test_a_peer_with_a_direct_route_is_named_as_such(capsys: pytest.CaptureFixtu
 
 def test_as_many_changes_as_fit_are_a_line_each_and_more_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     changes = [PeerChange(None, tunnel(number)) for number in range(LINES + 1)]
-    peer_log("vxlan").write(changes[:LINES])
+    peer_log("vxlan", Status()).write(changes[:LINES])
     assert len(capsys.readouterr().err.splitlines()) == LINES
-    peer_log("vxlan").write([*changes, PeerChange(tunnel(200), None)])
+    peer_log("vxlan", Status()).write([*changes, PeerChange(tunnel(200), None)])
     assert capsys.readouterr().err.splitlines() == [
         f"INFO peers: {LINES + 1} added, 1 removed; the first: peer added: 10.5.0.0/24 at 192.0.2.7 (vxlan)"
     ]
@@ -65,7 +66,7 @@ def test_what_exceeds_the_lines_of_a_period_waits_for_the_sum(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "PERIOD", 3600.0)
-    peers = peer_log("vxlan")
+    peers = peer_log("vxlan", Status())
     peers.write([PeerChange(None, tunnel(1))])
     assert peers.due is None
     peers.write([PeerChange(None, tunnel(number)) for number in range(LINES)])
@@ -78,7 +79,7 @@ def test_many_repairs_are_counted_by_what_they_are(capsys: pytest.CaptureFixture
     steps: list[Step] = [SetUp("flannel.1"), *(AddRoute(row.route) for row in rows if row.route)]
     steps += [SetNeighbour(row.neighbour) for row in rows if row.neighbour]
     steps += [SetFdb(row.fdb) for row in rows if row.fdb]
-    repair_log().write(steps)
+    repair_log(Status()).write(steps)
     assert capsys.readouterr().err.splitlines() == [
         "INFO repaired: 10 FDB entries, 10 neighbours, 10 routes, 1 settings of the device; "
         "the first: repaired: device flannel.1 was down"

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The page /metrics of overlayd, in the text format of Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from .options import VERSION
+from .status import BUCKETS, Status
+
+_COUNTERS = {  # each one is on the page from the start, so that its rate is right from the first event on
+    "etcd_interruptions": "times that etcd could not be used any more",
+    "firewall_repairs": "firewall rules that were added or restored",
+    "kernel_failures": "changes that the kernel refused",
+    "kernel_operations": "changes of the kernel",
+    "lease_renewals": "renewals of the own lease",
+    "peer_changes": "peers that were added, changed or removed",
+    "reconcile_seconds": "seconds spent in full reconciliations",
+    "reconciliations": "full reconciliations",
+    "repairs": "rows of the kernel that another program changed and overlayd restored",
+}
+_BY_KIND = ("peer_changes", "repairs")
+
+
+def page(status: Status) -> str:
+    """Return the page for the present state."""
+    return "\n".join(_lines(status)) + "\n"
+
+
+def _lines(status: Status) -> Iterator[str]:
+    yield from _gauge("build_info", "version of overlayd", 1, f'{{version="{VERSION}"}}')
+    yield from _gauge("start_time_seconds", "start of the process, in seconds since 1970", round(status.started, 3))
+    yield from _gauge("ready", "1 while the kernel matches the leases", int(status.in_sync))
+    yield from _gauge("etcd_up", "1 while etcd can be used", int(not status.troubles.get("etcd")))
+    yield from _gauge("peers", "other hosts with a usable lease", status.peers)
+    yield from _head("problems", "problems, by part", "gauge")
+    for part, found in sorted(status.troubles.items()):
+        yield f'overlay_problems{{part="{part}"}} {len(found)}'
+    now = time.monotonic()
+    for name, text, due in (
+        ("lease_renewal_seconds", "seconds until the own lease is renewed", status.lease_renew_at),
+        ("lease_remaining_seconds", "seconds until the own lease expires without a renewal", status.lease_expires_at),
+    ):
+        if due is not None:
+            yield from _gauge(name, text, round(max(0.0, due - now)))
+    yield from _counters(status)
+    for name, text, durations in (
+        ("event_duration_seconds", "seconds from a batch of changed leases to the kernel", status.events),
+        ("reconcile_duration_seconds", "seconds of a full reconciliation", status.reconciliations),
+    ):
+        yield from _head(name, text, "histogram")
+        count = 0
+        for bucket, number in zip((*map(str, BUCKETS), "+Inf"), durations.counts):
+            count += number
+            yield f'overlay_{name}_bucket{{le="{bucket}"}} {count}'
+        yield f"overlay_{name}_sum {durations.sum:g}"
+        yield f"overlay_{name}_count {count}"
+
+
+def _head(name: str, text: str, kind: str) -> tuple[str, str]:
+    return f"# HELP overlay_{name} {text}", f"# TYPE overlay_{name} {kind}"
+
+
+def _gauge(name: str, text: str, value: float, labels: str = "") -> tuple[str, ...]:
+    return *_head(name, text, "gauge"), f"overlay_{name}{labels} {value}"
+
+
+def _counters(status: Status) -> Iterator[str]:
+    """Yield each counter; those by kind have one line for each kind that was counted."""
+    by_name: dict[str, list[tuple[str, float]]] = {name: [] for name in _COUNTERS}
+    for (name, kind), value in sorted(status.counters.items()):
+        by_name[name].append((f'{{kind="{kind}"}}' if kind else "", value))
+    for name, values in by_name.items():
+        yield from _head(f"{name}_total", _COUNTERS[name], "counter")
+        for labels, value in values or ([] if name in _BY_KIND else [("", 0.0)]):
+            yield f"overlay_{name}_total{labels} {value:g}"
