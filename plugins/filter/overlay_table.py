@@ -14,7 +14,7 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
     """Return the lines of a table with a header, from the variables that the role verify registers on the hosts.
 
     ``others`` has the reason for each host that was not checked, by name. A line for each problem follows the table,
-    and one for each etcd endpoint that does not answer some of the hosts.
+    one for the hosts without a test of packets, and one for each etcd endpoint that does not answer some of the hosts.
     """
     checked = {str(host["inventory_hostname"]): host for host in hosts}
     absent = [(name, *("-" for _unused in COLUMNS[2:]), "not checked") for name in others or {}]
@@ -23,7 +23,23 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     problems = [f"{name}: {text}" for name, host in checked.items() for text in overlay_host_problems(host)]
     unchecked = [f"{name}: {why}" for name, why in (others or {}).items()]
-    return [*table, *problems, *unchecked, *_etcd_lines(checked)]
+    return [*table, *problems, *unchecked, *_untested_lines(checked), *_etcd_lines(checked)]
+
+
+def _untested_lines(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    names = ", ".join(name for name, host in hosts.items() if _is_untested(host))
+    if not names:
+        return []
+    return [
+        f"not tested: packets to and from containers of {names}, because Docker has not restarted there; run "
+        "clusternet.overlay.verify again after the restart"
+    ]
+
+
+def _is_untested(host: Mapping[str, Any]) -> bool:
+    """Return whether no packets were sent to and from the host because a restart of Docker is pending."""
+    found, _unused, probe = _registered(host)
+    return bool(found.get("restart_problems")) and not probe.get("peers")
 
 
 def _etcd_lines(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -75,7 +91,7 @@ def _row(name: str, host: Mapping[str, Any]) -> tuple[str, ...]:
         f"{found['peers_programmed']}/{found['peers_expected']}" if "peers_expected" in found else "-",
         (found.get("service") or {}).get("state") or "-",
         _lease(found),
-        f"{len(good)}/{len(reached)}" if reached else "-",
+        f"{len(good)}/{len(reached)}" if reached else "not tested" if _is_untested(host) else "-",
         _verdict(host),
     )
 

@@ -68,12 +68,22 @@ def test_a_pending_restart_is_a_verdict_of_its_own_and_a_problem_where_it_is_ask
     pending = host(
         {**FOUND, "problems": [RESTART], "restart_problems": [RESTART]}, verify_container=SKIPPED, verify_probe=SKIPPED
     )
-    assert cells(pending)[-1] == "restart pending"
+    assert cells(pending)[-2:] == ["not tested", "restart pending"]
     assert overlay_host_problems(pending) == [RESTART]
     assert overlay_host_problems(pending, False) == []
     worse = host({**FOUND, "problems": ["no agent", RESTART], "restart_problems": [RESTART]})
     assert cells(worse)[-1] == "2 problems"
     assert overlay_host_problems(worse, False) == ["no agent"]
+
+
+def test_hosts_whose_containers_were_not_tested_are_named_in_one_line() -> None:
+    found = {**FOUND, "problems": [RESTART], "restart_problems": [RESTART]}
+    pending = [{**host(found), "inventory_hostname": name} for name in ("h1", "h2")]
+    table = overlay_table([*pending, {**host(verify_probe=REACHED), "inventory_hostname": "h3"}])
+    assert [line for line in table if line.startswith("not tested")] == [
+        "not tested: packets to and from containers of h1, h2, because Docker has not restarted there; run "
+        "clusternet.overlay.verify again after the restart"
+    ]
 
 
 @pytest.mark.parametrize(
