@@ -52,12 +52,31 @@ def play(folder: Path, playbook: Path, **variables: object) -> str:
         ("overlay_subnet_len", 31, "overlay_subnet_len must be less than /31; it is 31, use 30 or less"),
         ("overlay_subnet_min", "10.50.0.7", "overlay_subnet_min is not on a overlay_subnet_len boundary"),
         ("overlay_network", "", "overlay_network is not set; write an unused private range"),
+        ("docker_restart", "always", "docker_restart 'always' is not auto, needed or never; write one of these"),
+        ("etcd_tls", True, "etcd_tls True is not disabled, role-made or provided; write one of these"),
+        ("verify_wait", "long", "verify_wait 'long' is not a number; write a number without quotes"),
+        (
+            "overlay_etcd_endpoints",
+            "192.0.2.10:2379",
+            "overlay_etcd_endpoints '192.0.2.10:2379' is not a list of URLs; write a list such as",
+        ),
     ],
 )
 def test_a_wrong_variable_is_one_error_that_names_it(
     tmp_path: Path, variable: str, value: object, sentence: str
 ) -> None:
     assert sentence in play(tmp_path, ROOT / "playbooks/preflight.yml", **{variable: value})
+
+
+def test_a_variable_that_needs_facts_is_left_to_its_role(tmp_path: Path) -> None:
+    later = {"agent_healthz_port": "{{ ansible_facts.none.such }}", "agent_etcd_endpoints": ["{{ none_such }}"]}
+    assert "overlay_network is not set" in play(
+        tmp_path,
+        ROOT / "playbooks/preflight.yml",
+        **later,
+        overlay_etcd_endpoints="{{ none_such }}",
+        overlay_network="",
+    )
 
 
 def test_an_etcd_that_no_host_reaches_is_one_error_that_names_the_variable(tmp_path: Path) -> None:

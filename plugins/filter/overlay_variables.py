@@ -1,0 +1,137 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters for role variables: their validation before any role runs, and their names in messages of modules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.validation import (
+    check_type_bool,
+    check_type_dict,
+    check_type_float,
+    check_type_int,
+    check_type_list,
+)
+from ansible.module_utils.common.yaml import yaml_load
+from jinja2 import Undefined, UndefinedError
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+ENDPOINTS = ("overlay_etcd_endpoints", "agent_etcd_endpoints")
+SECRET = re.compile("password|psk")
+# overlay_problems checks this one, and shows the keys that it may have.
+CHECKED_LATER = ("overlay_backend",)
+
+# For each type: the check, what an invalid value is not, and what to write instead.
+TYPES: dict[str, tuple[Callable[[Any], Any], str, str]] = {
+    "bool": (check_type_bool, "neither true nor false", "write true or false"),
+    "int": (check_type_int, "not a whole number", "write a number without quotes"),
+    "float": (check_type_float, "not a number", "write a number without quotes"),
+    "list": (check_type_list, "not a list", "write a list such as [first, second]"),
+    "dict": (check_type_dict, "not a mapping", "write a mapping such as {key: value}"),
+}
+_OPTION = re.compile(r"(?<![\w-])(?:--)?(iface(?:[_-]regex|[_-]can[_-]reach)?|public[_-]ip)\b")
+
+
+def overlay_variable_problems(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each role variable with an invalid value on one of the hosts.
+
+    The argument specs of the roles have the types and the choices. A variable that cannot be computed yet, for example
+    because it uses facts, is left to its role.
+    """
+    known = list(hosts)
+    found: dict[str, list[str]] = {}
+    for host in known:
+        for problem in _host_problems(hostvars[host]):
+            found.setdefault(problem, []).append(host)
+    return [text if holders == known else f"{', '.join(holders)}: {text}" for text, holders in found.items()]
+
+
+def overlay_common_problems(hosts: Iterable[Mapping[str, Any]], result: str, unless: str = "") -> list[str]:
+    """Return the problems in a registered result of the hosts: each sentence once, after the names of its hosts.
+
+    The result of a host is ignored if its value named by ``unless`` is true.
+    """
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        registered = host.get(result) or {}
+        for problem in () if registered.get(unless) else registered.get("problems") or ():
+            found.setdefault(overlay_variable_names(problem), []).append(str(host["inventory_hostname"]))
+    return [f"{', '.join(holders)}: {text}" for text, holders in found.items()]
+
+
+def overlay_variable_names(text: str) -> str:
+    """Return a message about the underlay with names of role variables instead of flags or module options."""
+
+    def variable(match: re.Match[str]) -> str:
+        name = match[1].replace("-", "_")
+        return f"agent_{name}" if name == "public_ip" else f"overlay_{name}"
+
+    return _OPTION.sub(variable, text)
+
+
+def _host_problems(variables: Mapping[str, Any]) -> Iterator[str]:
+    for name, spec in _specs().items():
+        try:
+            value = variables[name]
+            is_late = isinstance(value, Undefined) or (isinstance(value, str) and "{{" in value)
+            if name in CHECKED_LATER or is_late:
+                continue
+            problem = _endpoint_problem(value) if name in ENDPOINTS else _problem(value, spec)
+            if problem:
+                yield f"{name} {'' if SECRET.search(name) else f'{value!r} '}is {problem}"
+        except (KeyError, AnsibleError, UndefinedError):
+            continue
+
+
+def _problem(value: Any, spec: Mapping[str, Any]) -> str:
+    """Return what an invalid value is not, and what to write instead; empty for a valid one."""
+    if spec.get("choices"):
+        choices = [str(choice) for choice in spec["choices"]]
+        shown = " or ".join([", ".join(choices[:-1]), choices[-1]])
+        return "" if str(value) in choices else f"not {shown}; write one of these"
+    kind = spec.get("type", "str")
+    if value is None:
+        return ""
+    if kind not in TYPES:
+        return "not a text; write one value" if isinstance(value, (Mapping, list)) else ""
+    check, cause, remedy = TYPES[kind]
+    try:
+        check(value)
+    except (TypeError, ValueError):
+        return f"{cause}; {remedy}"
+    return ""
+
+
+def _endpoint_problem(value: Any) -> str:
+    urls = value if isinstance(value, list) else [value] if value else []
+    if isinstance(value, list) and all(re.match("https?://[^/, ]+$", str(url)) for url in urls):
+        return ""
+    return "not a list of URLs; write a list such as [http://192.0.2.10:2379]" if urls else ""
+
+
+@cache
+def _specs() -> dict[str, Mapping[str, Any]]:
+    """Return the argument spec of each variable of the roles by its name."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+        for entry in yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
+            found.update(entry.get("options") or {})
+    return found
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            "overlay_variable_problems": overlay_variable_problems,
+            "overlay_common_problems": overlay_common_problems,
+            "overlay_variable_names": overlay_variable_names,
+        }
