@@ -42,7 +42,7 @@ REPEATED = {
         "test_removal_removes_all_own_rows_and_no_foreign_one[plain routes-vxlan]",
     ),
     "agent/test_wireguard.py": (
-        "test_containers_reach_each_other_with_the_full_mtu_and_no_clear_text_on_the_underlay",
+        "test_full_size_packets_pass_and_the_underlay_carries_no_clear_text",
         "test_peers_are_added_moved_changed_and_removed",
         "test_removal_leaves_nothing",
         "test_a_running_fleet_changes_to_wireguard_and_back_without_a_lost_packet[vxlan]",

@@ -17,7 +17,7 @@ from support.agent_role import ROLE, settings_file
 @pytest.mark.parametrize(
     "password", ["plain", "two words", "p\"a$s`s\\w'o #rd$HOME", "\\1 \\\\ \\$x", "{{ x }}", "naïve"]
 )
-def test_a_password_is_read_back_as_it_was_given(password: str) -> None:
+def test_a_password_is_read_unchanged(password: str) -> None:
     text = settings_file(agent_etcd_password=password)
     script = '. /dev/stdin; printf %s "$FLANNELD_ETCD_PASSWORD"'  # systemd reads double quotes by the shell's rules
     assert (

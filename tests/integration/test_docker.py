@@ -174,7 +174,7 @@ def test_other_options_of_dockerd_are_kept(host: Host) -> None:
         ("/etc/default/docker", "DOCKER_OPTS=--bridge=none", "--bridge=none from DOCKER_OPTS in /etc/default/docker"),
     ],
 )
-def test_an_option_that_is_set_elsewhere_is_refused_with_its_file_and_nothing_changes(
+def test_an_option_that_another_file_sets_is_refused_before_the_first_change(
     host: Host, file: str, text: str, message: str
 ) -> None:
     before = host.sh(f"cat {DROPINS}/zz-overlay.conf /run/docker_opts.env")

@@ -74,7 +74,7 @@ def documented(run: Run, kind: str) -> dict[str, Any]:
     return found
 
 
-def test_the_package_holds_what_its_users_need_and_nothing_else(installed: Path) -> None:
+def test_the_package_contains_exactly_the_files_for_users(installed: Path) -> None:
     assert {path.name for path in installed.iterdir()} == {
         "CHANGELOG.md",
         "FILES.json",

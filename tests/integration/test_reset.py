@@ -36,7 +36,7 @@ def states(fleet: Fleet) -> dict[str, str]:
     return {host: fleet.sh(host, f"{STATE} || true") for host in HOSTS}
 
 
-def test_an_interface_that_no_host_has_is_refused_on_a_fresh_fleet_before_the_first_change(fleet: Fleet) -> None:
+def test_a_missing_interface_is_refused_on_a_fresh_fleet_before_the_first_change(fleet: Fleet) -> None:
     refused = fleet.play("site", overlay_iface=["eth9"])
     assert refused.status != 0
     for host, address in zip(HOSTS, (11, 12, 13)):
@@ -84,7 +84,7 @@ def test_a_docker_that_does_not_stop_keeps_its_host_and_the_config_in_the_overla
     assert used.sh("h1", "docker inspect --format '{{.State.Running}}' busy") == "true"
 
 
-def test_a_reset_that_was_interrupted_while_docker_was_stopped_goes_on(used: Fleet) -> None:
+def test_a_reset_that_was_interrupted_while_docker_was_stopped_is_resumed(used: Fleet) -> None:
     used.interrupt("reset", "h2", f"[ -e {STOPPED} ] && [ ! -e /run/docker.pid ]", overlay_reset_confirm=True)
     used.interrupt("reset", "h2", f"[ -e {EMPTY}/network ] && [ -e /run/docker.pid ]", overlay_reset_confirm=True)
     plan = used.play("reset")

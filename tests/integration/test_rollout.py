@@ -52,7 +52,7 @@ def agents(fleet: Fleet) -> dict[str, str]:
     return {host: fleet.sh(host, script) for host in HOSTS}
 
 
-def test_an_interface_that_the_hosts_do_not_have_is_refused_before_any_setting_is_written(fleet: Fleet) -> None:
+def test_a_missing_interface_is_refused_before_any_setting_is_written(fleet: Fleet) -> None:
     before = agents(fleet)
     fleet.group_vars(overlay_iface=["eth9"])
     refused = fleet.role("agent")
@@ -64,7 +64,7 @@ def test_an_interface_that_the_hosts_do_not_have_is_refused_before_any_setting_i
     assert agents(fleet) == before
 
 
-def test_a_setting_with_which_overlayd_does_not_start_is_reverted_and_reaches_one_host(fleet: Fleet) -> None:
+def test_a_setting_that_stops_overlayd_is_reverted_on_the_first_host(fleet: Fleet) -> None:
     before = agents(fleet)
     fleet.group_vars(agent_healthz_ip="192.0.2.1", agent_healthz_port=8080)
     failed = fleet.role("agent")

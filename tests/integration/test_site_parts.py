@@ -18,7 +18,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 @pytest.mark.parametrize("tag", ["configure", "run"])
-def test_a_run_without_install_on_fresh_hosts_names_what_they_lack_and_changes_nothing(fresh: Fleet, tag: str) -> None:
+def test_a_run_without_install_is_refused_on_fresh_hosts(fresh: Fleet, tag: str) -> None:
     refused = fresh.play("site", "--tags", tag)
     assert refused.status != 0
     assert "Connection to etcd (overlay_etcd_endpoints) failed on h1, h2, h3" in refused.output

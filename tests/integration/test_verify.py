@@ -47,9 +47,7 @@ def fleet(pending: Fleet) -> Fleet:
     return pending
 
 
-def test_the_first_run_with_running_containers_ends_well_and_names_the_pending_restarts(
-    first_run: Run, hosts: Fleet
-) -> None:
+def test_the_first_run_with_running_containers_lists_the_pending_restarts(first_run: Run, hosts: Fleet) -> None:
     status, output = first_run
     assert status == 0, output
     assert re.search(r"- h1 10\.50\.\S+ vxlan 1450 1/1 active \S+ not tested restart pending - h2 10", output), output
@@ -120,7 +118,7 @@ def test_a_host_without_an_agent_has_one_problem_that_names_the_playbook(fleet: 
     assert f"{folder}/subnet.env cannot be read" not in output
 
 
-def test_a_limited_run_says_which_hosts_it_left_out(fleet: Fleet) -> None:
+def test_a_limited_run_lists_the_excluded_hosts(fleet: Fleet) -> None:
     status, output = fleet.play("verify", "--limit=h2")
     assert status == 0, output
     assert "h1: not checked, and no packets sent to it: it is outside of this run (--limit)" in output

@@ -40,7 +40,7 @@ def role(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.mark.parametrize("file", ["README.md", "meta/main.yml", "meta/argument_specs.yml"])
-def test_a_role_has_what_galaxy_and_its_users_look_for(role: Path, file: str) -> None:
+def test_a_role_has_the_files_that_galaxy_requires(role: Path, file: str) -> None:
     assert (role / file).is_file()
 
 

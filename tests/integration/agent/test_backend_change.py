@@ -55,9 +55,7 @@ def test_a_running_fleet_changes_its_backend_and_vni_without_a_lost_packet(fleet
     assert [lost(stream)[1] for stream in streams] == [0] * len(streams)
 
 
-def test_the_old_device_stays_for_the_peers_that_have_not_followed_and_goes_after_a_while(
-    fleet: Fleet, network: Network
-) -> None:
+def test_the_old_device_is_kept_while_peers_use_it_and_then_deleted(fleet: Fleet, network: Network) -> None:
     network.configure("vxlan")
     hosts = fleet.joined(2)
     network.configure("host-gw")
@@ -118,9 +116,7 @@ def test_a_lease_of_an_unknown_backend_is_reported_once_and_affects_no_other_pee
     assert "10.50.166.0/24" not in host.routes()
 
 
-def test_an_interface_of_another_kind_in_place_of_a_further_device_affects_no_other_peer(
-    host: Host, network: Network
-) -> None:
+def test_an_interface_with_the_name_of_a_further_device_affects_no_other_peer(host: Host, network: Network) -> None:
     host.ip("link", "add", "flannel.5", "type", "bridge")
     network.configure()
     network.lease("10.50.179.0/24", "192.0.2.79", BackendType="vxlan", BackendData={"VNI": 5, "VtepMAC": PEER_MAC})

@@ -110,7 +110,7 @@ def test_it_is_no_child_and_no_zombie_of_its_starter(companion: Companion) -> No
     wait_gone(pid)
 
 
-def test_two_starts_at_the_same_time_give_one_process(companion: Companion) -> None:
+def test_two_starts_at_the_same_time_start_one_process(companion: Companion) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _unused: companion.ensure(), range(4)))
     until(lambda: not any(_has(path, companion) for path in Path("/proc").glob("[0-9]*/cmdline")), "no launcher", 5.0)

@@ -87,7 +87,7 @@ def test_a_bad_config_is_reported_once_and_used_as_soon_as_it_is_corrected(
 
 
 @pytest.mark.parametrize("text", ["{", json.dumps({**GOOD, "Backend": {"Type": "vxlan", "MTU": 9000}})])
-def test_an_invalid_config_at_run_time_changes_nothing_and_peers_are_still_followed(
+def test_an_invalid_config_at_run_time_changes_nothing_and_leases_are_still_read(
     host: Host, network: Network, text: str
 ) -> None:
     network.configure()
@@ -156,7 +156,7 @@ def test_a_changed_config_is_followed_in_place(
     assert one.reaches(other)
 
 
-def test_a_backend_changed_there_and_back_leaves_nothing_of_either(fleet: Fleet, network: Network) -> None:
+def test_a_backend_that_was_changed_and_restored_leaves_no_old_device(fleet: Fleet, network: Network) -> None:
     network.configure()
     one, _unused = fleet.joined(2)
     until(fleet.know_each_other, "routes on both")
@@ -183,9 +183,7 @@ def test_another_network_leases_another_subnet_without_a_conflict(fleet: Fleet, 
     assert {subnet.partition(".77.")[0] for subnet in network.leases()} == {"10"}
 
 
-def test_a_restarted_host_follows_leases_by_its_last_valid_config_while_the_one_in_etcd_is_invalid(
-    host: Host, network: Network
-) -> None:
+def test_a_restarted_host_uses_its_last_valid_config_while_the_config_is_invalid(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     host.stop()

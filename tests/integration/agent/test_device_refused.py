@@ -89,7 +89,7 @@ def test_a_restarted_host_keeps_its_former_config_if_it_cannot_create_the_device
     until(lambda: lease_type(network, blocked) == "udp", lambda: blocked.log)
 
 
-def test_a_host_that_lost_its_subnet_leases_another_by_its_former_config_if_it_cannot_create_the_device(
+def test_without_the_new_device_a_host_that_lost_its_subnet_uses_its_former_config(
     fleet: Fleet, network: Network
 ) -> None:
     network.configure("vxlan")

@@ -158,7 +158,7 @@ def test_a_failing_command_is_reported_and_repeated_and_harms_no_other_peer(
     until(lambda: host.http("/readyz")[0] == 200, lambda: host.http("/readyz")[1])
 
 
-def test_a_hanging_command_is_stopped_and_the_lease_and_other_peers_are_served_meanwhile(
+def test_a_hanging_command_is_stopped_and_delays_no_lease_and_no_other_peer(
     host: Host, network: Network, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"

@@ -40,7 +40,7 @@ def test_ready_comes_only_after_every_row_and_the_subnet_file(host: Host, networ
     assert host.subnet_env["FLANNEL_MTU"] == "1450"
 
 
-def test_health_goes_from_starting_to_ready_and_names_what_is_wrong(host: Host, network: Network) -> None:
+def test_health_changes_from_starting_to_ready_and_lists_problems(host: Host, network: Network) -> None:
     host.start(*HEALTH)
     until(lambda: "etcd: there is no network config" in host.http("/readyz")[1], "the reason")
     assert host.http("/readyz")[0] == 503

@@ -89,9 +89,7 @@ def test_the_subnet_of_a_file_that_flannel_left_is_kept(host: Host, network: Net
     assert host.subnet == "10.50.222.0/24"
 
 
-def test_the_subnet_of_a_former_file_is_not_kept_when_held_by_another_or_unfit_or_damaged(
-    host: Host, network: Network
-) -> None:
+def test_a_former_subnet_that_is_leased_or_unfit_or_damaged_is_not_kept(host: Host, network: Network) -> None:
     network.configure()
     network.lease("10.50.222.0/24", "192.0.2.99", MAC)
     for subnet in ("10.50.222.1/24", "10.50.222.1/26", "10.77.1.1/24", "garbage"):

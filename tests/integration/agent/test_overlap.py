@@ -30,7 +30,7 @@ OVERLAPS = {
 
 
 @pytest.mark.parametrize(("network_range", "extra", "what"), OVERLAPS.values(), ids=OVERLAPS.keys())
-def test_a_host_does_not_join_a_network_that_takes_its_own_destinations(
+def test_a_host_does_not_join_a_network_that_overlaps_its_own_networks(
     host: Host, network: Network, network_range: str, extra: list[str], what: str
 ) -> None:
     if len(extra) == 1:

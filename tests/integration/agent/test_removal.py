@@ -86,7 +86,7 @@ def test_a_dry_run_after_a_change_of_the_network_lists_the_former_routes(host: H
     assert host.routes() == {}
 
 
-def test_a_dry_run_without_a_config_is_an_error_that_says_what_to_do(host: Host) -> None:
+def test_a_dry_run_without_a_config_is_an_error_with_a_solution(host: Host) -> None:
     done = host.run("--dry-run")
     assert done.returncode == 1
     assert f"there is no network config at {host.prefix}/config; write one, " in done.stderr
@@ -123,7 +123,7 @@ def test_removal_without_release_keeps_the_lease_for_the_next_start(host: Host, 
     assert host.subnet == subnet
 
 
-def test_a_reservation_is_not_released_and_a_message_says_so(host: Host, network: Network) -> None:
+def test_a_reservation_is_not_released_and_a_message_reports_it(host: Host, network: Network) -> None:
     network.configure()
     network.lease("10.50.9.0/24", host.address, PEER_MAC, ttl=None)
     host.join()
@@ -144,9 +144,7 @@ def test_removal_beside_a_running_agent_is_refused(host: Host, network: Network)
     assert list(network.leases()) == [host.subnet]
 
 
-def test_removal_without_the_memory_file_releases_the_lease_and_names_what_it_cannot_know(
-    host: Host, network: Network
-) -> None:
+def test_removal_without_the_memory_file_releases_the_lease_and_warns(host: Host, network: Network) -> None:
     network.configure()
     network.lease("10.50.9.0/24", host.address, PEER_MAC)
     done = host.run("--remove", "--release")

@@ -162,7 +162,7 @@ def test_a_second_host_without_state_never_releases_the_lease_of_the_first(fleet
     assert other.subnet == former
 
 
-def test_a_second_lease_with_the_own_public_ip_is_reported_and_left_alone(host: Host, network: Network) -> None:
+def test_a_second_lease_with_the_own_public_ip_is_reported_and_not_changed(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     subnet = host.subnet
@@ -174,9 +174,7 @@ def test_a_second_lease_with_the_own_public_ip_is_reported_and_left_alone(host: 
     assert mac_of(network, "10.50.222.0/24") == OTHER_MAC
 
 
-def test_the_former_subnet_and_address_of_a_host_stay_with_the_host_that_has_them_now(
-    host: Host, network: Network
-) -> None:
+def test_a_former_subnet_and_address_belong_to_the_host_that_has_them_now(host: Host, network: Network) -> None:
     network.configure()
     host.join()
     subnet, address = host.subnet, host.address

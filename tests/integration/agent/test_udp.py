@@ -214,7 +214,7 @@ def test_a_lease_that_cannot_be_used_is_reported_and_affects_no_other(host: Host
     assert "10.50.167.0/24" not in host.routes()
 
 
-def test_a_reservation_gives_the_host_its_subnet(host: Host, network: Network) -> None:
+def test_a_host_uses_its_reserved_subnet(host: Host, network: Network) -> None:
     network.configure("udp")
     network.put("subnets/10.50.99.0-24", json.dumps({"PublicIP": host.address}))
     host.join()
@@ -246,7 +246,7 @@ def test_a_change_by_another_program_is_repaired(fleet: Fleet, network: Network,
     assert hosts[0].said("ERROR") == 0, hosts[0].log
 
 
-def test_the_mtu_follows_the_underlay_without_a_lost_packet(fleet: Fleet, network: Network) -> None:
+def test_a_changed_mtu_of_the_underlay_is_used_without_a_lost_packet(fleet: Fleet, network: Network) -> None:
     network.configure("udp")
     hosts = fleet.joined(2)
     one, two = fleet.containers()
@@ -413,9 +413,7 @@ FALSE_STATUS = '{"version": 1, "settings": {"address": 1, "port": 2, "device": "
 
 
 @pytest.mark.parametrize("answer", ["[5]", FALSE_STATUS], ids=["list", "settings"])
-def test_a_process_without_the_capability_that_takes_the_socket_first_stops_nothing(
-    fleet: Fleet, network: Network, answer: str
-) -> None:
+def test_a_process_without_the_capability_cannot_block_the_socket(fleet: Fleet, network: Network, answer: str) -> None:
     network.configure("udp")
     hosts = fleet(2)
     command = [sys.executable, "-c", IMPOSTOR, answer]

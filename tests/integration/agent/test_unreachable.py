@@ -73,7 +73,7 @@ def test_foreign_routes_within_the_network_stay_and_have_precedence(host: Host, 
     assert "blackhole 10.50.0.0/16" in host.ip("-4", "route")
 
 
-def test_the_unreachable_route_follows_a_changed_network(host: Host, network: Network) -> None:
+def test_the_unreachable_route_is_changed_with_the_network(host: Host, network: Network) -> None:
     network.configure()
     host.join(FLAG)
     network.configure(network="10.60.0.0/16")

@@ -38,9 +38,7 @@ def wireguard_fleet(fleet: Fleet, network: Network, count: int, **options: Any) 
     return hosts
 
 
-def test_containers_reach_each_other_with_the_full_mtu_and_no_clear_text_on_the_underlay(
-    fleet: Fleet, network: Network
-) -> None:
+def test_full_size_packets_pass_and_the_underlay_carries_no_clear_text(fleet: Fleet, network: Network) -> None:
     hosts = wireguard_fleet(fleet, network, 3, PSK=wg.random_key())
     containers = fleet.containers()
     assert all(host.subnet_env["FLANNEL_MTU"] == "1420" for host in hosts)
@@ -101,9 +99,7 @@ def lease(network: Network, key: str, subnet: str = PEER, host: str = PEER_HOST,
 @pytest.mark.parametrize(
     "value", ["garbage", "[1]", '{{"PublicIP":"{ip}","BackendType":"vxlan","BackendData":[1]}}', ""]
 )
-def test_a_host_whose_lease_was_damaged_follows_a_change_to_wireguard(
-    fleet: Fleet, network: Network, value: str
-) -> None:
+def test_a_host_with_a_damaged_lease_changes_to_wireguard(fleet: Fleet, network: Network, value: str) -> None:
     network.configure("vxlan")
     host = fleet(1)[0]
     wg.with_sockets(host)

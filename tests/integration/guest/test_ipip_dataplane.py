@@ -119,7 +119,7 @@ def test_each_damage_is_noticed_and_repaired_in_one_plan(fleet: Fleet) -> None:
         settle(one, two)
 
 
-def test_the_device_that_flannel_left_is_used_as_it_is(fleet: Fleet) -> None:
+def test_the_device_that_flannel_left_is_adopted_unchanged(fleet: Fleet) -> None:
     one, two = joined(fleet(2))
     one.ip("link", "delete", "flannel.ipip")
     # flannel's netlink library turns path MTU discovery off.
@@ -151,7 +151,7 @@ def test_a_device_of_the_tunnels_name_that_is_not_ipip_is_named_and_left_untouch
     assert "bridge" in one.ip("-d", "link", "show", "flannel.ipip")
 
 
-def test_without_the_module_the_error_names_it_and_what_to_do(fleet: Fleet) -> None:
+def test_without_the_module_the_error_names_it_and_the_solution(fleet: Fleet) -> None:
     one, two = fleet(2)
     with without_module("ipip"):
         (failure,) = one.reach(one.desired(two))

@@ -111,7 +111,7 @@ def test_an_equivalent_foreign_route_is_left_untouched(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     "backend", [{"Type": "vxlan", "DirectRouting": True}, {"Type": "host-gw"}], ids=["direct routing", "host-gw"]
 )
-def test_a_route_left_by_flannel_is_adopted_and_then_changed_and_removed_with_its_peer(
+def test_a_route_of_flannel_is_adopted_then_changed_and_removed_with_its_peer(
     fleet: Fleet, backend: dict[str, object]
 ) -> None:
     one, two, three = fleet(3, **backend)

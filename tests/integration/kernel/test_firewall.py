@@ -71,7 +71,7 @@ def test_rules_of_a_disabled_option_are_removed(host: Namespace) -> None:
     assert "FLANNEL" not in host.command("iptables-save")
 
 
-def test_another_subnet_of_the_host_replaces_the_old_ones_rules(host: Namespace) -> None:
+def test_the_rules_of_a_new_subnet_replace_those_of_the_old_subnet(host: Namespace) -> None:
     host.run(firewall().apply)
     host.run(firewall(own="10.50.2.0/24").apply)
     assert rules(host, "FLANNEL-POSTRTG") == [rule.replace("10.50.1.0", "10.50.2.0") for rule in MASQUERADING]
@@ -106,7 +106,7 @@ def test_damaged_rules_are_noticed_and_repaired(host: Namespace, damage: list[st
     assert host.run(firewall().plan) == []
 
 
-def test_the_chains_of_a_flannel_that_ran_before_are_left_as_they_are(host: Namespace) -> None:
+def test_the_chains_of_a_former_flannel_are_not_changed(host: Namespace) -> None:
     iptables(host, "-N FLANNEL-FWD", "-t nat -N FLANNEL-POSTRTG")
     for rule in FORWARDING:
         words = rule.split()
@@ -245,7 +245,7 @@ def test_containers_reach_each_other_only_with_the_rules(fleet: tuple[Lan, list[
     assert source_seen(one, two, "10.50.2.2") is None
 
 
-def test_only_what_leaves_the_overlay_is_masqueraded(fleet: tuple[Lan, list[Namespace]]) -> None:
+def test_only_packets_that_leave_the_overlay_are_masqueraded(fleet: tuple[Lan, list[Namespace]]) -> None:
     lan, (one, two) = fleet
     outside = lan.hosts[2]
     lan.hosts[0].run(firewall().apply)

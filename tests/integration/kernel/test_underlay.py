@@ -96,7 +96,7 @@ def test_an_expression_is_tried_on_every_address_before_any_name(host: Namespace
     assert chosen(host, regex="198") == ("eth1", "198.51.100.10")
 
 
-def test_an_expression_passes_over_loopback_and_the_overlays_own_device(host: Namespace) -> None:
+def test_an_expression_ignores_loopback_and_the_overlays_own_device(host: Namespace) -> None:
     host.command("ip", "address", "add", "10.50.0.1/32", "dev", "lo")
     host.command("ip", "link", "add", "flannel.1", "type", "vxlan", "id", "1", "dstport", "8472")
     host.command("ip", "address", "add", "10.50.7.0/32", "dev", "flannel.1")

@@ -81,7 +81,7 @@ def test_a_changed_mode_alone_is_a_change(folder: dict[str, Any], file: dict[str
     assert (diff["before"]["mode"], diff["after"]["mode"], mode(Path(file["path"]))) == ("0666", "0644", "0644")
 
 
-def test_owner_and_group_are_given_by_name_or_number(folder: dict[str, Any], file: dict[str, Any]) -> None:
+def test_owner_and_group_are_names_or_numbers(folder: dict[str, Any], file: dict[str, Any]) -> None:
     module(folder, {**file, "owner": "daemon", "group": "1"})
     status = Path(file["path"]).stat()
     assert (Path(file["path"]).owner(), status.st_gid) == ("daemon", 1)

@@ -177,7 +177,9 @@ def test_the_event_source_warns_once_of_a_lease_that_expires(overlay: ModuleNetw
 
 
 @pytest.mark.usefixtures("own_etcd")
-def test_the_event_source_reports_an_outage_once_and_then_what_it_missed(etcd: EtcdServer, network: Network) -> None:
+def test_the_event_source_reports_an_outage_once_and_then_the_missed_changes(
+    etcd: EtcdServer, network: Network
+) -> None:
     network.configure()
     network.lease("10.50.7.0/24", "192.0.2.7", MAC)
 

@@ -73,9 +73,7 @@ def test_without_a_subnet_file_there_are_no_options_and_no_error(module: Module,
     assert (tmp_path / "docker_opts.env").read_text() == 'DOCKER_OPTS=""\n'
 
 
-def test_a_bad_subnet_file_is_an_error_that_names_it_and_leaves_the_options_as_they_are(
-    module: Module, tmp_path: Path
-) -> None:
+def test_a_bad_subnet_file_is_an_error_and_the_options_are_not_changed(module: Module, tmp_path: Path) -> None:
     module()
     (tmp_path / "subnet.env").write_text(ENV.replace("true", "perhaps"))
     result = module()

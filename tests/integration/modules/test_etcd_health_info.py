@@ -51,7 +51,7 @@ def test_the_module_waits_for_a_member_that_answers_later() -> None:
     assert found["healthy"] == [server.endpoint]
 
 
-def test_a_member_that_stays_down_is_a_fact_with_a_reason() -> None:
+def test_a_member_that_stays_down_is_returned_with_the_reason() -> None:
     endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
     found = Runner("etcd_health_info", {"endpoints": [endpoint]})(wait=1)
     assert found["members"] == [{"endpoint": endpoint, "healthy": False, "problem": "connection refused"}]

@@ -54,7 +54,7 @@ def test_a_config_is_created_once_and_removed_once(overlay: ModuleNetwork) -> No
     assert not run(state="absent")["changed"] and not run(check=True, state="absent")["changed"]
 
 
-def test_the_diff_says_before_the_change_what_is_lost(overlay: ModuleNetwork) -> None:
+def test_the_diff_lists_losses_before_the_change(overlay: ModuleNetwork) -> None:
     run = overlay.runner("network_config")
     run(network="10.5.0.0/16", backend={"Type": "host-gw"})
     overlay.lease("10.5.7.0/24", "192.0.2.7")

@@ -85,7 +85,7 @@ def test_leftovers_of_the_overlay_and_of_flannel_are_no_problem(host: Namespace,
     assert (found["problems"], found["member"]) == ([], True)
 
 
-def test_a_member_of_an_overlapping_network_is_told_apart(ask: Question) -> None:
+def test_a_member_of_an_overlapping_network_is_recognized(ask: Question) -> None:
     ask.member_of("192.0.0.0/16", "192.0.7.1/24")
     found = ask("192.0.0.0/16")
     assert found["member"] is True

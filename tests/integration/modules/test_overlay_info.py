@@ -119,7 +119,7 @@ def test_an_agent_that_is_no_unit_of_systemd_is_a_problem_unless_none_is_judged(
     assert "agent" in found["problems"][0]
 
 
-def test_a_subnet_outside_of_the_network_config_is_a_problem_until_the_agent_changes_it(
+def test_a_subnet_outside_of_the_config_is_a_problem_until_the_agent_changes_it(
     host: Host, network: Network, info: Run
 ) -> None:
     host.stop()

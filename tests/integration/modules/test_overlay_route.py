@@ -184,7 +184,7 @@ def test_the_mac_in_the_lease_is_used_again_for_a_new_device(host: Host, network
     assert route(host)(peers=[])["diff"][0].keys() == {"prepared"} and host.mac() == mac
 
 
-def test_a_host_recognises_its_own_lease_by_the_subnet_file(host: Host, route: Module) -> None:
+def test_a_host_recognizes_its_own_lease_by_the_subnet_file(host: Host, route: Module) -> None:
     assert "there is no default route" in route(host)(fails=True, iface="")["msg"]
     route(host)(iface="192.0.2.11")
     again = route(host)(iface="")
@@ -202,9 +202,7 @@ def test_a_foreign_route_is_reported_and_never_touched(host: Host, route: Module
     assert list(host.routes()) == ["10.50.12.0/24"]
 
 
-def test_a_network_that_takes_the_hosts_own_destinations_is_refused(
-    host: Host, network: Network, route: Module
-) -> None:
+def test_a_network_that_overlaps_networks_of_the_host_is_refused(host: Host, network: Network, route: Module) -> None:
     host.ip("route", "add", "10.50.128.0/17", "via", "192.0.2.77", "proto", "static")
     before = everything(host)
     assert "overlaps the static route 10.50.128.0/17 via 192.0.2.77 dev eth0" in route(host)(fails=True)["msg"]
@@ -234,7 +232,7 @@ def test_routes_left_by_flannel_are_adopted_and_removed_with_the_others(
     assert host.routes() == {} and host.own_rules() == []
 
 
-def test_beside_an_agent_the_module_changes_nothing(host: Host, route: Module) -> None:
+def test_the_module_changes_nothing_while_an_agent_runs(host: Host, route: Module) -> None:
     host.join()
     before = everything(host)
     beside = route(host)(ip_masq=True)
@@ -247,7 +245,7 @@ def test_beside_an_agent_the_module_changes_nothing(host: Host, route: Module) -
     assert route(host)(state="absent")["changed"] and not host.has("flannel.1")
 
 
-def test_a_lease_that_nobody_renews_is_a_warning(host: Host, network: Network, route: Module) -> None:
+def test_a_lease_that_is_not_renewed_is_a_warning(host: Host, network: Network, route: Module) -> None:
     network.put(OWN, '{"PublicIP":"192.0.2.11"}', ttl=3600)
     assert "make it a reservation" in str(route(host)(peers=[])["warnings"])
     assert not network.lease_item("10.50.1.0/24").reservation

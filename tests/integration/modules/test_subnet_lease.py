@@ -109,7 +109,7 @@ def test_a_host_is_moved_to_another_subnet_only_with_force(overlay: ModuleNetwor
     assert overlay.keys("subnets") == ["10.5.7.0-24"]
 
 
-def test_a_full_pool_is_an_error_that_says_what_to_do(overlay: ModuleNetwork) -> None:
+def test_a_full_pool_is_an_error_with_a_solution(overlay: ModuleNetwork) -> None:
     overlay.put("config", SMALL)
     for third in (7, 8, 9):
         overlay.put(f"subnets/10.5.{third}.0-24", live(f"192.0.2.1{third}"), ttl=600)
@@ -117,7 +117,7 @@ def test_a_full_pool_is_an_error_that_says_what_to_do(overlay: ModuleNetwork) ->
     assert "out of subnets: all 3 of Network 10.5.0.0/16" in failed["msg"]
 
 
-def test_hosts_that_ask_at_the_same_time_get_a_subnet_each(overlay: ModuleNetwork) -> None:
+def test_hosts_that_reserve_at_the_same_time_get_different_subnets(overlay: ModuleNetwork) -> None:
     overlay.put("config", CONFIG)
     run = overlay.runner("subnet_lease")
     addresses = [f"192.0.2.{number}" for number in range(1, 13)]
@@ -158,7 +158,7 @@ def test_without_a_config_nothing_is_reserved(overlay: ModuleNetwork) -> None:
     assert overlay.keys("subnets") == []
 
 
-def test_release_by_public_ip_takes_all_the_host_has_and_nothing_else(overlay: ModuleNetwork) -> None:
+def test_release_by_public_ip_releases_exactly_the_subnets_of_the_host(overlay: ModuleNetwork) -> None:
     overlay.put("subnets/10.5.7.0-24", live("192.0.2.7"), ttl=600)
     overlay.put("subnets/10.5.8.0-24", BARE)
     overlay.put("subnets/10.5.9.0-24", live("192.0.2.8"), ttl=600)

@@ -136,7 +136,7 @@ def test_a_server_with_another_ca_is_refused(
         use(connection, folder)
 
 
-def test_environment_variables_do_not_replace_the_ca_that_is_given(
+def test_environment_variables_do_not_override_the_ca_option(
     secured: EtcdServer, tls: EtcdTls, api: str, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"):
@@ -195,7 +195,7 @@ def test_a_certificate_that_the_gateway_takes_for_a_user_is_reported(tls: EtcdTl
             use(connection, folder)
 
 
-def test_a_user_given_to_an_etcd_without_users_does_no_harm(etcd: EtcdServer, api: str, folder: str) -> None:
+def test_a_user_is_accepted_by_an_etcd_without_users(etcd: EtcdServer, api: str, folder: str) -> None:
     use(EtcdConnection(etcd.endpoints, api, username="root", password=PASSWORD), folder)
 
 
@@ -232,7 +232,7 @@ def void_tokens(etcd: EtcdServer) -> None:
     etcd.etcdctl(*etcdctl, user=f"root:{PASSWORD}", feed=f"{PASSWORD}\n")
 
 
-def test_an_error_of_a_user_without_permission_says_what_to_grant(guarded: EtcdServer, folder: str) -> None:
+def test_an_error_of_a_user_without_permission_names_the_permission(guarded: EtcdServer, folder: str) -> None:
     root = f"root:{PASSWORD}"
     guarded.etcdctl("user", "add", "reader:r3ader", user=root)
     guarded.etcdctl("role", "add", "reader", user=root)

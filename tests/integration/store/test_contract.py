@@ -82,7 +82,7 @@ def test_of_fifty_that_create_one_key_at_once_exactly_one_wins(api: str, etcd: E
     assert len(leases_of(etcd) - before) == (1 if api == "v3" else 0), "losers left etcd leases behind"
 
 
-def test_a_snapshot_holds_what_is_below_the_folder_and_no_sibling(store: Store, folder: str) -> None:
+def test_a_snapshot_contains_only_keys_below_the_folder(store: Store, folder: str) -> None:
     inside = store.create(f"{folder}/subnets/a", "1", None)
     nested = store.create(f"{folder}/subnets/b/c", "2", None)
     store.create(f"{folder}/subnets-old/x", "3", None)
@@ -102,7 +102,7 @@ def test_an_empty_v2_directory_is_an_item_and_an_event(etcd: EtcdServer, store: 
     assert isinstance(event, Put) and event.item == items[f"{folder}/subnets/10.5.7.0-24"]
 
 
-def test_a_snapshot_of_a_folder_that_is_not_there_is_empty_and_can_be_watched_from(store: Store, folder: str) -> None:
+def test_a_snapshot_of_a_missing_folder_is_empty_and_can_start_a_watch(store: Store, folder: str) -> None:
     items, revision = store.snapshot(folder)
     store.create(f"{folder}/a", "1", None)
     assert items == {}
@@ -219,7 +219,7 @@ def test_a_key_that_another_took_over_is_not_kept_alive(store: Store, folder: st
         store.keep_alive(mine, 300)
 
 
-def test_what_is_returned_by_keep_alive_can_be_replaced(store: Store, folder: str) -> None:
+def test_the_revision_returned_by_keep_alive_can_be_replaced(store: Store, folder: str) -> None:
     item = store.keep_alive(store.create(f"{folder}/a", "1", 300), 300)
     assert store.replace(item, "2", 300).value == "2"
 

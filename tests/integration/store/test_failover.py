@@ -59,7 +59,7 @@ def test_reads_continue_when_the_member_in_use_is_frozen(healthy: EtcdServer, st
     assert store.get(f"{folder}/a") == item
 
 
-def test_the_error_of_a_write_without_an_answer_says_that_it_may_have_happened(
+def test_the_error_of_an_unanswered_write_warns_that_it_may_have_succeeded(
     healthy: EtcdServer, store: Store, folder: str
 ) -> None:
     other = connect(EtcdConnection(healthy.endpoints[1:], api=store.api))

@@ -47,7 +47,9 @@ def test_keys_of_python_etcd_are_read_with_value_revision_and_ttl(v2: Store, ref
     assert 290 <= (v2.ttl_left(items.values())[lease.key] or 0) <= 300
 
 
-def test_python_etcd_reads_what_is_created_replaced_and_kept_alive(v2: Store, reference: Any, folder: str) -> None:
+def test_python_etcd_reads_keys_that_are_created_replaced_and_kept_alive(
+    v2: Store, reference: Any, folder: str
+) -> None:
     key = f"{folder}/subnets/10.5.7.0-24"
     item = v2.create(key, VALUE, 100)
     assert (reference.read(key).value, reference.read(key).modifiedIndex) == (VALUE, item.revision)
@@ -72,7 +74,7 @@ def test_a_key_that_python_etcd_changed_is_not_overwritten(v2: Store, reference:
         v2.replace(item, "ours", None)
 
 
-def test_a_watch_follows_what_python_etcd_writes_and_deletes(v2: Store, reference: Any, folder: str) -> None:
+def test_a_watch_reports_keys_that_python_etcd_writes_and_deletes(v2: Store, reference: Any, folder: str) -> None:
     reference.write(f"{folder}/config", "1")
     _unused, revision = v2.snapshot(folder)
     put = reference.write(f"{folder}/subnets/10.5.7.0-24", VALUE, ttl=300)

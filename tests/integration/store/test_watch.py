@@ -35,7 +35,7 @@ def test_changes_arrive_once_and_in_order_and_siblings_do_not(store: Store, fold
     assert events[3].item == b
 
 
-def test_a_quiet_watch_yields_nothing_after_the_time_asked_for(store: Store, folder: str) -> None:
+def test_a_quiet_watch_yields_nothing_after_its_timeout(store: Store, folder: str) -> None:
     _unused, revision = store.snapshot(folder)
     watch = store.watch(folder, revision, 0.2)
     began = time.monotonic()
@@ -111,7 +111,7 @@ def test_a_put_wakes_the_watcher_at_once(store: Store, folder: str) -> None:
     assert statistics.median(delays) < 10, f"milliseconds: {delays}"
 
 
-def test_a_v3_watch_from_a_compacted_revision_asks_for_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:
+def test_a_v3_watch_from_a_compacted_revision_requires_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:
     store = connect(EtcdConnection(etcd.endpoints, api="v3"))
     item = store.create(f"{folder}/a", "1", None)
     for value in ("2", "3", "4"):
@@ -125,7 +125,7 @@ def test_a_v3_watch_from_a_compacted_revision_asks_for_a_new_snapshot(etcd: Etcd
     store.close()
 
 
-def test_a_v2_watch_from_a_cleared_index_asks_for_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:
+def test_a_v2_watch_from_a_cleared_index_requires_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:
     store = connect(EtcdConnection(etcd.endpoints, api="v2"))
     _unused, revision = store.snapshot(folder)
     item = store.create(f"{folder}-elsewhere/a", "0", 300)
@@ -163,7 +163,7 @@ def watch_requests(etcd: EtcdServer) -> int:
     return int(next(line.split()[1] for line in lines if line.startswith("etcd_debugging_store_watch_requests_total")))
 
 
-def test_the_removal_of_a_whole_v2_folder_asks_for_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:
+def test_the_removal_of_a_whole_v2_folder_requires_a_new_snapshot(etcd: EtcdServer, folder: str) -> None:
     store = connect(EtcdConnection(etcd.endpoints, api="v2"))
     store.create(f"{folder}/subnets/a", "1", None)
     _unused, revision = store.snapshot(f"{folder}/subnets")

@@ -80,7 +80,7 @@ def program() -> ModuleType:
     return module
 
 
-def test_missing_interpreters_are_listed_by_test_and_other_skips_as_they_are(program: ModuleType) -> None:
+def test_missing_interpreters_are_listed_by_test_and_other_skips_unchanged(program: ModuleType) -> None:
     assert program.skipped_by_sanity(SANITY) == (
         "compile on Python 3.8, 3.9: the interpreter is missing",
         "Skipping tests disabled by default without --allow-disabled: action-plugin-docs",
@@ -142,7 +142,7 @@ def test_a_scenario_that_failed_outside_of_a_task_refers_to_its_output(program: 
     assert program.failed_by_ansible("CRITICAL no such driver") == "see its output above"
 
 
-def test_the_summary_names_what_was_skipped(program: ModuleType) -> None:
+def test_the_summary_lists_skipped_tests(program: ModuleType) -> None:
     results = {
         "unit": (program.Tally(7), 2.0),
         "sanity": (program.Tally(24, skipped=("compile on Python 3.8",)), 40.0),

@@ -35,7 +35,7 @@ def test_members_that_run_with_their_files_need_nothing() -> None:
     assert found == {"present": ALL, "absent": [], "seeds": ALL, "joining": [], "stale": []}
 
 
-def test_a_new_cluster_has_no_seeds_and_nobody_joins() -> None:
+def test_a_new_cluster_has_no_seeds_and_no_joining_member() -> None:
     found = plan({name: member(has_data=False, initial_cluster=None, started=False) for name in ALL})
     assert (found["seeds"], found["joining"]) == ([], [])
 
@@ -50,7 +50,7 @@ def test_a_member_whose_first_start_was_interrupted_does_not_join() -> None:
     assert plan({"a": member(), "b": interrupted, "c": member()})["joining"] == []
 
 
-def test_members_outside_the_run_are_absent_and_nothing_else() -> None:
+def test_members_outside_the_run_are_only_absent() -> None:
     found = plan({"a": {}, "b": member(), "c": member(changed_files=[SETTINGS])}, play=["b"])
     assert found == {"present": ["b"], "absent": ["a", "c"], "seeds": ["b"], "joining": [], "stale": []}
 

@@ -58,7 +58,7 @@ def test_two_values_in_one_run_are_refused_with_their_hosts() -> None:
     ]
 
 
-def test_two_fleets_of_one_inventory_are_told_apart_by_the_limit() -> None:
+def test_the_limit_selects_one_of_two_fleets_of_an_inventory() -> None:
     known = hosts({"h1": {"overlay_group": "web", "in_play": False}})
     assert overlay_plays(known, GROUPS)["problems"] == [
         "overlay_group: it is overlay, but not on h1; set it in group_vars/all"
@@ -83,7 +83,7 @@ def test_a_limit_without_any_host_of_the_overlay_is_refused() -> None:
     ("value", "serial"),
     [(1, ["1"]), ("2", ["2"]), ("25%", ["25%"]), ([1, "50%"], ["1", "50%"]), ("", None), (None, None)],
 )
-def test_overlay_serial_is_what_ansible_takes(value: object, serial: list[str] | None) -> None:
+def test_overlay_serial_accepts_the_values_of_serial(value: object, serial: list[str] | None) -> None:
     plays = overlay_plays(hosts(overlay_serial=value), GROUPS)
     assert (plays["serial"], plays["problems"]) == (serial, [])
 
@@ -109,7 +109,7 @@ def plan(host: str, containers: int = 2, restarts: bool = True) -> dict[str, Any
     return {"host": host, "restarts": restarts, "containers": containers}
 
 
-def test_without_overlay_serial_hosts_with_containers_restart_one_at_a_time_after_all_others_at_once() -> None:
+def test_by_default_hosts_with_containers_restart_last_and_one_at_a_time() -> None:
     plans = [plan("a"), plan("b", restarts=False), plan("c", containers=0), plan("d"), plan("e", restarts=False)]
     assert overlay_batches(plans, None) == {
         "order": ["b", "c", "e", "a", "d"],
@@ -138,7 +138,7 @@ def test_overlay_serial_counts_restarts_without_containers_too() -> None:
     ("reached", "percentage"),
     [("abcde", None), ("abcde", 0.0), ("bcde", None), ("abc", None), ("bcde", 20.0), ("ab", 60.0)],
 )
-def test_a_run_goes_on_without_lost_hosts_while_etcd_has_a_quorum(reached: str, percentage: float | None) -> None:
+def test_a_run_continues_without_lost_hosts_while_etcd_has_a_quorum(reached: str, percentage: float | None) -> None:
     assert overlay_lost_problems("abcde", reached, "abx" if reached == "ab" else "abc", percentage) == []
 
 

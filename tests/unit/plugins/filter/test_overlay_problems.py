@@ -33,7 +33,7 @@ def test_options_that_are_left_empty_mean_the_default() -> None:
     assert overlay_problems(config, [host(subnet="", ranges=None)]) == []
 
 
-def test_numbers_given_as_text_are_numbers() -> None:
+def test_numbers_may_be_text() -> None:
     config = {**CONFIG, "subnet_len": "26", "backend": {"Type": "vxlan", "VNI": "7"}}
     assert overlay_problems(config, [host(subnet="10.5.7.64/26")]) == []
 

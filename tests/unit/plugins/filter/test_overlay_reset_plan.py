@@ -71,7 +71,7 @@ def test_an_unreachable_host_keeps_what_it_uses() -> None:
 
 
 @pytest.mark.parametrize("gone", [["h2"], "h2", "h2, h9"])
-def test_a_host_that_is_gone_keeps_nothing(gone: object) -> None:
+def test_a_host_that_no_longer_exists_keeps_nothing(gone: object) -> None:
     found = plan(host(1), host(2, reached=False), leases=[lease(1), lease(2)], gone=gone)
     assert (found["whole"], found["hosts"], found["etcd"]) == (True, ["h1"], "all")
 
@@ -84,7 +84,7 @@ def test_a_live_lease_of_a_machine_outside_the_inventory_keeps_config_and_etcd()
     assert plan(host(1), leases=[lease(1), lease(9)], gone=["192.0.2.9"])["whole"] is True
 
 
-def test_a_limited_reset_asks_for_nothing_more() -> None:
+def test_a_limited_reset_needs_no_further_option() -> None:
     assert plan(host(1), outside(2), host(3, reached=False), leases=[lease(9)])["missing"] == []
 
 

@@ -55,7 +55,7 @@ def test_each_problem_is_a_line_below_the_table() -> None:
     assert table[2:] == ["h1: no agent", "h1: lost"]
 
 
-def test_an_etcd_endpoint_that_does_not_answer_is_one_line_for_all_hosts_and_no_problem_of_theirs() -> None:
+def test_an_etcd_endpoint_that_does_not_answer_is_one_line_and_no_problem() -> None:
     silent = {**FOUND, "etcd_problems": ["http://192.0.2.12:2379: connection refused"]}
     hosts = [{**host(silent), "inventory_hostname": name} for name in ("h1", "h2")]
     table = overlay_table(hosts)
@@ -64,7 +64,7 @@ def test_an_etcd_endpoint_that_does_not_answer_is_one_line_for_all_hosts_and_no_
     assert overlay_host_problems(hosts[0]) == []
 
 
-def test_a_pending_restart_is_a_verdict_of_its_own_and_a_problem_where_it_is_asked_for() -> None:
+def test_a_pending_restart_has_its_own_verdict_and_may_count_as_a_problem() -> None:
     pending = host(
         {**FOUND, "problems": [RESTART], "restart_problems": [RESTART]}, verify_container=SKIPPED, verify_probe=SKIPPED
     )

@@ -29,7 +29,7 @@ def test_a_file_that_dockerd_would_not_take_is_refused_by_its_path(text: str, re
         parse_daemon_json(text, "/etc/docker/daemon.json")
 
 
-def test_options_get_the_types_that_dockerd_wants_and_all_else_stays_in_its_place() -> None:
+def test_options_have_dockerds_types_and_other_keys_are_not_changed() -> None:
     content = with_options({"mtu": 1500, "debug": True}, OPTIONS)
     assert list(content.items()) == [("mtu", 1450), ("debug", True), ("bip", "10.50.7.1/24"), ("ip-masq", False)]
 

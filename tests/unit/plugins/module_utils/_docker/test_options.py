@@ -72,7 +72,7 @@ def test_flags_are_read_in_every_way_that_dockerd_takes_them(words: list[str], f
     assert read_flags(words) == flags
 
 
-def test_the_version_is_found_in_what_dockerd_says() -> None:
+def test_the_version_is_found_in_the_output_of_dockerd() -> None:
     assert docker_version("Docker version 20.10.24+dfsg1, build 5d6db84") == (20, 10)
     with pytest.raises(OverlayError, match="no version"):
         docker_version("dockerd")

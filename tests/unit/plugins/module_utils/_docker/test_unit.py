@@ -59,7 +59,7 @@ def test_the_drop_in_of_an_earlier_run_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("written", ["$DOCKER_OPTS", "${DOCKER_OPTS}"])
-def test_a_command_that_already_takes_the_variable_gets_it_once_and_as_words(written: str) -> None:
+def test_a_command_that_already_has_the_variable_has_it_once_and_as_words(written: str) -> None:
     unit = with_file(OTHER, f"ExecStart=\nExecStart=/usr/bin/dockerd {written} --debug")
     assert commands(render_dropin(DROPIN, daemon_start(parse_unit(unit), OWN)))[1] == (
         "ExecStart=/usr/bin/dockerd $DOCKER_OPTS --debug"
@@ -103,7 +103,7 @@ def test_environment_files_and_lines_are_read_as_systemd_reads_them() -> None:
     assert parse_environment_line('"A=b c') == {}
 
 
-def test_flags_given_by_command_or_variable_are_found_with_the_place_they_stand_in() -> None:
+def test_flags_are_found_with_their_file_or_variable() -> None:
     unit = with_file(OTHER, "ExecStart=\nExecStart=/usr/bin/dockerd --mtu 1400 $EXTRA")
     start = daemon_start(parse_unit(unit), OWN)
     values = {"EXTRA": ("--bip=192.0.2.1/24", "/etc/default/docker"), "UNUSED": ("--ip-masq=false", "/etc/x")}

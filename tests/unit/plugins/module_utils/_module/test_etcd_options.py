@@ -85,7 +85,7 @@ def test_an_option_overrides_the_agents_setting(agent_file: Path) -> None:
     assert (settings["prefix"], settings["ca_file"], settings["api"]) == ("/mine", "/my/ca.pem", "v3")
 
 
-def test_a_given_user_is_never_combined_with_the_agents_password(agent_file: Path) -> None:
+def test_a_user_option_is_never_combined_with_the_agents_password(agent_file: Path) -> None:
     settings = settings_of(agent_file, username="root")
     assert (settings["username"], settings["password"]) == ("root", "")
 
@@ -104,7 +104,7 @@ def test_the_environment_of_etcdctl_overrides_the_agents_settings(
     assert (settings["username"], settings["password"]) == ("root", "pw:x")
 
 
-def test_a_password_in_its_own_variable_overrides_the_one_in_the_user_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_variable_overrides_the_password_in_the_user_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ETCDCTL_USER", "root:old")
     monkeypatch.setenv("ETCDCTL_PASSWORD", "new")
     settings = settings_of(Path("/nonexistent"))
@@ -122,12 +122,12 @@ def test_a_password_from_the_environment_is_kept_from_the_output(
     assert "hunter2" not in str(checked.validated_parameters["username"])
 
 
-def test_empty_options_count_as_not_given(agent_file: Path) -> None:
+def test_empty_options_count_as_not_set(agent_file: Path) -> None:
     settings = settings_of(agent_file, endpoints=[], prefix="", ca_file="", username="", password="")
     assert settings == settings_of(agent_file)
 
 
-def test_an_unreadable_settings_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+def test_an_unreadable_settings_file_is_an_error_with_a_solution(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"cannot be read: .* run this as root .*, or set the etcd endpoints"):
         settings_of(tmp_path)  # a directory: even root cannot read it as a file
 
@@ -153,7 +153,7 @@ def test_unbalanced_quotes_in_the_settings_file_are_named_without_their_value(tm
         ("a#b", "a#b"),
     ],
 )
-def test_a_value_in_the_settings_file_means_what_it_means_to_systemd(tmp_path: Path, written: str, meant: str) -> None:
+def test_a_value_in_the_settings_file_is_read_as_by_systemd(tmp_path: Path, written: str, meant: str) -> None:
     path = tmp_path / "overlayd.env"
     path.write_text(f"FLANNELD_ETCD_PASSWORD={written}\n")
     assert settings_of(path)["password"] == meant

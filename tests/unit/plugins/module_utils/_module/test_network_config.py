@@ -31,7 +31,7 @@ def lease(subnet: str = "10.5.7.0/24", kind: str = "vxlan", data: dict[str, Any]
     return SubnetLease(Subnet.parse(subnet), parse_ipv4("192.0.2.7"), kind, data)
 
 
-def test_only_given_keys_are_stated_in_flannels_names_and_order() -> None:
+def test_only_keys_that_are_set_are_written_in_flannels_order() -> None:
     assert list(wanted().items()) == [("Network", "10.5.0.0/16"), ("Backend", {"Type": "vxlan"})]
     full = wanted(subnet_max="10.5.9.0", subnet_min="10.5.7.0", subnet_len=24)
     assert list(full) == ["Network", "SubnetLen", "SubnetMin", "SubnetMax", "Backend"]

@@ -72,7 +72,7 @@ def test_the_row_of_the_peers_future_mac_is_compared_too() -> None:
     assert set(part.rows(FdbEntry)) == {(DEVICE, MACS[1]), (DEVICE, MACS[2])}
 
 
-def test_the_subnets_behind_a_host_are_found_through_its_tunnel_end_points_or_as_gateway() -> None:
+def test_the_subnets_of_a_host_are_found_by_its_tunnel_end_points_or_gateway() -> None:
     assert routed_to(observed(), HOSTS[2]) == [THREE]
     plain = ObservedState(
         {Route: Found({subnet: Route(subnet, HOSTS[0], "eth0", onlink=False) for subnet in (TWO, ONE)})}

@@ -62,7 +62,7 @@ def test_as_many_changes_as_fit_are_a_line_each_and_more_are_one_line(capsys: py
     ]
 
 
-def test_what_exceeds_the_lines_of_a_period_waits_for_the_sum(
+def test_lines_above_the_limit_of_a_period_are_summed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "PERIOD", 3600.0)
@@ -74,7 +74,7 @@ def test_what_exceeds_the_lines_of_a_period_waits_for_the_sum(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_many_repairs_are_counted_by_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_repairs_are_counted_by_their_kind(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [tunnel(number) for number in range(10)]
     steps: list[Step] = [SetUp("flannel.1"), *(AddRoute(row.route) for row in rows if row.route)]
     steps += [SetNeighbour(row.neighbour) for row in rows if row.neighbour]

@@ -45,7 +45,7 @@ def test_a_reservation_with_the_mac_of_another_host_is_doubtful() -> None:
     assert not is_certain(CLAIM, lease("0e:00:00:00:00:66"), item(reservation=True))
 
 
-def test_a_lease_without_a_mac_is_certain_as_a_reservation_or_with_the_previous_subnet() -> None:
+def test_a_lease_without_a_mac_is_certain_if_reserved_or_of_the_previous_subnet() -> None:
     assert not is_certain(CLAIM, lease(), item())
     assert is_certain(CLAIM, lease(), item(reservation=True))
     assert is_certain(CLAIM._replace(previous_subnet=SUBNET), lease(), item())

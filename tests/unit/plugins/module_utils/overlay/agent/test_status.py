@@ -64,7 +64,7 @@ def test_a_loop_without_iterations_is_not_alive() -> None:
     assert not status.alive
 
 
-def test_the_watchdog_is_fed_twice_as_often_as_the_manager_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watchdog_is_notified_twice_in_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "3000000")
     assert watchdog_pause() == 1.5
     monkeypatch.setenv("WATCHDOG_USEC", "nonsense")

@@ -67,7 +67,7 @@ HOST_GW_ROWS = PeerRows(Route(PEER, NEAR, "eth0", onlink=False), backend="host-g
 
 
 @pytest.mark.parametrize("own", [{"Type": "vxlan"}, {"Type": "vxlan", "VNI": 9}, {"Type": "host-gw"}])
-def test_a_host_gw_peer_gets_a_plain_route_whatever_the_own_backend(own: dict[str, Any]) -> None:
+def test_a_host_gw_peer_has_a_plain_route_with_any_own_backend(own: dict[str, Any]) -> None:
     backends = by_lease(**own)
     before = backends.own_rows
     assert backends.rows(HOST_GW_LEASE) == HOST_GW_ROWS

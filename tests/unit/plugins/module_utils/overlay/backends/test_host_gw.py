@@ -39,7 +39,7 @@ def test_a_peer_of_another_backend_is_skipped_without_an_error() -> None:
     assert BACKEND.rows(lease("192.0.2.12", "vxlan")) is None
 
 
-def test_a_peer_behind_a_gateway_is_refused_with_the_networks_that_would_do() -> None:
+def test_a_peer_that_is_not_one_hop_away_is_refused_with_the_usable_networks() -> None:
     with pytest.raises(LeaseError, match=r"lease 10\.50\.7\.0-24: PublicIP 198\.51\.100\.1 .*192\.0\.2\.0/24"):
         BACKEND.rows(lease("198.51.100.1"))
 

@@ -50,7 +50,7 @@ def test_the_host_of_a_peer_is_the_gateway_on_the_device(public_ip: int) -> None
     assert backend_for(CONFIG, UNDERLAY, OWN, None).rows(lease(public_ip)) == PeerRows(route, backend="ipip")
 
 
-def test_with_direct_routing_a_near_peer_is_reached_without_the_device_and_a_far_one_by_it() -> None:
+def test_with_direct_routing_only_distant_peers_are_reached_by_the_device() -> None:
     backend = backend_for(DIRECT, UNDERLAY, OWN, None)
     near, far = backend.rows(lease(NEAR)), backend.rows(lease(FAR))
     assert near == PeerRows(Route(PEER, NEAR, "eth0", onlink=False), backend="ipip")
@@ -79,7 +79,7 @@ def test_an_underlay_with_too_small_an_mtu_is_refused() -> None:
         backend_for(CONFIG, UNDERLAY._replace(mtu=595), OWN, None)
 
 
-def test_a_device_to_a_single_host_is_replaced_and_one_from_another_address_is_changed() -> None:
+def test_a_device_to_one_host_is_replaced_and_another_local_address_is_changed() -> None:
     table = IpipDevices()
     assert not table.can_become(DEVICE._replace(remote=NEAR), DEVICE)
     moved = DEVICE._replace(local=FAR)

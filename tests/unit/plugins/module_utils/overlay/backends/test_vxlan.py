@@ -59,7 +59,7 @@ def test_with_direct_routing_a_peer_one_hop_away_needs_a_route_alone() -> None:
     assert rows == PeerRows(Route(PEER, NEAR, "eth0", onlink=False))
 
 
-def test_with_direct_routing_a_peer_behind_a_gateway_is_tunnelled_to() -> None:
+def test_with_direct_routing_a_distant_peer_is_reached_through_the_tunnel() -> None:
     assert backend(direct_routing=True).rows(lease(FAR)) == backend().rows(lease(FAR))
 
 

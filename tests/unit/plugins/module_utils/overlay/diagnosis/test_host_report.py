@@ -25,7 +25,7 @@ def lease(**data: object) -> SubnetLease:
     return parse_lease("10.50.7.0-24", json.dumps(value))
 
 
-def test_a_subnet_file_that_is_missing_asks_for_the_agent(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_subnet_file_names_the_agent(tmp_path: Path) -> None:
     with pytest.raises(OverlayError, match=r"subnet\.env .*No such file or directory.*overlayd"):
         read_env(str(tmp_path / "subnet.env"))
 
@@ -71,6 +71,6 @@ def test_a_lease_without_a_tunnel_has_no_mac() -> None:
     assert own_mac(lease()) is None
 
 
-def test_a_bad_mac_in_the_own_lease_is_an_error_that_names_the_lease() -> None:
+def test_a_bad_mac_in_the_own_lease_is_an_error_with_the_key() -> None:
     with pytest.raises(OverlayError, match=r"10\.50\.7\.0-24: VtepMAC .*restart overlayd"):
         own_mac(lease(VtepMAC="garbage"))

@@ -51,7 +51,7 @@ def test_a_sound_row_has_its_lease_and_no_problem() -> None:
     assert not row.is_of(parse_ipv4("192.0.2.8"))
 
 
-def test_a_row_with_an_unusable_value_keeps_its_subnet_and_belongs_to_nobody() -> None:
+def test_a_row_with_an_unusable_value_keeps_its_subnet_and_has_no_host() -> None:
     row = row_of("10.50.7.0-24", item("10.50.7.0-24", "garbage"))
     assert (str(row.subnet), row.lease) == ("10.50.7.0/24", None)
     assert (row.problem or "").startswith("lease 10.50.7.0-24: the value is not JSON")

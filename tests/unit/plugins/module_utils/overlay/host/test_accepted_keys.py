@@ -86,7 +86,7 @@ def test_the_key_goes_to_the_other_lease_when_the_wireguard_lease_goes(table: Pe
     assert table.problems == []
 
 
-def test_of_two_leases_of_other_types_the_newer_text_has_the_key_and_renewals_do_not_move_it(table: PeerTable) -> None:
+def test_of_two_leases_of_other_types_the_newer_text_has_the_key(table: PeerTable) -> None:
     older, newer = put(A, 7, "host-gw", 10), put(B, 9, "ipip", 20)
     table.change([older, newer])
     for revision in range(30, 34):

@@ -19,7 +19,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.ex
 PEER = Added("192.0.2.7", "data", "add", "remove", "1", True)
 
 
-def test_what_was_done_is_read_again(tmp_path: Path) -> None:
+def test_the_content_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "memory"
     first = ExtensionMemory(path)
     first.started(command="pre", output="data")

@@ -35,7 +35,7 @@ def test_a_written_memory_file_is_read_back_and_readable_by_root_only(tmp_path: 
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_missing_memory_file_gives_nothing(tmp_path: Path) -> None:
+def test_a_missing_memory_file_is_none(tmp_path: Path) -> None:
     assert recall(tmp_path / "network.json") is None
 
 
@@ -72,7 +72,7 @@ def test_a_file_with_other_content_is_ignored(tmp_path: Path, data: bytes) -> No
     assert recall(path) is None
 
 
-def test_each_network_has_a_file_of_its_own() -> None:
+def test_each_network_has_its_own_file() -> None:
     prefixes = (
         "/coreos.com/network",
         "/atomic.io/network",

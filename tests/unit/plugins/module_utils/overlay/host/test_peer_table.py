@@ -221,7 +221,7 @@ def test_a_wider_lease_is_routed_only_while_no_fitting_lease_overlaps_it(table: 
     assert list(peers(table)) == ["10.50.6.0/23"]
 
 
-def test_every_value_is_kept_as_it_is_in_etcd(table: PeerTable) -> None:
+def test_every_value_is_kept_unchanged(table: PeerTable) -> None:
     garbage = Put(Item("x", "garbage", 2))
     reset(table, put(A, 7), garbage)
     assert dict(table.values) == {A: put(A, 7).item.value, "x": "garbage"}
@@ -321,7 +321,7 @@ class Kernel:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_sequence_of_events_gives_the_same_as_a_full_read(seed: int) -> None:
+def test_any_sequence_of_events_has_the_result_of_a_full_read(seed: int) -> None:
     draw = random.Random(seed)
     backend = backend_for(CONFIG, UNDERLAY, OWN, bytes.fromhex("0e0000000001"))
     table, kernel, items = PeerTable(CONFIG, OWN, backend), Kernel(), dict[str, Item]()

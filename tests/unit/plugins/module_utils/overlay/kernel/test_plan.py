@@ -127,7 +127,7 @@ def test_a_new_mac_is_set_before_the_old_forwarding_row_is_removed() -> None:
     ]
 
 
-def test_a_peer_now_reached_directly_gets_its_route_before_its_other_rows_are_removed() -> None:
+def test_the_direct_route_of_a_peer_is_added_before_its_other_rows_are_removed() -> None:
     assert steps(state(direct(2)), ObservedState.of(state(peer(2)))) == [
         "ip route change 10.50.2.0/24 via 192.0.2.12 dev eth0 proto 158",
         *REMOVAL[1:],

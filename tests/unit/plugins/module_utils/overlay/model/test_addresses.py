@@ -109,7 +109,7 @@ def test_the_first_and_last_address_belong_to_the_subnet_and_their_neighbours_do
         ("0.0.0.0/0", "10.5.8.0/24", True, True),
     ],
 )
-def test_a_subnet_covers_what_lies_in_it_and_overlaps_what_shares_an_address(
+def test_a_subnet_covers_subnets_inside_it_and_overlaps_those_that_share_an_address(
     one: str, two: str, covers: bool, overlaps: bool
 ) -> None:
     assert Subnet.parse(one).covers(Subnet.parse(two)) is covers

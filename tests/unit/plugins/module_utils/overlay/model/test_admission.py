@@ -71,7 +71,7 @@ def test_a_change_far_away_concerns_no_other_subnet() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_any_sequence_of_changes_gives_the_same_as_a_full_comparison(seed: int) -> None:
+def test_any_sequence_of_changes_has_the_result_of_a_full_comparison(seed: int) -> None:
     draw = random.Random(seed)
     admission, present = Admission(CONFIG), set[Subnet]()
     before: dict[Subnet, Subnet] = {}
@@ -87,7 +87,7 @@ def test_any_sequence_of_changes_gives_the_same_as_a_full_comparison(seed: int) 
         before = after
 
 
-def test_a_set_of_subnets_is_in_order_and_names_what_is_around_and_within() -> None:
+def test_a_set_of_subnets_is_sorted_and_finds_wider_and_narrower_subnets() -> None:
     order = SubnetOrder()
     order.update([], subnets("10.5.8.0/24", "10.5.8.0/22", "10.5.9.128/25", "10.5.12.0/24", "10.5.0.0/17"))
     assert list(order) == subnets("10.5.0.0/17", "10.5.8.0/22", "10.5.8.0/24", "10.5.9.128/25", "10.5.12.0/24")

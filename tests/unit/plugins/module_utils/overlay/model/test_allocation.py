@@ -37,7 +37,7 @@ def test_free_subnets_are_the_lowest_hundred_from_subnet_min() -> None:
     assert (str(free[0]), str(free[-1])) == ("10.5.1.0/24", "10.5.100.0/24")
 
 
-def test_subnet_min_and_subnet_max_are_both_offered_and_nothing_beyond() -> None:
+def test_free_subnets_begin_with_subnet_min_and_end_with_subnet_max() -> None:
     assert free_subnets(SMALL, []) == subnets("10.5.7.0/24", "10.5.8.0/24", "10.5.9.0/24")
 
 
@@ -87,7 +87,7 @@ def test_hosts_that_start_together_draw_different_subnets() -> None:
     assert drawn <= set(free_subnets(config_of(), []))
 
 
-def test_a_full_pool_is_an_error_that_says_what_to_do() -> None:
+def test_a_full_pool_is_an_error_with_a_solution() -> None:
     with pytest.raises(PoolExhaustedError, match=r"out of subnets: all 3 of Network 10\.5\.0\.0/16 with SubnetLen 24"):
         choose_subnet(SMALL, subnets("10.5.7.0/24", "10.5.8.0/24", "10.5.9.0/24"))
 
@@ -110,7 +110,7 @@ def test_a_full_pool_is_an_error_that_says_what_to_do() -> None:
         ("nonsense", LEASE, ""),
     ],
 )
-def test_only_a_possible_live_lease_takes_more_than_one_subnet(name: str, value: str, taken: str) -> None:
+def test_only_a_usable_lease_occupies_more_than_one_subnet(name: str, value: str, taken: str) -> None:
     assert taken_subnets(config_of(), [(name, value)]) == (subnets(taken) if taken else [])
 
 

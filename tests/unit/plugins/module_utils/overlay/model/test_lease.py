@@ -96,7 +96,7 @@ def test_every_historic_shape_of_a_value_is_read(value: str, kind: str, data: di
         ('{"PublicIP":"192.0.2.7","BackendData":"x"}', "BackendData 'x' is not a JSON object"),
     ],
 )
-def test_a_bad_value_is_refused_with_its_key_and_what_is_wrong(value: str, message: str) -> None:
+def test_a_bad_value_is_refused_with_its_key_and_the_reason(value: str, message: str) -> None:
     with pytest.raises(LeaseError, match=message):
         parse_lease("10.5.7.0-24", value)
 

@@ -59,7 +59,7 @@ def test_host_bits_in_network_are_dropped_as_flannel_does() -> None:
     "network, length, capacity",
     [("10.0.0.0/8", 24, 65535), ("10.5.0.0/22", 24, 3), ("10.5.0.0/23", 25, 3), ("10.5.0.0/28", 30, 3)],
 )
-def test_the_default_subnet_len_follows_the_networks(network: str, length: int, capacity: int) -> None:
+def test_the_default_subnet_len_depends_on_the_network(network: str, length: int, capacity: int) -> None:
     config = config_of(Network=network)
     assert (config.subnet_len, config.capacity) == (length, capacity)
 

@@ -76,7 +76,7 @@ HARMFUL: dict[str, tuple[HostNetworks, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("host", "keys", "what"), HARMFUL.values(), ids=HARMFUL.keys())
-def test_a_network_that_takes_what_the_host_needs_is_refused(
+def test_a_network_that_overlaps_networks_of_the_host_is_refused(
     host: HostNetworks, keys: dict[str, Any], what: str
 ) -> None:
     (sentence,) = problems(host, config(**keys))
@@ -106,7 +106,7 @@ ACCEPTED: dict[str, tuple[HostNetworks, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("host", "keys"), ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_an_overlap_that_takes_nothing_over_is_accepted(host: HostNetworks, keys: dict[str, Any]) -> None:
+def test_an_overlap_that_redirects_no_traffic_is_accepted(host: HostNetworks, keys: dict[str, Any]) -> None:
     assert problems(host, config(**keys)) == []
 
 
@@ -116,7 +116,7 @@ def test_networks_inside_the_own_subnet_are_accepted() -> None:
     assert refusal(str(OWN), bridge) == ""
 
 
-def test_a_lease_that_takes_what_the_host_needs_is_refused_and_its_neighbours_are_not() -> None:
+def test_a_lease_that_overlaps_networks_of_the_host_is_refused() -> None:
     host = HostNetworks(
         (HostAddress(parse_ipv4("10.50.30.5"), "eth1"), HostAddress(parse_ipv4("192.0.2.11"), "eth0")),
         (

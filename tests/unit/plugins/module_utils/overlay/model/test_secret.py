@@ -96,7 +96,7 @@ def test_no_text_about_a_config_contains_a_wireguard_key_under_a_wrong_name(numb
         "",
     ],
 )
-def test_a_config_without_secrets_is_shown_as_it_is(text: str) -> None:
+def test_a_config_without_secrets_is_shown_unchanged(text: str) -> None:
     assert shown_config(text) in (text, repr(text))
 
 

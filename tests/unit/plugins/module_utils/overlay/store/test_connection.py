@@ -81,6 +81,6 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], named: 
         EtcdConnection(**{"endpoints": GOOD, **settings})
 
 
-def test_an_endpoint_given_twice_is_tried_once() -> None:
+def test_an_endpoint_that_is_listed_twice_is_tried_once() -> None:
     connection = EtcdConnection(("h:2379", "http://h:2379/", "i:2379"))
     assert [str(endpoint) for endpoint in connection.parsed_endpoints] == ["http://h:2379", "http://i:2379"]

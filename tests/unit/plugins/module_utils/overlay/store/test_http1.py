@@ -80,7 +80,7 @@ def test_a_connection_that_is_to_be_closed_is_not_used_again() -> None:
         b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 70_000,
     ],
 )
-def test_what_is_not_http_is_refused(data: bytes) -> None:
+def test_data_that_is_not_http_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         fed(data, 1000)
 

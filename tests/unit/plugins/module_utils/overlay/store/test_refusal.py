@@ -58,7 +58,7 @@ def test_a_refusal_becomes_the_error_of_its_cause(code: int, message: str, kind:
     assert GrpcStatus(code, message).error(PLAIN, "overlay").__class__ is kind
 
 
-def test_a_refusal_without_a_special_meaning_keeps_etcds_words() -> None:
+def test_an_unknown_refusal_has_the_text_of_etcd() -> None:
     text = str(GrpcStatus(3, "etcdserver: duplicate key").error(PLAIN, ""))
     assert "http://192.0.2.1:2379" in text
     assert "etcdserver: duplicate key" in text
@@ -71,9 +71,7 @@ def test_an_error_of_authentication_names_the_user() -> None:
 @pytest.mark.parametrize(
     ("message", "sent"), [("etcdserver: no leader", False), ("etcdserver: request timed out", True)]
 )
-def test_an_unavailable_member_may_have_carried_out_the_request_unless_it_has_no_leader(
-    message: str, sent: bool
-) -> None:
+def test_an_unavailable_member_may_have_executed_a_request_if_it_has_a_leader(message: str, sent: bool) -> None:
     error = GrpcStatus(14, message).error(PLAIN, "")
     assert isinstance(error, EndpointError)
     assert error.sent is sent

@@ -43,7 +43,7 @@ def test_a_value_that_is_not_text_is_escaped() -> None:
     assert item.value == "\\xff\\xfe{"
 
 
-def test_an_event_is_a_put_unless_it_says_otherwise() -> None:
+def test_an_event_without_a_type_is_a_put() -> None:
     pair = {"key": encode("/a"), "value": encode("1"), "mod_revision": "3"}
     gone = {"key": encode("/b"), "mod_revision": "4"}
     assert events([{"kv": pair}, {"type": "PUT", "kv": pair}, {"type": "DELETE", "kv": gone}]) == [

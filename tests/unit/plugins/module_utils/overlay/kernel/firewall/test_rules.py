@@ -113,7 +113,7 @@ def test_several_hooks_become_one() -> None:
     ]
 
 
-def test_dockers_chain_accepts_packets_of_other_hosts_and_leaves_those_of_this_host_to_docker() -> None:
+def test_the_chain_for_docker_accepts_only_packets_of_other_hosts() -> None:
     kept, made = chain(f"*filter\n{DOCKERS}", DOCKER_CHAIN)
     assert kept == ["-s 10.50.1.0/24 -d 10.50.1.0/24 -j RETURN", "-j ACCEPT"]
     assert made[-1] == f"-I DOCKER-USER 1 {WITHIN}"
@@ -155,7 +155,7 @@ def test_other_rules_of_docker_and_the_administrator_need_no_chain(rule: str) ->
     assert chain(f"*nat\n-A POSTROUTING {rule}\n", SOURCE_CHAIN) == ([], [])
 
 
-def test_the_chain_of_sources_moves_before_a_new_rule_of_docker_and_goes_with_the_last() -> None:
+def test_the_chain_of_sources_is_before_all_rules_of_docker_and_removed_with_them() -> None:
     ours = "-A POSTROUTING -j OVERLAY-SOURCE\n"
     body = "-A OVERLAY-SOURCE -d 10.50.1.0/24 -j RETURN\n-A OVERLAY-SOURCE -s 10.50.1.0/24 -d 10.50.0.0/16 -j ACCEPT\n"
     rule = "-A POSTROUTING -s 10.50.1.128/28 ! -o br-18f960b7c932 -j MASQUERADE\n"
@@ -171,7 +171,7 @@ def test_the_chain_of_sources_moves_before_a_new_rule_of_docker_and_goes_with_th
     ]
 
 
-def test_removal_takes_every_jump_first_and_nothing_of_others() -> None:
+def test_removal_deletes_the_jumps_first_and_no_rule_of_others() -> None:
     others = "-A FORWARD -s 192.0.2.0/24 -j ACCEPT\n-A FORWARD -j FLANNEL-FWD-OTHER\n"
     printed = f":FLANNEL-FWD - [0:0]\n{RULES}-A FORWARD -j FLANNEL-FWD\n-A INPUT -j FLANNEL-FWD\n{others}"
     assert commands(printed, *NOTHING) == [

@@ -88,7 +88,7 @@ def test_an_adopted_route_stays_a_plain_one() -> None:
     assert [kind_and_flags(one) for one in requests(AdoptRoute(DIRECT))] == [(RTM_NEWROUTE, REPLACE | 1)]
 
 
-def test_a_route_on_our_device_is_removed_whatever_its_protocol_and_any_other_by_ours() -> None:
+def test_routes_on_our_device_or_with_our_protocol_are_removed() -> None:
     protocols = [
         RTMSG.unpack_from(*body(requests(RemoveRoute(route), by_hops=False)[0])[:2])[5] for route in (ROUTE, DIRECT)
     ]
