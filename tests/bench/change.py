@@ -10,7 +10,8 @@ millisecond and a TCP stream, in both directions, while the config in etcd goes 
     sudo make bench-change BENCH="--tree /path/to/another/checkout"
 
 A step of ``--way`` is a backend, with a VNI after a colon where it has one. Figures mean something only on a machine
-that does nothing else; the row "nothing changes" shows what the machine itself costs.
+that does nothing else; the rows "nothing changes" show what the machine itself costs with each backend, and the column
+"queues" how many packets of any kind the kernel dropped because a process did not get the processor in time.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from support.agent_fleet import Fleet
 from support.agent_host import Container, Host, until
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
+from support.netns import Namespace
 from support.wireguard import with_sockets
 
 TREE = Path(__file__).resolve().parents[2]
@@ -47,10 +49,14 @@ BUFFER = 65536
 
 
 class Figures(NamedTuple):
-    """What the containers of all pairs noticed: pings sent and lost, and the longest stall of a stream in seconds."""
+    """What the containers of all pairs noticed: pings sent and lost, and the longest stall of a stream in seconds.
+
+    ``queues`` is how many packets of any kind were dropped at a full queue.
+    """
 
     sent: int
     lost: int
+    queues: int
     stall: float
 
 
@@ -140,6 +146,18 @@ class Streams:
             one.close()
 
 
+def full_queues(namespace: Namespace) -> int:
+    """Return how many packets of a namespace were dropped at full queues: of devices and of sockets."""
+    links = json.loads(namespace.command("ip", "-s", "-j", "link"))
+    dropped: int = sum(one["stats64"][way]["dropped"] for one in links for way in ("rx", "tx"))
+    snmp = namespace.command("cat", "/proc/net/snmp")
+    lines: list[str] = re.findall(r"^Udp: (.*)$", snmp, re.MULTILINE)
+    udp = dict(zip(lines[0].split(), map(int, lines[1].split())))
+    sockets = namespace.command("cat", "/proc/net/raw", "/proc/net/icmp").splitlines()
+    raw = sum(int(line.split()[-1]) for line in sockets if "drops" not in line)
+    return dropped + raw + udp["RcvbufErrors"] + udp["SndbufErrors"]
+
+
 def _listen() -> socket.socket:
     listener = socket.create_server(("", STREAM_PORT))
     listener.settimeout(10)
@@ -192,11 +210,16 @@ class Change:
     def _reachable(self) -> bool:
         return all(one.reaches(other) for one, other in permutations(self._containers, 2))
 
+    def _full_queues(self) -> int:
+        hosts = [host.namespace for host in self._fleet.hosts]
+        return sum(map(full_queues, [*hosts, *(container.namespace for container in self._containers)]))
+
     def measure(self, step: str | None) -> tuple[Figures, float]:
         """Change the config to a step, or nothing; return the figures, and the seconds until all hosts followed."""
         streams, pings = Streams(self._containers), Pings(self._containers, self._folder)
         try:
             time.sleep(LEAD)
+            queues = self._full_queues()
             streams.longest_stall()
             started = time.monotonic()
             if step:
@@ -206,10 +229,11 @@ class Change:
             time.sleep(SETTLE)
             until(self._reachable, "pings between all containers", 30)
             stall = streams.longest_stall()
+            queues = self._full_queues() - queues
         finally:
             sent, lost = pings.stop()
             streams.close()
-        return Figures(sent, lost, stall), took
+        return Figures(sent, lost, queues, stall), took
 
 
 def main() -> None:
@@ -227,10 +251,16 @@ def main() -> None:
         fleet = Fleet(etcd, network, Path(name))
         try:
             change = Change(network, fleet, Path(name), options.tree, steps[0])
-            print(f"{'transition':24}{'pings':>8}{'lost':>6}{'longest stall':>16}{'followed after':>17}", flush=True)
-            report("nothing changes", *change.measure(None))
+            print(
+                f"{'transition':28}{'pings':>8}{'lost':>6}{'queues':>8}{'longest stall':>16}{'followed after':>17}",
+                flush=True,
+            )
+            quiet: set[str] = set()
             for _round in range(options.rounds):
                 for before, after in pairwise([*steps, *([steps[0]] if steps[-1] != steps[0] else [])]):
+                    if before not in quiet:
+                        report(f"nothing changes: {before}", *change.measure(None))
+                        quiet.add(before)
                     report(f"{before} -> {after}", *change.measure(after))
         finally:
             fleet.close()
@@ -240,7 +270,7 @@ def main() -> None:
 def report(title: str, figures: Figures, took: float) -> None:
     """Print a row."""
     stall, after = f"{figures.stall * 1000:.0f} ms", f"{took:.2f} s"
-    print(f"{title:24}{figures.sent:8}{figures.lost:6}{stall:>16}{after:>17}", flush=True)
+    print(f"{title:28}{figures.sent:8}{figures.lost:6}{figures.queues:8}{stall:>16}{after:>17}", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..overlay.model.addresses import format_ipv4
 from ..overlay.model.backends import BackendOptions
+from ..overlay.model.backends.port_change import port_loss
 from ..overlay.model.backends.vxlan import VxlanOptions
 from ..overlay.model.lease import SubnetLease
 from ..overlay.model.network import NetworkConfig
@@ -49,7 +50,7 @@ def config_change(
 
 def _losses(old: BackendOptions, new: BackendOptions) -> list[str]:
     """Return a sentence for each part of a change of the backend that cannot be made without a lost packet."""
-    return [*_mtu_loss(old, new), *_port_loss(old, new)]
+    return [*_mtu_loss(old, new), *filter(None, [port_loss(old, new)])]
 
 
 def _mtu_loss(old: BackendOptions, new: BackendOptions) -> list[str]:
@@ -62,19 +63,6 @@ def _mtu_loss(old: BackendOptions, new: BackendOptions) -> list[str]:
         f"the MTU of containers becomes {before - after} bytes smaller ({before} -> {after} on an interface with MTU "
         f"{underlay}): running containers keep the larger one until Docker restarts, and until then their packets of "
         f"more than {after} bytes to other hosts are lost unless path MTU discovery works"
-    ]
-
-
-def _port_loss(old: BackendOptions, new: BackendOptions) -> list[str]:
-    before, after = old._asdict(), new._asdict()
-    if old.type != new.type or old.type not in ("vxlan", "udp") or before.get("vni") != after.get("vni"):
-        return []
-    if before["port"] == after["port"]:
-        return []
-    hint = "; to avoid this, change VNI in the same run" if old.type == "vxlan" else ""
-    return [
-        f"packets between a host with Port {before['port']} and a host with Port {after['port']} are lost until both "
-        f"have the new one, because leases do not contain the port{hint}"
     ]
 
 

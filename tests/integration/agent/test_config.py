@@ -151,6 +151,7 @@ def test_a_changed_config_is_followed_in_place(
         assert host.pid == pid
         assert host.subnet_env["FLANNEL_MTU"] == mtu
         assert not device or host.has(device)
+        assert host.said("WARNING the Port .* Port 8472 and a host with Port 4789 are lost until") == ("Port" in keys)
     assert len(network.leases()) == 2
     one, other = fleet.containers()
     assert one.reaches(other)

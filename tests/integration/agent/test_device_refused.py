@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
@@ -18,8 +19,8 @@ from support.agent_fleet import Fleet
 from support.agent_host import HEALTH, Host, lost, until
 from support.agent_network import Network
 
-DEVICES = {"udp": "flannel0", "wireguard": "flannel-wg"}
-PORTS = {"udp": 8285, "wireguard": 51820}
+DEVICES = {"udp": "flannel0", "wireguard": "flannel-wg", "vxlan": "flannel.1"}
+PORTS = {"udp": 8285, "wireguard": 51820, "vxlan": 8472}
 
 
 @contextmanager
@@ -40,6 +41,11 @@ def port_in_use(host: Host, port: int) -> Iterator[None]:
 def lease_type(network: Network, host: Host) -> str:
     """Return the backend in the lease of a host."""
     return str(network.leases()[host.subnet]["BackendType"])
+
+
+def keeps_its_config(host: Host) -> None:
+    """Wait until a host reports that it keeps its network config."""
+    until(lambda: "the last network config stays in use" in host.http("/readyz")[1], lambda: host.log)
 
 
 @pytest.mark.parametrize("backend", ["udp", "wireguard"])
@@ -108,7 +114,33 @@ def test_without_the_new_device_a_host_that_lost_its_subnet_uses_its_former_conf
     until(lambda: lease_type(network, blocked) == "udp", lambda: blocked.log)
 
 
-@pytest.mark.parametrize("backend", ["udp", "wireguard"])
+@pytest.mark.parametrize(("backend", "key"), [("udp", "Port"), ("wireguard", "ListenPort"), ("vxlan", "Port")])
+def test_a_port_of_another_program_is_not_taken_up_until_it_is_free(
+    fleet: Fleet, network: Network, backend: str, key: str
+) -> None:
+    network.configure(backend)
+    hosts = one, two = fleet(2)
+    wireguard.with_sockets(*hosts)
+    for host in hosts:
+        host.join(*HEALTH)
+    near, far = fleet.containers()
+    until(lambda: near.ping(far.address), "a ping before the change")
+    stream = near.stream(far)
+    with port_in_use(one, 9999), port_in_use(two, 9999):
+        changed: dict[str, Any] = {key: 9999}
+        network.configure(backend, **changed)
+        for host in hosts:
+            host.wait_said(f"ERROR .*/config: device {DEVICES[backend]} .* cannot be changed: .*in use by python3")
+            keeps_its_config(host)
+        two.stop()
+        two.join(*HEALTH)
+        keeps_its_config(two)
+        assert lost(stream)[1] == 0
+    until(lambda: all(host.http("/readyz")[0] == 200 for host in hosts), lambda: one.log)
+    until(lambda: near.ping(far.address) and far.ping(near.address), lambda: one.log)
+
+
+@pytest.mark.parametrize("backend", ["udp", "wireguard", "vxlan"])
 def test_a_new_host_leases_nothing_until_it_can_create_the_device(host: Host, network: Network, backend: str) -> None:
     network.configure(backend)
     wireguard.with_sockets(host)

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from ..host.identity import Identity
+from ..kernel.udp_port import udp_port_problem
+from ..model.backends import VXLAN
 from ..model.errors import ConfigError
 from ..model.network import NetworkConfig
 from ..store.errors import ConfigMissingError
@@ -50,6 +52,22 @@ class ConfigChoice:
         if self._former is None or former == config:
             raise error
         return former, self._former, f"{error}; {KEPT}"
+
+    def check_port(self, keys: Keys, config: NetworkConfig, served: NetworkConfig | None) -> None:
+        """Raise DeviceMissingError if another program has the port to which the config changes a device.
+
+        ``served`` is the config that this process serves, None for none: the device is then that of the former process.
+        """
+        before = served or (NetworkConfig.parse(self._former) if self._former is not None else config)
+        port = config.backend._asdict().get("port")
+        if before.backend.device_name != config.backend.device_name or before.backend._asdict().get("port") == port:
+            return
+        problem = udp_port_problem(port, shared=config.backend.type == VXLAN) if port is not None else None
+        if problem:
+            device = f"device {config.backend.device_name} of the {config.backend.type} backend"
+            raise DeviceMissingError(
+                f"{keys.config}: {device} cannot be changed: {problem}; stop it, or set another port"
+            )
 
     def _check_claim(self, keys: Keys, config: NetworkConfig) -> None:
         """Raise ConfigError naming the key if this host cannot take part in the network of the config."""

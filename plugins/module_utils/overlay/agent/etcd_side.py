@@ -136,6 +136,8 @@ class EtcdSide(threading.Thread):
                 config, text, trouble = served, self._joined_text, f"{error}; {KEPT}"
                 self._retry = min(max(retry * 2, RETRY), LAST_RETRY)
         try:
+            if served is None:
+                self._configs.check_port(self._keys, config, None)
             keeper, held = self._acquire(store, network, config, subnet)
         except DeviceMissingError as error:  # in a new process
             config, text, trouble = self._configs.instead_of(config, error)
@@ -216,8 +218,7 @@ class EtcdSide(threading.Thread):
     def _prepare(self, config: NetworkConfig, leases: Mapping[str, Item], is_new: bool, subnet: Subnet) -> None:
         """Return once the device that the new content of the own lease names exists.
 
-        If it cannot be created, raise DeviceMissingError in a new process, which serves no network: no lease names it
-        then.
+        If it cannot be created, raise DeviceMissingError in a new process, which serves no network.
         """
         problem = self._device_problem(config, leases, subnet)
         if problem and is_new:
@@ -228,7 +229,8 @@ class EtcdSide(threading.Thread):
     def _provide(
         self, served: NetworkConfig, config: NetworkConfig, leases: Mapping[str, Item], subnet: Subnet
     ) -> None:
-        """Create the device of a new network config; raise ConfigError if that fails."""
+        """Create the device of a new network config; raise ConfigError if that fails, or its port is in use."""
+        self._configs.check_port(self._keys, config, served)
         if config.backend.device_name != served.backend.device_name:
             problem = self._device_problem(config, leases, subnet)
             if problem:

@@ -29,6 +29,7 @@ from ..model.network import NetworkConfig
 from ..model.subnet_env import SubnetEnv
 from ..patience import PATIENCE
 from ..store.protocol import Event, Item
+from .change_warnings import warn_of_losses
 from .keeper import HeldLease
 from .messages import (
     BackendComes,
@@ -226,7 +227,7 @@ class Loop:
         """Begin the session and reconcile the kernel; the subnet file and READY follow when that worked."""
         self._identity.serve(config, own)
         backend = self._backend(config, own)
-        self._warn_of_smaller_mtu(backend.mtu)
+        warn_of_losses(self._memory, config, self._identity.former_mtu, backend.mtu)
         firewall = firewall_for(self._options, config, own)
         self._clear_former(config)
         leftovers = former_devices(self._memory, backend.device)
@@ -253,19 +254,6 @@ class Loop:
         self._changed = True
         self._reconcile()
         self._save()
-
-    def _warn_of_smaller_mtu(self, mtu: int) -> None:
-        """Log what a smaller MTU means for running containers, before anything is changed."""
-        before = self._identity.former_mtu
-        if before is not None and mtu < before:
-            log.warning(
-                "the MTU of containers becomes smaller, %d instead of %d: running containers keep the larger one until "
-                "Docker restarts, and until then their packets of more than %d bytes to other hosts are lost unless "
-                "path MTU discovery works",
-                mtu,
-                before,
-                mtu,
-            )
 
     def _clear_former(self, config: NetworkConfig) -> None:
         """Remove the routes of a former network with another range; reconcile removes those inside this network."""

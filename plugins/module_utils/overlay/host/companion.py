@@ -32,11 +32,11 @@ STOP_LIMIT = 1.0  # seconds for a companion to end after SIGTERM, before SIGKILL
 _COMMAND_LIMIT = 30.0  # seconds for systemd-run and systemctl
 _PAUSE = 0.01
 _NOTIFY_SOCKET = "/run/systemd/notify"
-# Takes the lock, writes its process ID into it and becomes the companion. A second instance ends here. One attempt is
-# not enough, because ``Companion.pid`` holds the lock for a moment. Arguments: lock file, "detach" or "stay", the
-# command. Detached, it has no parent that would have to wait for it.
+# Takes the lock, writes its process ID into it, raises its priority, because it carries packets, and becomes the
+# companion. A second instance ends here. One attempt is not enough, because ``Companion.pid`` holds the lock for a
+# moment. Arguments: lock file, "detach" or "stay", the command. Detached, it has no parent that would have to wait.
 _LAUNCHER = """
-import fcntl, os, sys, time
+import contextlib, fcntl, os, sys, time
 if sys.argv[2] == "detach":
     os.setsid()
     if os.fork():
@@ -53,6 +53,8 @@ else:
 os.ftruncate(lock, 0)
 os.pwrite(lock, str(os.getpid()).encode(), 0)
 os.set_inheritable(lock, True)
+with contextlib.suppress(PermissionError):
+    os.setpriority(os.PRIO_PROCESS, 0, -10)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 

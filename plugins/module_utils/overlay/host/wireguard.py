@@ -45,7 +45,7 @@ from .log import log
 
 PROGRAM = "wireguard-go"
 _TRIAL = "overlayd-trial"  # a device that exists for an instant
-_PROPERTIES = ("ProtectSystem=full", "ProtectHome=yes", "PrivateTmp=yes", "NoNewPrivileges=yes")
+_PROPERTIES = ("CPUWeight=1000", "ProtectSystem=full", "ProtectHome=yes", "PrivateTmp=yes", "NoNewPrivileges=yes")
 
 
 def wireguard_process(folder: Path) -> Companion:

@@ -12,8 +12,11 @@ _TABLES = ("/proc/thread-self/net/udp", "/proc/thread-self/net/udp6")
 _INODE = 9  # column of the tables
 
 
-def udp_port_problem(port: int) -> str | None:
-    """Return why this UDP port cannot be used on all addresses, with the name of its program; None if it can."""
+def udp_port_problem(port: int, shared: bool = False) -> str | None:
+    """Return why this UDP port cannot be used on all addresses, with the name of its program; None if it can.
+
+    ``shared``: a port without a program is that of a vxlan device, which others can use, too.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind(("", port))
@@ -22,7 +25,10 @@ def udp_port_problem(port: int) -> str | None:
                 return f"UDP port {port}: {error.strerror}"
         else:
             return None
-    return f"UDP port {port} is in use by {_program(port) or f'another program (ss -ulpn sport = :{port} shows it)'}"
+    program = _program(port)
+    if shared and not program:
+        return None
+    return f"UDP port {port} is in use by {program or f'another program (ss -ulpn sport = :{port} shows it)'}"
 
 
 def _program(port: int) -> str:

@@ -184,6 +184,10 @@ class DeviceTable(Table[D]):
         """Return the step that deletes a device."""
         return DeleteDevice(name)
 
+    def activation(self, device: D) -> Step:
+        """Return the step that brings a device up."""
+        return SetUp(device.name)
+
     @abstractmethod
     def can_become(self, held: D, wanted: D) -> bool:
         """Whether an existing device can be changed into the wanted one; otherwise it is replaced."""
@@ -242,7 +246,7 @@ class DeviceTable(Table[D]):
                 first += self.changes(old, device)
                 observed = self.after_changes(old, device, observed)
             if old is None or not old.up:
-                up.append(SetUp(name))
+                up.append(self.activation(device))
         leaving = [name for name in held if name not in wanted]
         return TableSteps(
             first=first,

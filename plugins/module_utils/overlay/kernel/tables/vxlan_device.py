@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Callable, Mapping
 
@@ -34,7 +35,8 @@ from ..netlink.rtnetlink import KernelRefusal
 from ..observation import Observation
 from ..state import ObservedState
 from ..step import Step, Wire
-from .device import DeviceTable, SetMac, SetMtu, link_body, no_ipv6_address
+from ..udp_port import udp_port_problem
+from .device import DeviceTable, SetMac, SetMtu, SetUp, link_body, no_ipv6_address
 from .neighbour import Neighbour
 
 KIND = "vxlan"
@@ -126,6 +128,36 @@ class CreateVxlan(_WholeDevice, Step):
         return f"device {self.device.name} was missing"
 
 
+class OpenVxlan(_WholeDevice, Step):
+    """Bring a device up; the kernel then opens its UDP port, which another program may have."""
+
+    __slots__ = ()
+    alone = True
+    essential = True
+
+    def __str__(self) -> str:
+        return f"ip link set {self.device.name} up"
+
+    def encode(self, wire: Wire, messages: list[bytes]) -> None:
+        """Append the request."""
+        SetUp(self.device.name).encode(wire, messages)
+
+    def explain(self, refusal: KernelRefusal) -> str:
+        """Name the program that has the port."""
+        problem = udp_port_problem(self.device.port) if refusal.errno == errno.EADDRINUSE else None
+        return f"{problem}; stop it, or set another Port in the network config" if problem else refusal.message
+
+    @property
+    def creates(self) -> str:
+        """The name of the device: while it is down, it does not work."""
+        return self.device.name
+
+    @property
+    def repaired(self) -> str:
+        """The log text for a repair."""
+        return f"device {self.device.name} was down"
+
+
 class SetTunnel(_WholeDevice, Step):
     """Change the settings that an existing vxlan device can change: the underlay, the local address, learning."""
 
@@ -174,6 +206,10 @@ class VxlanDevices(DeviceTable[VxlanDevice]):
     def creation(self, device: VxlanDevice) -> Step:
         """Return the step that creates the device."""
         return CreateVxlan(device)
+
+    def activation(self, device: VxlanDevice) -> Step:
+        """Return the step that brings a device up."""
+        return OpenVxlan(device)
 
     def can_become(self, held: VxlanDevice, wanted: VxlanDevice) -> bool:
         """Whether VNI, port and GBP are the same: the kernel cannot change them."""

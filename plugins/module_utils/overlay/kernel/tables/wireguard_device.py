@@ -22,6 +22,7 @@ from ..netlink.constants import (
     IFLA_INFO_KIND,
     IFLA_LINKINFO,
     IFLA_MTU,
+    IFLA_TXQLEN,
     NLA_F_NESTED,
     NLM_F_CREATE,
     NLM_F_EXCL,
@@ -41,6 +42,7 @@ from .address import Addresses
 from .device import DeviceTable, SetMtu, link_body
 
 GENL_KIND, TUN_KIND = "wireguard", "tun"  # the kernel's names of the two kinds of device
+QUEUE = 2000  # packets that wait in the TUN device while wireguard-go is busy; by default only 500
 _START_LIMIT = 5.0  # seconds for a started process to create its device
 _PAUSE = 0.01
 
@@ -129,7 +131,8 @@ class CreateWireguard(_WholeDevice, Action):
             if refusal.errno != errno.EOPNOTSUPP or device.end.process is None:
                 raise KernelError(refusal.message)
             self._start(netlink)
-            netlink.execute([message(0, RTM_SETLINK, 0, link_body(0) + name + mtu)])
+            queue = attribute(IFLA_TXQLEN, U32.pack(QUEUE))
+            netlink.execute([message(0, RTM_SETLINK, 0, link_body(0) + name + mtu + queue)])
 
     def _start(self, netlink: Netlink) -> None:
         """Start wireguard-go and wait for its device; raise KernelError."""

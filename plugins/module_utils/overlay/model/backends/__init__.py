@@ -16,6 +16,7 @@ from ..values import KeyTypes, present_keys
 EXTENSION = "extension"  # the type whose BackendData is text, and whose peers have no rows but commands
 # flannel omits BackendType from the leases of these types, so that they look like reservations. It also does for udp;
 # a lease of ours names udp, which flannel accepts, so that hosts with another backend know how to reach us.
+VXLAN = "vxlan"
 UNNAMED = ("alloc",)
 FLANNEL_DEFAULT = "udp"
 
@@ -128,6 +129,8 @@ def parse_backend(raw: Any, names: SettingNames = JSON_KEYS) -> BackendOptions:
         raise ConfigError(f"{names.backend} {shown(raw)} is not a mapping; write {names.backend_examples}")
     given = present_keys(raw)
     kind = given.get("type")
+    if kind is None:
+        raise ConfigError(f"{names.backend_key('Type')} is not set; use {supported()}")
     name = kind.lower() if isinstance(kind, str) else ""
     if name in TYPES:
         return TYPES[name]().parse(given, names)

@@ -48,7 +48,7 @@ def test_zero_port_zero_mtu_and_null_mean_not_set() -> None:
     [
         ("vxlan", "Backend 'vxlan' is not a mapping"),
         ([], r"Backend \[\] is not a mapping"),
-        ({}, f"Backend Type None is not a known backend; use {supported()}"),
+        ({}, f"Backend Type is not set; use {supported()}"),
         ({"Type": "vlxan"}, f"Backend Type 'vlxan' is not a known backend; use {supported()}"),
         ({"Type": 7}, "Backend Type 7 is not a known backend"),
         ({"Type": ["vxlan"]}, "is not a known backend"),
