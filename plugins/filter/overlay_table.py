@@ -14,7 +14,8 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
     """Return the lines of a table with a header, from the variables that the role verify registers on the hosts.
 
     ``others`` has the reason for each host that was not checked, by name. A line for each problem follows the table,
-    one for the hosts without a test of packets, and one for each etcd endpoint that does not answer some of the hosts.
+    one for the hosts without a test of packets, one for each note about user-defined networks, and one for each etcd
+    endpoint that does not answer some of the hosts.
     """
     checked = {str(host["inventory_hostname"]): host for host in hosts}
     absent = [(name, *("-" for _unused in COLUMNS[2:]), "not checked") for name in others or {}]
@@ -23,7 +24,12 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     problems = [f"{name}: {text}" for name, host in checked.items() for text in overlay_host_problems(host)]
     unchecked = [f"{name}: {why}" for name, why in (others or {}).items()]
-    return [*table, *problems, *unchecked, *_untested_lines(checked), *_etcd_lines(checked)]
+    notes = [f"{name}: note: {text}" for name, host in checked.items() for text in _notes(host)]
+    return [*table, *problems, *unchecked, *_untested_lines(checked), *notes, *_etcd_lines(checked)]
+
+
+def _notes(host: Mapping[str, Any]) -> Iterable[str]:
+    return _registered(host)[0].get("network_notes") or ()
 
 
 def _untested_lines(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -62,10 +68,18 @@ def overlay_host_problems(host: Mapping[str, Any], pending: bool = True) -> list
         problems.append(f"unreachable: {_line(found)}; start the host, or correct Ansible's connection settings")
     elif "problems" not in found:
         problems.append(f"the check did not run: {_line(found)}" if found else "not checked")
-    for what, result in (("no container to send packets from", container), ("no packets sent", probe)):
+    network, network_probe = (host.get(f"verify_network_{name}") or {} for name in ("container", "probe"))
+    parts = (
+        ("no container to send packets from", container),
+        ("no packets sent", probe),
+        ("no container in a user-defined network", network),
+        ("no packets sent from a user-defined network", network_probe),
+    )
+    for what, result in parts:
         if result.get("unreachable") or (result.get("msg") and not result.get("skipped")):
             problems.append(f"{what}: {_line(result)}")
-    return problems + list(probe.get("problems") or ())
+    more = [f"from a user-defined network: {text}" for text in network_probe.get("problems") or ()]
+    return [*problems, *(probe.get("problems") or ()), *more]
 
 
 def _registered(host: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:

@@ -100,7 +100,7 @@ options:
       - The configuration file of C(dockerd). It is always checked for options that are set twice. It is changed only
         with O(target=daemon_json); Docker 23.0 and later then validate it (C(dockerd --validate)).
       - O(state=absent) with O(target=daemon_json) removes the keys C(bip), C(mtu), C(ip-masq) and
-        C(allow-direct-routing), and the file if it has no other keys.
+        C(allow-direct-routing), those that O(user_networks) added, and the file if it has no other keys.
     type: path
     default: /etc/docker/daemon.json
   allow_direct_routing:
@@ -112,6 +112,27 @@ options:
     type: str
     choices: [auto, always, never]
     default: auto
+  user_networks:
+    description:
+      - Divides the subnet of this host between C(docker0) and the user-defined bridge networks of Docker, such as those
+        of C(docker compose). C(docker0) gets the first part, and new networks get their ranges from the rest
+        (C(--default-address-pool)). Without this option C(docker0) has the whole subnet.
+      - With Docker 24.0 and later, new networks also get the MTU of the overlay, and do not masquerade if the agent
+        does (C(--default-network-opt)). A value of that flag that is set elsewhere is kept. It is not set with
+        O(target=options_file).
+      - Existing networks keep their ranges. It is an error if the new range of C(docker0) overlaps one, because
+        C(dockerd) would not start.
+    type: dict
+    version_added: 1.1.0
+    suboptions:
+      bridge_len:
+        description: Prefix length of the part for C(docker0), such as V(25) in a subnet with the prefix length 24.
+        type: int
+        required: true
+      network_len:
+        description: Prefix length of each user-defined network, such as V(28) for 13 containers.
+        type: int
+        required: true
 extends_documentation_fragment:
   - clusternet.overlay.attributes
 attributes:
@@ -148,6 +169,13 @@ EXAMPLES = r"""
     key: DOCKER_NETWORK_OPTIONS
     path: /run/flannel/docker
 
+- name: Give one half of the subnet to docker0, and ranges in the other half to user-defined networks
+  clusternet.overlay.docker_opts:
+    target: dropin
+    user_networks:
+      bridge_len: 25
+      network_len: 28
+
 - name: Remove the drop-in
   clusternet.overlay.docker_opts:
     target: dropin
@@ -181,6 +209,11 @@ bridge_address:
   returned: success
   type: str
   sample: 10.5.7.1/24
+bridge_outside_subnet:
+  description:
+    - Whether C(docker0) has addresses outside of this host's subnet. Other hosts cannot reach its containers then.
+  returned: success
+  type: bool
 restart_required:
   description:
     - Whether the options need a restart of Docker to be in effect, with C(docker0) deleted in between.
@@ -223,6 +256,13 @@ def main() -> None:
             "dropin_name": {"type": "str", "default": "zz-overlay.conf"},
             "agent_unit": {"type": "str", "default": "overlayd.service"},
             "daemon_file": {"type": "path", "default": "/etc/docker/daemon.json"},
+            "user_networks": {
+                "type": "dict",
+                "options": {
+                    "bridge_len": {"type": "int", "required": True},
+                    "network_len": {"type": "int", "required": True},
+                },
+            },
             "allow_direct_routing": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
         },
         supports_check_mode=True,

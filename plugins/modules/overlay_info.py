@@ -49,6 +49,21 @@ options:
     type: bool
     default: true
     version_added: 1.1.0
+  user_networks:
+    description:
+      - The division of the host's subnet, as in M(clusternet.overlay.docker_opts). If it is set, the user-defined
+        networks of Docker are checked, too.
+    type: dict
+    version_added: 1.1.0
+    suboptions:
+      bridge_len:
+        description: Prefix length of the part for C(docker0).
+        type: int
+        required: true
+      network_len:
+        description: Prefix length of each user-defined network.
+        type: int
+        required: true
   wait:
     description:
       - Seconds to wait until the host has no problem, apart from a pending restart of Docker. Agents need a moment to
@@ -171,6 +186,30 @@ restart_problems:
   elements: str
   sample: []
   version_added: 1.1.0
+user_networks:
+  description:
+    - The user-defined bridge networks of Docker; empty without O(user_networks).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: shop_default, subnet: 10.50.7.128/28, mtu: 1450, internal: false}]
+  version_added: 1.1.0
+user_networks_free:
+  description: How many more user-defined networks the host's subnet has room for; 0 without O(user_networks).
+  returned: success
+  type: int
+  sample: 7
+  version_added: 1.1.0
+network_notes:
+  description:
+    - A text for each user-defined network that other hosts cannot reach, or that has a larger MTU than the overlay, and
+      one if there is no room for another network. These are no RV(problems), because containers may use such a network
+      on purpose.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+  version_added: 1.1.0
 etcd_problems:
   description:
     - A text for each etcd endpoint that does not answer this host although another endpoint answers.
@@ -219,6 +258,13 @@ def main() -> None:
             renew_margin={"type": "int", "default": 60},
             docker_unit={"type": "str", "default": "docker.service"},
             ip_masq={"type": "bool", "default": True},
+            user_networks={
+                "type": "dict",
+                "options": {
+                    "bridge_len": {"type": "int", "required": True},
+                    "network_len": {"type": "int", "required": True},
+                },
+            },
             wait={"type": "float", "default": 0.0},
         ),
         supports_check_mode=True,

@@ -11,7 +11,7 @@ short_description: Manage a small container for tests of the overlay
 version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
-  - Starts or removes one container with a web server on a host's default bridge.
+  - Starts or removes one container with a web server on a host's default bridge, or in a user-defined network.
   - M(clusternet.overlay.probe_info) then sends packets between such containers of different hosts.
 options:
   state:
@@ -32,6 +32,17 @@ options:
         runs this module. The image is removed together with the container.
       - Before version 1.1.0 the default was C(busybox:stable). With O(archive) it still is.
     type: str
+  network:
+    description:
+      - Name of a user-defined bridge network for the container, instead of the default bridge. It is created if it does
+        not exist, and removed together with the container.
+    type: str
+    version_added: 1.1.0
+  network_mtu:
+    description: MTU of O(network) in bytes.
+    type: int
+    default: 1500
+    version_added: 1.1.0
   archive:
     description: Path on the target of an image archive (C(docker save)), to load if the host does not have the image.
     type: path
@@ -63,7 +74,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 address:
-  description: The container's address on the default bridge; empty if there is no container.
+  description: The container's address on the default bridge or in O(network); empty if there is no container.
   returned: success
   type: str
   sample: 10.50.7.2
@@ -85,6 +96,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "name": {"type": "str", "default": "overlay-probe"},
             "image": {"type": "str"},
+            "network": {"type": "str"},
+            "network_mtu": {"type": "int", "default": 1500},
             "archive": {"type": "path"},
         },
         supports_check_mode=True,

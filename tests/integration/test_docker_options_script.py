@@ -19,6 +19,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils._docker.unit im
     render_dropin,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.dockerd import options_of
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.user_networks import UserNetworks
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.subnet_env import parse_subnet_env
 
 OWN = "/etc/systemd/system/docker.service.d/zz-overlay.conf"
@@ -40,6 +41,34 @@ def test_the_start_up_script_and_the_module_write_the_same_file(
     assert options_file.read_text() == render_options(
         options_of(parse_subnet_env(env), with_masq), mode, "OPTS", inherited
     )
+
+
+@pytest.mark.parametrize("lengths", [(25, 28), (26, 27), (28, 26), (30, 30)])
+@pytest.mark.parametrize("subnet", ["10.50.7.1/24", "10.50.16.1/20", "223.255.255.1/24"])
+@pytest.mark.parametrize(("masq", "with_masq"), [("true", True), ("false", True), ("true", False)])
+@pytest.mark.parametrize("defaults", [True, False])
+def test_the_start_up_script_divides_the_subnet_as_the_module_does(
+    tmp_path: Path, lengths: tuple[int, int], subnet: str, masq: str, with_masq: bool, defaults: bool
+) -> None:
+    network = "223.255.0.0/16" if subnet.startswith("223") else "10.50.0.0/16"
+    env = f"FLANNEL_NETWORK={network}\nFLANNEL_SUBNET={subnet}\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ={masq}\n"
+    subnet_file, options_file = tmp_path / "subnet.env", tmp_path / "opts.env"
+    subnet_file.write_text(env)
+    networks = UserNetworks(*lengths)
+    names = (str(subnet_file), str(options_file), "both", "OPTS", with_masq, "overlayd.service")
+    done = start_up(DropIn(*names, networks=networks, network_options=defaults), "--debug")
+    assert (done.returncode, done.stderr) == (0, "")
+    options = options_of(parse_subnet_env(env), with_masq, networks, defaults)
+    assert options_file.read_text() == render_options(options, "both", "OPTS", "--debug")
+
+
+def test_the_start_up_script_refuses_a_subnet_that_it_cannot_divide(tmp_path: Path) -> None:
+    subnet_file, options_file = tmp_path / "subnet.env", tmp_path / "opts.env"
+    subnet_file.write_text("FLANNEL_SUBNET=10.50.7.1/25\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n")
+    names = (str(subnet_file), str(options_file), "both", "OPTS", True, "overlayd.service")
+    done = start_up(DropIn(*names, networks=UserNetworks(25, 28)))
+    assert (done.returncode, options_file.exists()) == (1, False)
+    assert "10.50.7.1/25 has no room for docker0 /25 and networks /28: correct docker_user_networks" in done.stderr
 
 
 @pytest.mark.parametrize(

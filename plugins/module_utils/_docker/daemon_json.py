@@ -8,10 +8,21 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..overlay.diagnosis.dockerd import DIRECT_ROUTING, OPTIONS
+from ..overlay.diagnosis.dockerd import (
+    DIRECT_ROUTING,
+    MASQUERADE_OPTION,
+    MTU_OPTION,
+    NETWORK_OPTIONS,
+    OPTIONS,
+    POOLS,
+    REPEATED,
+)
+from ..overlay.model.addresses import Subnet
 from ..overlay.model.errors import OverlayError
 
-MANAGED = (*OPTIONS, DIRECT_ROUTING)
+_KEYS = {POOLS: "default-address-pools", NETWORK_OPTIONS: "default-network-opts"}
+_PLAIN = tuple(flag for flag in (*OPTIONS, DIRECT_ROUTING) if flag not in REPEATED)
+MANAGED = (*_PLAIN, *_KEYS.values())
 
 
 def parse_daemon_json(text: str | None, path: str) -> dict[str, Any]:
@@ -38,13 +49,64 @@ def managed_part(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_options(content: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, Any]:
-    """Return the content with the options; the values of ``options`` are text as in flags."""
-    return {**content, **{flag: _typed(text) for flag, text in options.items()}}
+    """Return the content with the options; the values of ``options`` are text as in flags.
+
+    The part of the subnet for user-defined networks is removed if the options have none.
+    """
+    kept = _without_networks(content)
+    changed = {**kept, **{flag: _typed(text) for flag, text in options.items() if flag in _PLAIN}}
+    if POOLS in options:
+        changed[_KEYS[POOLS]] = [_pool(word) for word in options[POOLS].split()]
+    if NETWORK_OPTIONS in options:
+        values = dict(word.split("=", 2)[1:] for word in options[NETWORK_OPTIONS].split())
+        changed[_KEYS[NETWORK_OPTIONS]] = {"bridge": values}
+    return {key: changed[key] for key in (*(key for key in content if key in changed), *changed)}
 
 
 def without_options(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content without all options that the overlay may have added."""
-    return {key: value for key, value in content.items() if key not in MANAGED}
+    return {key: value for key, value in _without_networks(content).items() if key not in _PLAIN}
+
+
+def key_of(flag: str) -> str:
+    """Return the key of a flag in daemon.json."""
+    return _KEYS.get(flag, flag)
+
+
+def foreign_keys(content: Mapping[str, Any]) -> list[str]:
+    """Return the flags of user-defined networks that a daemon.json sets, and that the overlay did not add."""
+    kept = _without_networks(content)
+    return [flag for flag, key in _KEYS.items() if key in kept]
+
+
+def _without_networks(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content without the overlay's options of user-defined networks; those of others stay.
+
+    The overlay's pools lie beside docker0's address in one subnet: each is the other half of a range that contains it.
+    """
+    try:
+        bridge = Subnet.parse_interface(content["bip"])[0]
+        pools = [Subnet.parse(pool["base"]) for pool in content[_KEYS[POOLS]]]
+    except (KeyError, TypeError, ValueError):
+        return dict(content)
+    if not all(_is_sibling(pool, bridge) for pool in pools):
+        return dict(content)
+    kept = {key: value for key, value in content.items() if key != _KEYS[POOLS]}
+    options = kept.get(_KEYS[NETWORK_OPTIONS])
+    bridge_options = options.get("bridge") if isinstance(options, dict) and len(options) == 1 else None
+    if isinstance(bridge_options, dict) and set(bridge_options) <= {MTU_OPTION, MASQUERADE_OPTION}:
+        del kept[_KEYS[NETWORK_OPTIONS]]
+    return kept
+
+
+def _is_sibling(pool: Subnet, bridge: Subnet) -> bool:
+    around = Subnet.of(pool.first, max(pool.length - 1, 0))
+    return around.covers(bridge) and not pool.overlaps(bridge)
+
+
+def _pool(word: str) -> dict[str, str | int]:
+    base, size = (part.partition("=")[2] for part in word.split(","))
+    return {"base": base, "size": int(size)}
 
 
 def render_daemon_json(content: Mapping[str, Any]) -> str | None:

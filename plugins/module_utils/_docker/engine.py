@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..overlay.diagnosis.dockerd import BRIDGE, Bridge, docker_version, read_flags
+from ..overlay.diagnosis.dockerd import BRIDGE, MASQUERADE_OPTION, MTU_OPTION, Bridge, docker_version, read_flags
+from ..overlay.diagnosis.user_networks import UserNetwork
+from ..overlay.model.addresses import Subnet
 from ..overlay.model.errors import OverlayError
 from .unit import (
     DaemonStart,
@@ -20,9 +23,9 @@ from .unit import (
     parse_unit,
 )
 
-_MTU = "com.docker.network.driver.mtu"
-_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 VALIDATE_SINCE = (23, 0)  # dockerd --validate
+_DEFAULT_MTU = 1500  # bytes: Docker's for a network without the option
+_SWARM_BRIDGE = "docker_gwbridge"
 
 
 class Engine:
@@ -72,14 +75,24 @@ class Engine:
     def bridge(self) -> Bridge:
         """Return the state of the default bridge; values that cannot be read are None."""
         options = self._network_options()
-        mtu, masquerade = options.get(_MTU, ""), options.get(_MASQUERADE)
+        mtu, masquerade = options.get(MTU_OPTION, ""), options.get(MASQUERADE_OPTION)
         return Bridge(
-            self._bridge_address(),
+            self.bridge_address(),
             int(mtu) if mtu.isdigit() else None,
             None if masquerade is None else masquerade == "true",
         )
 
-    def _bridge_address(self) -> str | None:
+    def user_networks(self) -> list[UserNetwork]:
+        """Return the user-defined bridge networks, [] if dockerd does not run: the docker CLI would start it."""
+        if self.running_flags() is None:
+            return []
+        custom = ("--filter", "driver=bridge", "--filter", "type=custom")
+        names = self._answer("docker", "network", "ls", "--quiet", *custom).split()
+        shown = json.loads(self._answer("docker", "network", "inspect", *names) or "[]") if names else []
+        return sorted(_user_network(network) for network in shown if network["Name"] != _SWARM_BRIDGE)
+
+    def bridge_address(self) -> str | None:
+        """Return the address of the default bridge with its length, None if it has none."""
         answer = self._answer("ip", "-4", "-json", "address", "show", "dev", BRIDGE)
         found = [address for link in json.loads(answer or "[]") for address in link.get("addr_info", [])]
         return f"{found[0]['local']}/{found[0]['prefixlen']}" if found else None
@@ -96,6 +109,19 @@ class Engine:
         path = self._module.get_bin_path(program)
         code, text = self._module.run_command([path, *words])[:2] if path else (127, "")
         return text if code == 0 else ""
+
+
+def _user_network(shown: Mapping[str, Any]) -> UserNetwork:
+    """Return a network from the output of docker network inspect."""
+    ranges = [config.get("Subnet", "") for config in shown["IPAM"].get("Config") or []]
+    ipv4 = [Subnet.parse_interface(text)[0] for text in ranges if "." in text and ":" not in text]
+    mtu = (shown.get("Options") or {}).get(MTU_OPTION, "")
+    return UserNetwork(
+        shown["Name"],
+        ipv4[0] if ipv4 else None,
+        int(mtu) if mtu.isdigit() else _DEFAULT_MTU,
+        bool(shown.get("Internal")),
+    )
 
 
 def environment(start: DaemonStart, without: str) -> dict[str, tuple[str, str]]:

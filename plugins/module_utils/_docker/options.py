@@ -6,21 +6,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..overlay.diagnosis.dockerd import DIRECT_ROUTING, DIRECT_ROUTING_SINCE, OPTIONS
+from ..overlay.diagnosis.dockerd import (
+    DIRECT_ROUTING,
+    DIRECT_ROUTING_SINCE,
+    NETWORK_OPTIONS,
+    OPTIONS,
+    POOLS,
+    flag_text,
+)
 from ..overlay.model.errors import OverlayError
 
 # The variables of dockerd's flags in mk-docker-opts' file, in the order of its lines.
-_VARIABLES = {"bip": "DOCKER_OPT_BIP", "ip-masq": "DOCKER_OPT_IPMASQ", "mtu": "DOCKER_OPT_MTU"}
+_VARIABLES = {
+    "bip": "DOCKER_OPT_BIP",
+    "ip-masq": "DOCKER_OPT_IPMASQ",
+    "mtu": "DOCKER_OPT_MTU",
+    POOLS: "DOCKER_OPT_POOLS",
+    NETWORK_OPTIONS: "DOCKER_OPT_NETWORK_OPTIONS",
+}
 
 
 def render_options(options: Mapping[str, str], mode: str, key: str, inherited: str = "") -> str:
     """Return the options file in mk-docker-opts' format; the former options of ``key`` (``inherited``) come first."""
-    return "".join(f"{line}\n" for line in option_lines(options, mode, key, inherited))
+    flags = {flag: flag_text(flag, options[flag]) for flag in OPTIONS if flag in options}
+    return "".join(f"{line}\n" for line in option_lines(flags, mode, key, inherited))
 
 
-def option_lines(options: Mapping[str, str], mode: str, key: str, inherited: str) -> list[str]:
-    """Return the lines of the options file; the values can also be shell variables."""
-    flags = {flag: f"--{flag}={options[flag]}" for flag in OPTIONS if flag in options}
+def option_lines(flags: Mapping[str, str], mode: str, key: str, inherited: str) -> list[str]:
+    """Return the lines of the options file; ``flags`` has the text of each flag, which can be a shell variable."""
     single = [f'{_VARIABLES[flag]}="{text}"' for flag, text in flags.items()]
     combined = [f'{key}="{inherited}{"".join(f" {text}" for text in flags.values())}"']
     return (single if mode != "combined" else []) + (combined if mode != "individual" else [])

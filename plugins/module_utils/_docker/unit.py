@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from ..overlay.diagnosis.dockerd import OPTIONS, read_flags
+from ..overlay.diagnosis.dockerd import NETWORK_OPTIONS, OPTIONS, POOLS, flag_text, network_defaults, read_flags
+from ..overlay.diagnosis.user_networks import UserNetworks
 from ..overlay.model.errors import OverlayError
 from .options import option_lines
+from .split import split_script
 
 _HEADER = re.compile(r"# (/\S+\.(?:service|conf))")
 _PLAIN_PATH = re.compile(r"/[\w./@:+-]+", re.ASCII)
@@ -57,6 +59,8 @@ class DropIn(NamedTuple):
     ip_masq: bool
     agent_unit: str
     more: tuple[str, ...] = ()  # further flags, which are not in the options file
+    networks: UserNetworks | None = None  # the division of the subnet
+    network_options: bool = False  # whether user-defined networks get MTU and masquerading of docker0
 
 
 def parse_unit(text: str) -> list[UnitFile]:
@@ -179,19 +183,30 @@ ExecStart={" ".join(words)}
 
 def options_script(dropin: DropIn) -> list[str]:
     """Return the parts of a POSIX shell line, without single quotes, that writes the options file."""
-    options = {"bip": "$FLANNEL_SUBNET", "ip-masq": f"${_INVERSE}", "mtu": "$FLANNEL_MTU"}
-    wanted = {flag: options[flag] for flag in OPTIONS if dropin.ip_masq or flag != "ip-masq"}
-    lines = option_lines(wanted, dropin.mode, dropin.key, f"${dropin.key}")
+    lines = option_lines(_script_flags(dropin), dropin.mode, dropin.key, f"${dropin.key}")
     source = dropin.subnet_file
+    split = split_script(dropin.networks, source) if dropin.networks is not None else []
     return [
         f"[ -r {source} ] || {{ echo {source} is missing: check {dropin.agent_unit} >&2; exit 1; }};",
         f". {source};",
         f"case $FLANNEL_IPMASQ in true) {_INVERSE}=false;; false) {_INVERSE}=true;;",
         f"*) echo {source}: FLANNEL_IPMASQ is neither true nor false >&2; exit 1;; esac;",
+        *split,
         "{",
         *(f"echo {line};".replace('"', r"\"") for line in lines),
         f"}} > {dropin.options_file}",
     ]
+
+
+def _script_flags(dropin: DropIn) -> dict[str, str]:
+    """Return the text of each flag, with the variables of the script."""
+    inverse = f"${_INVERSE}" if dropin.ip_masq else None
+    flags = {"bip": "--bip=$FLANNEL_SUBNET", "ip-masq": f"--ip-masq={inverse}", "mtu": "--mtu=$FLANNEL_MTU"}
+    if dropin.networks is not None:
+        flags |= {"bip": "--bip=$bip", POOLS: "${pools# }"}
+        if dropin.network_options:
+            flags[NETWORK_OPTIONS] = flag_text(NETWORK_OPTIONS, network_defaults("$FLANNEL_MTU", inverse))
+    return {flag: flags[flag] for flag in OPTIONS if flag in flags and (dropin.ip_masq or flag != "ip-masq")}
 
 
 def _quoted(parts: Sequence[str]) -> str:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from ansible.module_utils.basic import AnsibleModule
 
 from .._docker.daemon_json import (
+    foreign_keys,
+    key_of,
     managed_part,
     parse_daemon_json,
     render_daemon_json,
@@ -34,13 +36,18 @@ from .._docker.unit import (
 from ..overlay.diagnosis.dockerd import (
     BRIDGE,
     DIRECT_ROUTING,
+    NETWORK_OPTIONS,
+    NETWORK_OPTIONS_SINCE,
     OPTIONS,
+    POOLS,
     Bridge,
     bridge_differences,
     flag_differences,
     options_of,
     read_flags,
 )
+from ..overlay.diagnosis.user_networks import UserNetworks
+from ..overlay.model.addresses import Subnet
 from ..overlay.model.errors import OverlayError
 from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from .config_files import replace
@@ -71,6 +78,7 @@ class DockerPlan(NamedTuple):
     flags: dict[str, str] | None  # None: the running flags are not checked
     command: str = ""
     former: frozenset[str] = frozenset()  # addresses of the bridge that belong to the overlay
+    subnet: Subnet | None = None  # this host's subnet
 
 
 class Unit(NamedTuple):
@@ -89,6 +97,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if not module.check_mode:
         _apply(module, engine, changes)
     running, bridge = engine.running_flags(), engine.bridge()
+    found = Subnet.parse_interface(bridge.address)[0] if bridge.address else None
     reasons = _reasons(plan, running, bridge)
     if running is not None and module.params["target"] == "daemon_json":
         reasons += [f"{change.path} {'would be ' if module.check_mode else ''}changed" for change in changes]
@@ -100,6 +109,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "daemon_running": running is not None,
         "running_flags": running or {},
         "bridge_address": bridge.address or "",
+        "bridge_outside_subnet": bool(plan.subnet and found and not plan.subnet.covers(found)),
         "restart_required": bool(reasons),
         "restart_reasons": reasons,
     }
@@ -111,8 +121,9 @@ def _plan(module: AnsibleModule, engine: Engine) -> DockerPlan:
     if not present:
         return _removal(params, engine)
     env = _subnet_env(params) if module.check_mode else _await_subnet_env(params)
+    networks = UserNetworks.of(params["user_networks"])
     if target == "options_file":
-        options = options_of(env, params["ip_masq"]) if env else {}
+        options = options_of(env, params["ip_masq"], networks) if env else {}
         inherited = check_inherited(os.environ.get(params["key"], ""), params["key"])
         return DockerPlan([_options_file(params, options, inherited)], options, None)
     if env is None:
@@ -123,24 +134,28 @@ def _plan(module: AnsibleModule, engine: Engine) -> DockerPlan:
             f"{params['subnet_file']} is missing{waited}: {params['agent_unit']} has not written it;"
             f" see journalctl -u {params['agent_unit']}"
         )
-    options = options_of(env, params["ip_masq"])
     unit = _unit(params, engine)
     content = parse_daemon_json(_read(params["daemon_file"]), params["daemon_file"])
-    if target == "dropin":
-        return _dropin_plan(params, engine, unit, options, content)
-    return _daemon_json_plan(params, engine, unit, options, content)
+    own = target == "daemon_json"
+    set_elsewhere = foreign_keys(content) if own else content
+    defaults = networks is not None and _sets_network_options(engine, unit, set_elsewhere)
+    options = options_of(env, params["ip_masq"], networks, defaults)
+    _check_room(engine, options["bip"])
+    plan = _daemon_json_plan if own else _dropin_plan
+    return plan(params, engine, unit, options, content)._replace(subnet=env.subnet)
 
 
 def _dropin_plan(params: Params, engine: Engine, unit: Unit, options: dict[str, str], content: Content) -> DockerPlan:
     _refuse_flags(unit, options)
-    for key in (*options, "bridge"):
+    for flag in (*options, "bridge"):
+        key = key_of(flag)
         if key in content:
             raise OverlayError(
-                f"{params['daemon_file']} has the key {key} ({content[key]!r}), and dockerd does not start if --{key}"
+                f"{params['daemon_file']} has the key {key} ({content[key]!r}), and dockerd does not start if --{flag}"
                 f" is set, too; remove the key, or use target=daemon_json"
             )
     more = _direct_routing(params, engine, unit, content)
-    dropin = _dropin(params, tuple(f"--{flag}" for flag in more))
+    dropin = _dropin(params, tuple(f"--{flag}" for flag in more), NETWORK_OPTIONS in options)
     check_names(dropin)
     before = _read(_dropin_path(params))
     after = render_dropin(dropin, unit.start)
@@ -159,6 +174,11 @@ def _daemon_json_plan(
         raise OverlayError(
             f"{params['daemon_file']} has the key bridge ({content['bridge']!r}), so Docker does not create {BRIDGE};"
             " remove the key"
+        )
+    if POOLS in options and POOLS in foreign_keys(content):
+        raise OverlayError(
+            f"{params['daemon_file']} has the key {key_of(POOLS)}, which the overlay did not set; remove the key, or do"
+            f" not set user_networks"
         )
     wanted = {**options, **_direct_routing(params, engine, unit, content)}
     change = _daemon_file(params["daemon_file"], content, with_options(content, wanted))
@@ -217,6 +237,27 @@ def _refuse_flags(unit: Unit, options: Iterable[str]) -> None:
             )
 
 
+def _sets_network_options(engine: Engine, unit: Unit, elsewhere: Iterable[str]) -> bool:
+    """Return whether to set --default-network-opt: Docker must have it, and a value that is set elsewhere is kept."""
+    if NETWORK_OPTIONS in unit.flags or {NETWORK_OPTIONS, key_of(NETWORK_OPTIONS)} & set(elsewhere):
+        return False
+    return engine.version(unit.start.program) >= NETWORK_OPTIONS_SINCE
+
+
+def _check_room(engine: Engine, bip: str) -> None:
+    """Raise OverlayError if docker0 would overlap a user-defined network: dockerd would not start any more."""
+    if engine.bridge_address() == bip:
+        return
+    wanted = Subnet.parse_interface(bip)[0]
+    taken = [each for each in engine.user_networks() if each.subnet is not None and each.subnet.overlaps(wanted)]
+    if taken:
+        raise OverlayError(
+            f"docker0 cannot get the address {bip}: dockerd does not start if docker0 overlaps a user-defined network"
+            f" ({', '.join(f'{each.name} {each.subnet}' for each in taken)}); remove these networks first"
+            f" (docker compose down, or docker network rm), and create them again afterwards"
+        )
+
+
 def _direct_routing(params: Params, engine: Engine, unit: Unit, content: Content) -> dict[str, str]:
     wish = params["allow_direct_routing"]
     if wish == "never":
@@ -242,9 +283,10 @@ def _former_options(params: Params) -> Iterable[str]:
     return parse_environment_file(_read(params["path"]) or "").values()
 
 
-def _dropin(params: Params, more: tuple[str, ...]) -> DropIn:
+def _dropin(params: Params, more: tuple[str, ...], network_options: bool) -> DropIn:
     named = {name: params[name] for name in ("subnet_file", "mode", "key", "ip_masq", "agent_unit")}
-    return DropIn(options_file=params["path"], more=more, **named)
+    networks = UserNetworks.of(params["user_networks"])
+    return DropIn(options_file=params["path"], more=more, networks=networks, network_options=network_options, **named)
 
 
 def _dropin_path(params: Params) -> str:

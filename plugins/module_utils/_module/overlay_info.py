@@ -23,6 +23,7 @@ from ..overlay.diagnosis.agent_service import (
 from ..overlay.diagnosis.dockerd import BRIDGE, Bridge, bridge_differences, options_of
 from ..overlay.diagnosis.endpoints import read_health
 from ..overlay.diagnosis.host_report import inspect_host, read_env
+from ..overlay.diagnosis.user_networks import UserNetworks, network_notes, network_problems
 from ..overlay.model.errors import OverlayError
 from .runner import connection_of, open_store
 
@@ -46,6 +47,15 @@ class DockerReport(NamedTuple):
         ]
 
 
+class NetworksReport(NamedTuple):
+    """The user-defined networks, what is wrong with them, and how many more the host's subnet has room for."""
+
+    networks: list[dict[str, Any]]
+    problems: list[str]
+    notes: list[str]
+    free: int
+
+
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Return the state of the host; wait up to ``wait`` seconds for problems to end, except for pending restarts."""
     end = time.monotonic() + module.params["wait"]
@@ -64,6 +74,7 @@ def _look_once(module: AnsibleModule) -> dict[str, Any]:
         lambda: open_store(module), params["subnet_file"], params["bridge"], params["renew_margin"] * 60.0
     )
     docker = _docker(module, report.bridge_address)
+    networks = _user_networks(module)
     # A host without an agent has no subnet file: report only the cause.
     is_cause = service is not None and not service.runs and not Path(params["subnet_file"]).exists()
     stopped = [f"{params['docker_unit']} is {docker.state}; systemctl start {params['docker_unit']}"]
@@ -71,6 +82,7 @@ def _look_once(module: AnsibleModule) -> dict[str, Any]:
         *agent_problems,
         *(stopped if docker.state not in ("", "active", "reloading") else []),
         *docker.restart_problems,
+        *networks.problems,
         *([] if is_cause else report.problems),
     ]
     return {
@@ -80,6 +92,9 @@ def _look_once(module: AnsibleModule) -> dict[str, Any]:
         "restart_required": bool(docker.restart_reasons),
         "restart_reasons": docker.restart_reasons,
         "restart_problems": docker.restart_problems,
+        "user_networks": networks.networks,
+        "user_networks_free": networks.free,
+        "network_notes": networks.notes,
         "problems": list(dict.fromkeys(problems)),
     }
 
@@ -115,7 +130,8 @@ def _docker(module: AnsibleModule, bridge_address: str) -> DockerReport:
     except OverlayError:
         state = ""
     try:
-        wanted = options_of(read_env(params["subnet_file"]), params["ip_masq"])
+        lengths = UserNetworks.of(params["user_networks"])
+        wanted = options_of(read_env(params["subnet_file"]), params["ip_masq"], lengths)
     except OverlayError:
         return DockerReport(state, [])
     found = bridge_address.split(", ")
@@ -123,3 +139,17 @@ def _docker(module: AnsibleModule, bridge_address: str) -> DockerReport:
     mtu, ip_masq = Engine(module, params["docker_unit"]).bridge()[1:] if params["bridge"] == BRIDGE else (None, None)
     reasons = bridge_differences(wanted, Bridge(address, mtu, ip_masq), params["bridge"])
     return DockerReport(state, reasons)
+
+
+def _user_networks(module: AnsibleModule) -> NetworksReport:
+    """Return the user-defined networks; none if they are not part of the overlay, or without a subnet file."""
+    try:
+        lengths = UserNetworks.of(module.params["user_networks"])
+        if lengths is None:
+            return NetworksReport([], [], [], 0)
+        env = read_env(module.params["subnet_file"])
+        networks = Engine(module, module.params["docker_unit"]).user_networks()
+        notes, free = network_notes(networks, lengths, env), lengths.free(env.subnet, networks)
+    except OverlayError as error:
+        return NetworksReport([], [str(error)], [], 0)
+    return NetworksReport([each.as_result() for each in networks], network_problems(networks, env), notes, free)

@@ -16,6 +16,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..overlay.diagnosis.dockerd import MTU_OPTION
+
 PORT = 8080
 START_TIMEOUT = 15.0  # seconds
 ARCHIVED_IMAGE = "busybox:stable"  # the image in an archive, unless the option image is set
@@ -45,6 +47,7 @@ class ProbeContainer:
         self._docker = module.get_bin_path("docker", required=True)
         self._name: str = module.params["name"]
         self._archive: str | None = module.params["archive"]
+        self._network: str = module.params["network"] or ""
         self._image: str = module.params["image"] or (ARCHIVED_IMAGE if self._archive else "")
 
     def ensure(self) -> bool:
@@ -57,12 +60,17 @@ class ProbeContainer:
                 self._run("rm", "--force", self._name)
             self._provide_image()
             start = [self._image, *SERVER] if self._image else self._own_container()
-            self._run("run", "--detach", "--restart=no", "--name", self._name, *start)
+            place = ["--network", self._network] if self._network else []
+            if self._network and not self._has_network():
+                self._run(
+                    "network", "create", f"--opt={MTU_OPTION}={self._module.params['network_mtu']}", self._network
+                )
+            self._run("run", "--detach", "--restart=no", "--name", self._name, *place, *start)
             self._await_server()
         return True
 
     def remove(self) -> bool:
-        """Remove the container and the image that this module imported; return whether one of them existed."""
+        """Remove container, network and the image that this module imported; return whether one of them existed."""
         found = self._inspect()
         if found and not self._module.check_mode:
             self._run("rm", "--force", self._name)
@@ -71,14 +79,17 @@ class ProbeContainer:
             self._module.run_command(
                 [self._docker, "image", "rm", OWN_IMAGE]
             )  # refused where another container uses it
-        return found is not None or has_image
+        has_network = bool(self._network) and self._has_network()
+        if has_network and not self._module.check_mode:
+            self._run("network", "rm", self._network)
+        return found is not None or has_image or has_network
 
     def facts(self) -> dict[str, Any]:
         """Return the container's address and process id, "" and 0 if it does not run."""
         found = self._inspect()
         if not found or not found["State"]["Running"]:
             return {"address": "", "process": 0}
-        bridge = found["NetworkSettings"]["Networks"].get("bridge", {})
+        bridge = found["NetworkSettings"]["Networks"].get(self._network or "bridge", {})
         return {"address": bridge.get("IPAddress", ""), "process": found["State"]["Pid"]}
 
     def _inspect(self) -> dict[str, Any] | None:
@@ -87,6 +98,9 @@ class ProbeContainer:
 
     def _has_image(self, image: str) -> bool:
         return bool(self._module.run_command([self._docker, "image", "inspect", image])[0] == 0)
+
+    def _has_network(self) -> bool:
+        return bool(self._module.run_command([self._docker, "network", "inspect", self._network])[0] == 0)
 
     def _provide_image(self) -> None:
         if self._has_image(self._image or OWN_IMAGE):

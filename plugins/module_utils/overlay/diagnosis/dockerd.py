@@ -10,11 +10,17 @@ from collections.abc import Mapping, Sequence
 from ..model.errors import OverlayError
 from ..model.subnet_env import SubnetEnv
 from ..named_tuple import NamedTuple
+from .user_networks import UserNetworks
 
 BRIDGE = "docker0"
 DIRECT_ROUTING = "allow-direct-routing"
 DIRECT_ROUTING_SINCE = (28, 2)  # 28.0 and 28.1 drop routed traffic too, but have no flag against it
-OPTIONS = ("bip", "ip-masq", "mtu")  # in the order of mk-docker-opts
+POOLS, NETWORK_OPTIONS = "default-address-pool", "default-network-opt"
+NETWORK_OPTIONS_SINCE = (24, 0)
+REPEATED = (POOLS, NETWORK_OPTIONS)  # flags that occur once for each word of their value
+OPTIONS = ("bip", "ip-masq", "mtu", *REPEATED)  # the first three in the order of mk-docker-opts
+MTU_OPTION = "com.docker.network.driver.mtu"
+MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 _SHORT = {"-b": "bridge"}
 _BOOLEAN = ("ip-masq", DIRECT_ROUTING)
 _READ = (*OPTIONS, "bridge", DIRECT_ROUTING)
@@ -29,23 +35,45 @@ class Bridge(NamedTuple):
     ip_masq: bool | None
 
 
-def options_of(env: SubnetEnv, ip_masq: bool = True) -> dict[str, str]:
+def options_of(
+    env: SubnetEnv, ip_masq: bool = True, networks: UserNetworks | None = None, network_options: bool = False
+) -> dict[str, str]:
     """Return dockerd's options for a subnet, by flag; without --ip-masq if ``ip_masq`` is false.
 
-    Docker must not masquerade if the agent does, so --ip-masq is the inverse of FLANNEL_IPMASQ.
+    Docker must not masquerade if the agent does, so --ip-masq is the inverse of FLANNEL_IPMASQ. With ``networks`` a
+    part of the subnet is for user-defined networks; with ``network_options`` these get docker0's MTU and masquerading.
     """
     options = {"bip": env.bip, "ip-masq": str(not env.ip_masq).lower(), "mtu": str(env.mtu)}
-    return {flag: value for flag, value in options.items() if ip_masq or flag != "ip-masq"}
+    options = {flag: value for flag, value in options.items() if ip_masq or flag != "ip-masq"}
+    if networks is not None:
+        options["bip"] = networks.bip(env.subnet)
+        options[POOLS] = " ".join(f"base={pool},size={networks.network_len}" for pool in networks.pools(env.subnet))
+        if network_options:
+            options[NETWORK_OPTIONS] = network_defaults(options["mtu"], options.get("ip-masq"))
+    return options
+
+
+def network_defaults(mtu: str, ip_masq: str | None) -> str:
+    """Return the values of --default-network-opt; both arguments can be shell variables."""
+    masquerading = [] if ip_masq is None else [f"bridge={MASQUERADE_OPTION}={ip_masq}"]
+    return " ".join([f"bridge={MTU_OPTION}={mtu}", *masquerading])
+
+
+def flag_text(flag: str, value: str) -> str:
+    """Return a flag as in a command line; one that can occur repeatedly, once for each word of its value."""
+    return " ".join(f"--{flag}={word}" for word in (value.split() if flag in REPEATED else [value]))
 
 
 def read_flags(words: Sequence[str]) -> dict[str, str]:
     """Return dockerd's flags for the bridge among its arguments; boolean flags are "true" or "false"."""
-    found = {}
+    found: dict[str, str] = {}
     for word, following in zip(words, [*words[1:], ""]):
         name, equals, value = word.partition("=")
         flag = _SHORT.get(name) or (name[2:] if name.startswith("--") else "")
         if flag in _BOOLEAN:
             found[flag] = _boolean(value) if equals else "true"
+        elif flag in REPEATED:
+            found[flag] = f"{found.get(flag, '')} {value if equals else following}".strip()
         elif flag in _READ:
             found[flag] = value if equals else following
     return found
@@ -66,8 +94,9 @@ def flag_differences(wanted: Mapping[str, str], running: Mapping[str, str]) -> l
         want, have = wanted.get(flag), running.get(flag)
         if want == have:
             continue
-        found = "without" if have is None else f"with --{flag}={have}, not"
-        reasons.append(f"dockerd runs {found} --{flag}={want}" if want else f"dockerd still runs with --{flag}={have}")
+        found = "without" if have is None else f"with {flag_text(flag, have)}, not"
+        still = f"dockerd still runs with {flag_text(flag, have or '')}"
+        reasons.append(f"dockerd runs {found} {flag_text(flag, want)}" if want else still)
     return reasons
 
 
@@ -75,13 +104,13 @@ def bridge_differences(wanted: Mapping[str, str], bridge: Bridge, name: str = BR
     """Return a sentence for each difference between options and bridge; unknown values (None) are not compared."""
     found = {
         "bip": bridge.address,
-        "mtu": None if bridge.mtu is None else str(bridge.mtu),
         "ip-masq": None if bridge.ip_masq is None else str(bridge.ip_masq).lower(),
+        "mtu": None if bridge.mtu is None else str(bridge.mtu),
     }
     names = {"bip": "the address", "mtu": "the MTU", "ip-masq": "ip-masq"}
     reasons = {
         flag: f"{name} has {names[flag]} {found[flag]}, not {wanted[flag]}"
-        for flag in OPTIONS
+        for flag in found
         if flag in wanted and found[flag] not in (None, wanted[flag])
     }
     if "mtu" in reasons and bridge.mtu is not None and bridge.mtu > int(wanted["mtu"]):

@@ -120,3 +120,13 @@ def test_hosts_that_were_left_out_come_last_with_the_reason() -> None:
     table = overlay_table([host()], {"h2": "not checked: it is outside of this run (--limit)"})
     assert table[2].split() == ["h2", *"-------", "not", "checked"]
     assert table[3] == "h2: not checked: it is outside of this run (--limit)"
+
+
+def test_user_defined_networks_have_notes_that_are_no_problems_and_probes_that_can_fail() -> None:
+    noted = host({**FOUND, "network_notes": ["the network shop has MTU 1500"]}, verify_probe=REACHED)
+    assert overlay_table([noted])[1].endswith("ok")
+    assert overlay_table([noted])[2:] == ["h1: note: the network shop has MTU 1500"]
+    lost = host(verify_network_probe={"problems": ["10.50.8.130 does not answer to ping"]})
+    assert overlay_host_problems(lost) == ["from a user-defined network: 10.50.8.130 does not answer to ping"]
+    missing = host(verify_network_container={"msg": "docker network failed"}, verify_network_probe=SKIPPED)
+    assert overlay_host_problems(missing) == ["no container in a user-defined network: docker network failed"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils._docker.daemon_json import (
+    foreign_keys,
     managed_part,
     parse_daemon_json,
     render_daemon_json,
@@ -16,6 +17,16 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.e
 
 OPTIONS = {"bip": "10.50.7.1/24", "ip-masq": "false", "mtu": "1450"}
 TYPED = {"bip": "10.50.7.1/24", "ip-masq": False, "mtu": 1450}
+
+
+DIVIDED = {
+    **OPTIONS,
+    "bip": "10.50.7.1/26",
+    "default-address-pool": "base=10.50.7.64/26,size=28 base=10.50.7.128/25,size=28",
+    "default-network-opt": "bridge=com.docker.network.driver.mtu=1450",
+}
+POOLS = [{"base": "10.50.7.64/26", "size": 28}, {"base": "10.50.7.128/25", "size": 28}]
+NETWORK_OPTIONS = {"bridge": {"com.docker.network.driver.mtu": "1450"}}
 
 
 @pytest.mark.parametrize("text", [None, "", " \n"])
@@ -45,3 +56,29 @@ def test_a_file_without_keys_is_removed() -> None:
 
 def test_only_own_keys_are_shown() -> None:
     assert managed_part({"http-proxy": "http://user:secret@192.0.2.1", **TYPED}) == TYPED
+
+
+def test_a_division_of_the_subnet_is_added_and_removed_again() -> None:
+    divided = with_options({"debug": True}, DIVIDED)
+    assert divided == {
+        "debug": True,
+        **TYPED,
+        "bip": "10.50.7.1/26",
+        "default-address-pools": POOLS,
+        "default-network-opts": NETWORK_OPTIONS,
+    }
+    assert with_options(divided, DIVIDED) == divided
+    assert with_options(divided, OPTIONS) == {"debug": True, **TYPED}
+    assert without_options(divided) == {"debug": True}
+
+
+def test_pools_and_network_options_of_others_are_kept() -> None:
+    others = {
+        "default-address-pools": [{"base": "172.30.0.0/16", "size": 24}],
+        "default-network-opts": {"overlay": {"com.docker.network.driver.mtu": "1400"}},
+    }
+    assert foreign_keys({**TYPED, **others}) == ["default-address-pool", "default-network-opt"]
+    assert without_options({**TYPED, **others}) == others
+    assert with_options(others, OPTIONS) == {**others, **TYPED}
+    mixed = {**with_options({}, DIVIDED), "default-network-opts": others["default-network-opts"]}
+    assert without_options(mixed) == {"default-network-opts": others["default-network-opts"]}

@@ -18,6 +18,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnos
     options_of,
     read_flags,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.user_networks import UserNetworks
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.subnet_env import parse_subnet_env
 
@@ -30,6 +31,25 @@ COMBINED = 'DOCKER_OPTS=" --bip=10.50.7.1/24 --ip-masq=false --mtu=1450"\n'
 def test_docker_masquerades_only_where_the_agent_does_not() -> None:
     assert options_of(parse_subnet_env(ENV)) == OPTIONS
     assert options_of(parse_subnet_env(ENV.replace("true", "false")))["ip-masq"] == "true"
+
+
+def test_a_divided_subnet_has_a_pool_and_new_networks_the_settings_of_docker0() -> None:
+    divided = options_of(parse_subnet_env(ENV), networks=UserNetworks(25, 28), network_options=True)
+    assert divided == {
+        **OPTIONS,
+        "bip": "10.50.7.1/25",
+        "default-address-pool": "base=10.50.7.128/25,size=28",
+        "default-network-opt": "bridge=com.docker.network.driver.mtu=1450 "
+        "bridge=com.docker.network.bridge.enable_ip_masquerade=false",
+    }
+    words = render_options(divided, "combined", "K").split('"')[1].split()
+    assert len(words) == 6
+    assert read_flags(words) == divided
+    assert (
+        flag_differences(divided, OPTIONS)[1]
+        == "dockerd runs without --default-address-pool=base=10.50.7.128/25,size=28"
+    )
+    assert flag_differences(OPTIONS, divided)[1].startswith("dockerd still runs with --default-address-pool=base=10.50")
 
 
 def test_masquerading_can_be_left_to_others() -> None:
