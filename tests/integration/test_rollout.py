@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -34,6 +35,14 @@ def test_no_more_docker_daemons_are_down_at_a_time_than_group_vars_allow(
     assert down_at_a_time(samples) == (most, set(HOSTS))
     assert "Docker restarts in these batches, one after the other: h1 (1 containers)" in changed.output
     assert {fleet.sh(host, "docker inspect --format '{{.State.Running}}' busy") for host in HOSTS} == {"true"}
+
+
+@pytest.mark.parametrize(("unit", "most"), [("overlayd.service", 2.5), ("etcd.service", 4.0)])
+def test_the_sandbox_of_a_unit_keeps_its_score(fleet: Fleet, unit: str, most: float) -> None:
+    shown = fleet.sh("h1", f"systemd-analyze security --no-pager {unit} | tail -n 1")
+    found = re.search(r"exposure level for \S+: ([0-9.]+)", shown)
+    assert found, shown
+    assert float(found[1]) <= most
 
 
 def test_a_group_of_group_vars_that_does_not_exist_is_an_error(fleet: Fleet) -> None:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Work of the module etcd_ca: the folder of the CA, and its three phases while the CA is replaced.
 
-The first certificate in ca.crt is the one that signs, the other one is trusted, too. Every file is replaced by one rename,
-and each phase can be recognised after an interruption at any point.
+The first certificate in ca.crt is the one that signs, the other one is trusted, too. Every file is replaced by one
+rename, and each phase can be recognised after an interruption at any point.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_a_phase_that_would_lose_trust_is_refused(folder: Path) -> None:
 
 def test_a_folder_without_its_key_is_refused(folder: Path) -> None:
     (folder / "ca.key").unlink()
-    with pytest.raises(OverlayError, match=r"ca\.key: the file is missing; set etcd_ca_host to the host that has the CA"):
+    with pytest.raises(OverlayError, match=r"ca\.key: the file is missing; set etcd_ca_host to the host"):
         enter(folder, "trusting")
 
 
