@@ -14,15 +14,15 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
     """Return the lines of a table with a header, from the variables that the role verify registers on the hosts.
 
     ``others`` has the reason for each host that was not checked, by name. A line for each problem follows the table,
-    one for the hosts without a test of packets, one for each note about user-defined networks, and one for each etcd
-    endpoint that does not answer some of the hosts.
+    after the cause that overlay_doctor named for the host. Further lines name the hosts without a test of packets, notes
+    about user-defined networks, and each etcd endpoint that does not answer some of the hosts.
     """
     checked = {str(host["inventory_hostname"]): host for host in hosts}
     absent = [(name, *("-" for _unused in COLUMNS[2:]), "not checked") for name in others or {}]
     rows = [COLUMNS, *(_row(name, host) for name, host in checked.items()), *absent]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    problems = [f"{name}: {text}" for name, host in checked.items() for text in overlay_host_problems(host)]
+    problems = [f"{name}: {text}" for name, host in checked.items() for text in _lines(host)]
     unchecked = [f"{name}: {why}" for name, why in (others or {}).items()]
     notes = [f"{name}: note: {text}" for name, host in checked.items() for text in _notes(host)]
     return [*table, *problems, *unchecked, *_untested_lines(checked), *notes, *_etcd_lines(checked)]
@@ -46,6 +46,22 @@ def _is_untested(host: Mapping[str, Any]) -> bool:
     """Return whether no packets were sent to and from the host because a restart of Docker is pending."""
     found, _unused, probe = _registered(host)
     return bool(found.get("restart_problems")) and not probe.get("peers")
+
+
+def _lines(host: Mapping[str, Any]) -> list[str]:
+    """Return the cause that the module overlay_doctor named, and the host's problems."""
+    problems, cause = overlay_host_problems(host), _cause(host)
+    return [f"cause: {_words(cause)}", *problems] if cause and problems else problems
+
+
+def _cause(host: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the first finding of overlay_doctor that is more than a note, None without one."""
+    findings = (host.get("verify_doctor") or {}).get("findings") or ()
+    return next((finding for finding in findings if finding["severity"] != "note"), None)
+
+
+def _words(finding: Mapping[str, Any]) -> str:
+    return f"{finding['name']}: {finding['text']}; {finding['cause']}; {finding['cure']}"
 
 
 def _etcd_lines(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -127,7 +143,11 @@ def _verdict(host: Mapping[str, Any]) -> str:
         return "not checked"
     if problems and not overlay_host_problems(host, pending=False):
         return "restart pending"
-    return f"{len(problems)} problem{'s' if len(problems) > 1 else ''}" if problems else "ok"
+    if not problems:
+        return "ok"
+    cause = _cause(host)
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    return f"{count} ({cause['name']})" if cause else count
 
 
 class FilterModule:

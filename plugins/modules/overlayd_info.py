@@ -85,6 +85,11 @@ releases:
   type: list
   elements: str
   sample: [release-2f60c5f8a1d44b7e]
+tools:
+  description: The installed release of C(overlayctl); empty if it is not installed.
+  returned: success
+  type: str
+  sample: tools-2f60c5f8a1d44b7e
 state:
   description: The state of C(overlayd.service), C(ActiveState) of systemd.
   returned: success

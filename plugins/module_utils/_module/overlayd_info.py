@@ -21,6 +21,7 @@ from .host_state import active_firewalls, not_installed, output, runs_as_configu
 
 UNIT = "overlayd.service"
 RELEASE_LINK = Path("/usr/lib/overlayd/overlay")
+TOOLS_LINK = Path("/usr/lib/overlayd/tools")
 _FILES = ("/usr/sbin/overlayd", f"/etc/systemd/system/{UNIT}", str(AGENT_FILE), str(RELEASE_LINK))
 _TLS_SETTINGS = ("FLANNELD_ETCD_CAFILE", "FLANNELD_ETCD_CERTFILE", "FLANNELD_ETCD_KEYFILE")
 _VERSION = "import sys; print(*sys.version_info[:2])"
@@ -49,6 +50,7 @@ def examine(asked: Questions) -> dict[str, Any]:
     return {
         "release": release(),
         "releases": releases(),
+        "tools": tools(),
         **service(),
         "newer_files": changed_since_start(UNIT, files),
         "missing_files": [path for path in asked.required_files if not Path(path).is_file()],
@@ -81,6 +83,11 @@ def release(link: Path = RELEASE_LINK) -> str:
 def releases(folder: Path = RELEASE_LINK.parent) -> list[str]:
     """Return the folders of all releases on this host, the installed one included."""
     return sorted(path.name for path in folder.glob("release-*") if path.is_dir())
+
+
+def tools(link: Path = TOOLS_LINK) -> str:
+    """Return the folder of overlayctl's release; empty without a link."""
+    return link.resolve().name if link.is_symlink() else ""
 
 
 def service() -> dict[str, Any]:

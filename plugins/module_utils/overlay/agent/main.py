@@ -24,12 +24,11 @@ from ..kernel.monitor import Monitor
 from ..kernel.starters import register
 from ..model.errors import OverlayError
 from ..patience import PATIENCE
-from ..store.connection import EtcdConnection
 from .etcd_side import EtcdSide
 from .loop import Loop, StartAgainError
 from .messages import KernelChanged, Message, Stop
 from .notify import notify
-from .options import VERSION, Options, parse_options
+from .options import VERSION, Options, connection_of, parse_options
 from .status import Status
 
 if TYPE_CHECKING:
@@ -58,19 +57,6 @@ def main() -> int:
     except OverlayError as error:
         log.error("%s", error)
         return 1
-
-
-def connection_of(options: Options) -> EtcdConnection:
-    """Return the etcd connection of the options; raise StoreError for options that cannot work."""
-    return EtcdConnection(
-        endpoints=options.endpoints,
-        api=options.etcd_api,
-        ca_file=options.etcd_cafile,
-        cert_file=options.etcd_certfile,
-        key_file=options.etcd_keyfile,
-        username=options.etcd_username,
-        password=options.etcd_password.reveal(),
-    )
 
 
 def _serve(options: Options) -> int:

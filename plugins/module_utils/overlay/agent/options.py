@@ -14,6 +14,7 @@ from ..host.memory import DEFAULT_STATE_DIR, memory_file
 from ..model.network import DEFAULT_PREFIX
 from ..model.secret import Secret
 from ..model.subnet_env import DEFAULT_SUBNET_FILE
+from ..store.connection import EtcdConnection
 from ..store.schema import normal_prefix
 from .flags import TRUTHS, Flag, FlagError, read_flags, truth, whole
 
@@ -170,6 +171,26 @@ def parse_options(arguments: Sequence[str], environment: Mapping[str, str]) -> O
     except FlagError as error:
         _leave(1, f"overlayd: {error}; see overlayd --help\n")
     return options
+
+
+def checked_options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
+    """Return the options like ``parse_options``, for another program; raise FlagError if one is wrong."""
+    options = _options(arguments, environment)
+    _check(options)
+    return options
+
+
+def connection_of(options: Options) -> EtcdConnection:
+    """Return the etcd connection of the options; raise StoreError for options that cannot work."""
+    return EtcdConnection(
+        endpoints=options.endpoints,
+        api=options.etcd_api,
+        ca_file=options.etcd_cafile,
+        cert_file=options.etcd_certfile,
+        key_file=options.etcd_keyfile,
+        username=options.etcd_username,
+        password=options.etcd_password.reveal(),
+    )
 
 
 def _options(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:

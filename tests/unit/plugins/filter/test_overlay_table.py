@@ -55,6 +55,16 @@ def test_each_problem_is_a_line_below_the_table() -> None:
     assert table[2:] == ["h1: no agent", "h1: lost"]
 
 
+def test_the_cause_that_doctor_names_is_in_the_table_and_before_the_problems() -> None:
+    note = {"name": "keys-ignored", "severity": "note", "text": "a", "cause": "b", "cure": "c"}
+    found = {"name": "forwarding", "severity": "error", "text": "it is off", "cause": "a file", "cure": "sysctl"}
+    broken = host({**FOUND, "problems": ["packets are lost"]}, verify_doctor={"findings": [note, found]})
+    table = overlay_table([broken])
+    assert cells(broken)[-1] == "1 problem (forwarding)"
+    assert table[2:] == ["h1: cause: forwarding: it is off; a file; sysctl", "h1: packets are lost"]
+    assert overlay_table([host(verify_doctor=SKIPPED)])[2:] == []
+
+
 def test_an_etcd_endpoint_that_does_not_answer_is_one_line_and_no_problem() -> None:
     silent = {**FOUND, "etcd_problems": ["http://192.0.2.12:2379: connection refused"]}
     hosts = [{**host(silent), "inventory_hostname": name} for name in ("h1", "h2")]

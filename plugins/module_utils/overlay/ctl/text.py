@@ -1,0 +1,67 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Text for a terminal: aligned tables, wrapped sentences, colours. ASCII, so that it works in any locale."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+
+WIDTH = 80  # columns if the output is no terminal
+_NARROWEST, _WIDEST = 40, 120
+_COLOURS = {"error": "31", "warning": "33", "note": "36", "ok": "32", "bold": "1"}
+
+
+def width() -> int:
+    """Return the number of columns to use."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    return max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((WIDTH, 24)).columns))
+
+
+def coloured(text: str, colour: str) -> str:
+    """Return the text in a colour, on a terminal only; NO_COLOR in the environment disables colours."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\033[{_COLOURS[colour]}m{text}\033[0m"
+
+
+def wrapped(label: str, text: str, indent: int) -> str:
+    """Return a text after a label, wrapped; the lines begin at the same column. Commands are never broken in words."""
+    start = label.ljust(indent)
+    return textwrap.fill(
+        text,
+        width(),
+        initial_indent=start,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table with aligned columns; the last column is wrapped if the terminal is too narrow."""
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    start = sum(widths[:-1]) + 2 * (len(header) - 1)
+    shown = []
+    for line in lines:
+        text = "  ".join(cell.ljust(size) for cell, size in zip(line[:-1], widths))
+        if start + len(line[-1]) <= width() or start > width() - 20:
+            shown.append(f"{text}  {line[-1]}".rstrip())
+        else:
+            shown.append(wrapped(f"{text}  ", line[-1], start))
+    return shown
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in its two largest units, such as 23h56, 4m10s or 12s."""
+    whole = int(seconds)
+    if whole >= 86400:
+        return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
+    if whole >= 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}"
+    return f"{whole // 60}m{whole % 60:02}s" if whole >= 60 else f"{whole}s"

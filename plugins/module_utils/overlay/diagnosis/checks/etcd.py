@@ -1,0 +1,169 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Checks of etcd as this host reaches it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+from ...store.errors import AuthenticationError, UnreachableError
+from ..endpoints import Member
+from ..facts import Facts
+from ..finding import Finding, error, warning
+
+EXPIRES_SOON = 14 * 86400.0  # seconds
+CLOCK_DIFFERENCE = 60.0  # seconds; TLS and the order of log lines do not need more precision
+_DAY = 86400.0
+_TLS_WORDS = ("certificate", "TLS")
+UNREACHABLE = ("underlay", "certificate-expired", "certificate-unreadable", "etcd-tls")
+
+
+def certificates(facts: Facts) -> Iterator[Finding]:
+    """Certificates in files of this host and those of the endpoints can be read and do not expire soon."""
+    for one in facts.certificates:
+        if one.expires is None:
+            yield error(
+                "certificate-unreadable",
+                f"the certificate file {one.path} cannot be used: {one.error}",
+                "the file was removed or replaced, so overlayd cannot connect to etcd at its next start",
+                "run clusternet.overlay.site, which writes the file again; or correct agent_etcd_ca_file and "
+                "agent_etcd_cert_file",
+                UNREACHABLE,
+            )
+        else:
+            yield from _expiry(one.path, one.expires, facts.now)
+    for member in facts.members:
+        if member.expires is not None:
+            yield from _expiry(f"of {member.endpoint}", member.expires, facts.now)
+
+
+def _expiry(which: str, expires: float, now: float) -> Iterator[Finding]:
+    day = datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    cure = (
+        "run clusternet.overlay.site, which renews the certificates of the role etcd; or replace your own certificate"
+    )
+    if expires <= now:
+        yield error(
+            "certificate-expired",
+            f"the certificate {which} expired on {day}",
+            "it was not renewed; TLS connections to etcd fail",
+            cure,
+        )
+    elif expires - now < EXPIRES_SOON:
+        yield warning(
+            "certificate-expires",
+            f"the certificate {which} expires in {(expires - now) / _DAY:.0f} days, on {day}",
+            "it was not renewed; after that TLS connections to etcd fail",
+            cure,
+        )
+
+
+def tls(facts: Facts) -> Iterator[Finding]:
+    """TLS with the endpoints works."""
+    failed = _failed(facts)
+    wrong = {endpoint: reason for endpoint, reason in failed.items() if any(word in reason for word in _TLS_WORDS)}
+    if wrong:
+        yield error(
+            "etcd-tls",
+            f"TLS to etcd fails: {_listed(wrong)}",
+            "the CA file, the client certificate, or the name or the scheme in the endpoint does not fit etcd",
+            "correct overlay_etcd_endpoints or the agent_etcd_*_file variables, and run clusternet.overlay.site",
+            ("certificate-expired", "certificate-unreadable"),
+        )
+
+
+def unreachable(facts: Facts) -> Iterator[Finding]:
+    """At least one endpoint can be reached."""
+    failed = _failed(facts)
+    if failed and isinstance(facts.etcd_error, UnreachableError):
+        yield error(
+            "etcd-unreachable",
+            f"no etcd endpoint can be reached: {_listed(failed)}",
+            _why(failed),
+            "systemctl start etcd on the hosts of the endpoints; if it runs there, open its client port (2379/tcp) to "
+            "this host, or correct overlay_etcd_endpoints and run clusternet.overlay.site",
+            UNREACHABLE,
+        )
+
+
+def _why(failed: dict[str, str]) -> str:
+    reasons = " ".join(failed.values())
+    if "refused" in reasons:
+        return "etcd does not run there, or listens on another address or port"
+    if "resolved" in reasons:
+        return "the name is not known to this host's resolver"
+    if "unreachable" in reasons or "no route" in reasons:
+        return "this host has no route to the endpoint"
+    return "the host is down, or a firewall drops the packets. Packets to known hosts still pass meanwhile"
+
+
+def one_endpoint(facts: Facts) -> Iterator[Finding]:
+    """Every endpoint answers, as long as one does."""
+    silent = [one for one in facts.members if one.problem is not None]
+    if facts.etcd_error is None and silent:
+        listed = _listed({one.endpoint: one.problem or "" for one in silent})
+        yield warning(
+            "etcd-endpoint",
+            f"{len(silent)} of {len(facts.members)} etcd endpoints cannot be used: {listed}",
+            "that member is down or has no quorum. The overlay works while a quorum of the members runs",
+            "systemctl start etcd on that host; or remove the endpoint from overlay_etcd_endpoints and run "
+            "clusternet.overlay.site",
+            ("certificate-expired", "etcd-tls"),
+        )
+
+
+def authentication(facts: Facts) -> Iterator[Finding]:
+    """etcd accepts the user and the password."""
+    if isinstance(facts.etcd_error, AuthenticationError):
+        yield error(
+            "etcd-authentication",
+            f"etcd refuses the agent: {facts.etcd_error}",
+            "user or password are wrong or missing, or the user has no permission for the prefix",
+            "set overlay_etcd_username and overlay_etcd_password and run clusternet.overlay.site",
+        )
+
+
+def other_error(facts: Facts) -> Iterator[Finding]:
+    """The keys can be read."""
+    if facts.etcd_error is not None and not isinstance(facts.etcd_error, (UnreachableError, AuthenticationError)):
+        yield error(
+            "etcd-read",
+            f"etcd cannot be read: {facts.etcd_error}",
+            "the API (v2 or v3), the prefix or the files of the connection do not fit the etcd there",
+            "correct overlay_etcd_api, overlay_etcd_prefix or overlay_etcd_endpoints and run clusternet.overlay.site",
+            UNREACHABLE,
+        )
+
+
+def clock(facts: Facts) -> Iterator[Finding]:
+    """This host and the endpoints have the same time."""
+    known = [one for one in facts.members if one.ahead is not None]
+    far = [one for one in known if abs(one.ahead or 0.0) > CLOCK_DIFFERENCE]
+    if not far:
+        return
+    which = "this host's clock" if len(far) == len(known) else f"the clock of {', '.join(_names(far))}"
+    yield warning(
+        "clock",
+        f"{which} is wrong: it differs by {abs(far[0].ahead or 0.0):.0f} seconds from {_names(far)[0]}"
+        if len(far) == len(known)
+        else f"{which} is wrong: it differs by {abs(far[0].ahead or 0.0):.0f} seconds from this host and the others",
+        "no time synchronization runs, or its server cannot be reached. Certificates may be refused as expired",
+        "timedatectl set-ntp true",
+    )
+
+
+def _names(members: list[Member]) -> list[str]:
+    return [one.endpoint for one in members]
+
+
+def _failed(facts: Facts) -> dict[str, str]:
+    """Return the reason by endpoint, of the members' own answers and of the operation that failed."""
+    failed = {one.endpoint: one.problem for one in facts.members if one.problem}
+    if isinstance(facts.etcd_error, UnreachableError):
+        failed = {**failed, **{name: text for name, text in facts.etcd_error.reasons.items() if name not in failed}}
+    return failed
+
+
+def _listed(reasons: dict[str, str]) -> str:
+    return "; ".join(f"{endpoint}: {reason}" for endpoint, reason in reasons.items())
