@@ -47,7 +47,7 @@ def remove(options: Options, connection: EtcdConnection) -> int:
     hold_lock(path)
     memory = recall(path)
     if options.release:
-        _release(options, connection, memory)
+        release_leases(options, connection, memory)
     problems = _remove_commanded(options, memory)
     devices = _stop_processes(path.parent)
     if memory is not None:
@@ -142,7 +142,8 @@ def clearing(dataplane: Dataplane, network: Subnet, devices: Collection[str] = (
     return plan(nothing, dataplane.observe(nothing, network, devices))
 
 
-def _release(options: Options, connection: EtcdConnection, memory: Memory | None) -> None:
+def release_leases(options: Options, connection: EtcdConnection, memory: Memory | None) -> None:
+    """Delete this host's leases in etcd, except for reservations; raise OverlayError if etcd cannot be used."""
     store = connect(reachable_first(connection), options.etcd_prefix)
     keys = Keys(store.root(options.etcd_prefix))
     keeper = LeaseKeeper(store, keys, 0.0)

@@ -12,11 +12,17 @@ from pathlib import Path
 
 from ..agent.options import VERSION
 from ..diagnosis.agent_settings import AGENT_FILE
-from ..diagnosis.setup import Setup, read_setup
+from ..diagnosis.setup import read_setup
 from ..model.errors import OverlayError
 
 FAILED = 2
-Work = Callable[[Setup, argparse.Namespace], int]
+Work = Callable[[argparse.Namespace], int]
+_SOURCE = "source <(overlayctl completion)"
+_LEAVING = {
+    "drain": "stop overlayd and give the lease back; keep routes and device",
+    "release": "give the lease back and remove what overlayd created in the kernel",
+    "uninstall": "remove what overlayd created in the kernel; keep the lease for a day",
+}
 _EPILOG = "Exit status: 0 nothing is wrong, 1 something is, 2 the command could not do its work."
 
 
@@ -27,9 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reconfigure(errors="replace")  # a locale without UTF-8
     given = parser().parse_args(arguments)
     try:
-        if os.geteuid():
+        if os.geteuid() and given.needs_root:
             raise OverlayError("user ID is not 0, but the kernel and the agent's settings are read; run it with sudo")
-        return given.work(read_setup(given.settings), given)  # type: ignore[no-any-return]
+        status: int = given.work(given)
+        return status
     except OverlayError as error:
         print(f"overlayctl: {error}", file=sys.stderr)
         return FAILED
@@ -52,44 +59,91 @@ def parser() -> argparse.ArgumentParser:
     leases = _add(commands, "leases", _leases, "list all leases in etcd", "overlayctl leases --watch")
     leases.add_argument("--watch", action="store_true", help="print each change until Ctrl-C")
     _add(commands, "plan", _plan, "print what a reconciliation would change, as commands", "overlayctl plan")
+    ping = _add(
+        commands, "ping", _ping, "send packets through the overlay to other hosts", "overlayctl ping 192.0.2.12"
+    )
+    ping.add_argument("peer", nargs="?", default="all", help="public IP or subnet of a host (default: all)")
+    ping.add_argument("--count", type=int, default=5, choices=range(1, 1001), metavar="N", help="packets (default 5)")
+    log = _add(commands, "log", _log, "print what overlayd changed, from the journal", "overlayctl log --since today")
+    log.add_argument("--lines", type=int, default=50, metavar="N", help="at most the last N lines (default 50)")
+    log.add_argument("--since", default="", metavar="TIME", help="only lines since then, such as '2 hours ago'")
+    log.add_argument("--follow", action="store_true", help="also print new lines until Ctrl-C")
+    for name, words in _LEAVING.items():
+        leave = _add(commands, name, _leave, words, f"overlayctl {name} --yes", as_json=False)
+        leave.add_argument("--yes", action="store_true", help="do not ask for a confirmation")
+    completion = _add(
+        commands, "completion", _completion, "print the completion script for bash", _SOURCE, as_json=False
+    )
+    completion.set_defaults(needs_root=False)
     return top
 
 
 def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, work: Work, text: str, example: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    work: Work,
+    text: str,
+    example: str,
+    as_json: bool = True,
 ) -> argparse.ArgumentParser:
     epilog = f"Example: {example}\n{_EPILOG}"
     form = argparse.RawDescriptionHelpFormatter
     command = commands.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog, formatter_class=form
     )
-    command.add_argument("--json", action="store_true", help="print JSON")
+    if as_json:
+        command.add_argument("--json", action="store_true", help="print JSON")
     command.add_argument(
         "--settings", type=Path, default=AGENT_FILE, metavar="FILE", help="settings of the agent (default %(default)s)"
     )
-    command.set_defaults(work=work)
+    command.set_defaults(work=work, needs_root=True)
     return command
 
 
-def _doctor(setup: Setup, given: argparse.Namespace) -> int:
+def _doctor(given: argparse.Namespace) -> int:
     from .doctor import doctor
 
-    return doctor(setup, given.json)
+    return doctor(read_setup(given.settings), given.json)
 
 
-def _status(setup: Setup, given: argparse.Namespace) -> int:
+def _status(given: argparse.Namespace) -> int:
     from .status import status
 
-    return status(setup, given.json)
+    return status(read_setup(given.settings), given.json)
 
 
-def _leases(setup: Setup, given: argparse.Namespace) -> int:
+def _leases(given: argparse.Namespace) -> int:
     from .leases import leases
 
-    return leases(setup, given.json, given.watch)
+    return leases(read_setup(given.settings), given.json, given.watch)
 
 
-def _plan(setup: Setup, given: argparse.Namespace) -> int:
+def _plan(given: argparse.Namespace) -> int:
     from .plan import plan
 
-    return plan(setup, given.json)
+    return plan(read_setup(given.settings), given.json)
+
+
+def _ping(given: argparse.Namespace) -> int:
+    from .ping import ping_peers
+
+    return ping_peers(read_setup(given.settings), given.json, given.peer, given.count)
+
+
+def _log(given: argparse.Namespace) -> int:
+    from .log import log
+
+    return log(given.lines, given.since, given.follow, given.json)
+
+
+def _leave(given: argparse.Namespace) -> int:
+    from .leave import leave
+
+    return leave(given.command, given.settings, given.yes)
+
+
+def _completion(_given: argparse.Namespace) -> int:
+    from .completion import script
+
+    print(script(parser()), end="")
+    return 0

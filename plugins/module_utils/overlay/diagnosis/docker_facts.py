@@ -55,6 +55,17 @@ def gather_docker(facts: Facts) -> None:
     )
 
 
+def container_names(unit: str) -> list[str]:
+    """Return the names of the containers on Docker's default bridge; none if dockerd does not run."""
+    if _flags(unit) is None:
+        return []
+    try:
+        known = json.loads(output("docker", "network", "inspect", "bridge"))[0]["Containers"] or {}
+        return sorted(one.get("Name", "") for one in known.values())
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []
+
+
 def _bridge_address(name: str, wanted: str) -> str | None:
     """Return the wanted address if the bridge has it, else its first one; "" if it has none, None without a bridge."""
     netlink = Netlink()

@@ -71,7 +71,7 @@ def _gather_underlay(facts: Facts) -> None:
     try:
         facts.underlay, facts.public_ip = choose_underlay(*facts.setup.options.host_settings()[:4])
     except OverlayError as error:
-        facts.underlay_error = str(error)
+        facts.underlay_error = str(error) if facts.setup.known else ""
 
 
 def _gather_certificates(facts: Facts) -> None:

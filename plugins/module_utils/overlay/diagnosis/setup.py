@@ -20,6 +20,7 @@ TIMEOUT = 3.0  # seconds for each etcd endpoint
 class Setup(NamedTuple):
     """The agent's options, the connection to etcd, and where to look on this host.
 
+    ``known`` is whether the options are the agent's own: without its settings file they are the defaults.
     ``agent_unit`` is auto (overlayd or flanneld), none (systemd is not asked) or the name of a unit. ``docker_masq``:
     Docker must masquerade if the agent does not. ``probes`` is how many peers are sent packets.
     """
@@ -34,6 +35,7 @@ class Setup(NamedTuple):
     docker_masq: bool = True
     margin: float = 3600.0
     probes: int = 10
+    known: bool = True
 
     @property
     def state_dir(self) -> Path:
@@ -64,4 +66,5 @@ def setup_of(variables: Mapping[str, str], arguments: tuple[str, ...], source: s
         options.etcd_prefix,
         options.subnet_file,
         margin=options.subnet_lease_renew_margin * 60.0,
+        known=bool(variables or arguments),
     )

@@ -13,6 +13,7 @@ from . import agent, config, docker, etcd, firewall, kernel, lease, peers, under
 Check = Callable[[Facts], Iterable[Finding]]
 
 CHECKS: tuple[Check, ...] = (
+    agent.installed,
     underlay.interface,
     etcd.certificates,
     etcd.tls,
@@ -26,7 +27,6 @@ CHECKS: tuple[Check, ...] = (
     config.overlap,
     config.refused,
     agent.state_folder,
-    agent.installed,
     agent.rival,
     agent.runs,
     agent.stuck,
@@ -75,6 +75,6 @@ def diagnose(facts: Facts) -> list[Finding]:
     for check in CHECKS:
         causes = {one.name for one in found if one.is_problem}
         for finding in check(facts):
-            is_symptom = bool(causes & set(finding.follows)) or (finding.follows == ANYTHING and bool(causes))
+            is_symptom = bool(causes & {*finding.follows, "agent-missing"}) or (finding.follows == ANYTHING and causes)
             found.append(finding._replace(severity=NOTE) if is_symptom else finding)
     return sorted(found, key=lambda one: one.severity == NOTE)

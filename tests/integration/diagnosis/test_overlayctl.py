@@ -1,0 +1,151 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""overlayctl's other commands, on hosts whose agents run and after they were stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from support.agent_fleet import Fleet
+from support.agent_host import PACKAGE, Host, until
+from support.agent_network import Network
+from support.etcd_server import EtcdServer
+from support.overlayctl import Ctl
+
+
+@pytest.fixture(scope="module")
+def fleet(shared_etcd: EtcdServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two hosts whose agents run, with Docker's bridge."""
+    network = Network(shared_etcd.endpoint)
+    network.configure()
+    fleet = Fleet(shared_etcd, network, tmp_path_factory.mktemp("ctl"))
+    fleet.joined(2)
+    fleet.containers()
+    yield fleet
+    fleet.close()
+    network.close()
+
+
+@pytest.fixture(scope="module")
+def ctl(fleet: Fleet) -> Ctl:
+    """overlayctl on the first host."""
+    return Ctl(fleet.hosts[0])
+
+
+@pytest.fixture(scope="module")
+def peer(fleet: Fleet) -> Host:
+    """The second host."""
+    return fleet.hosts[1]
+
+
+def test_status_shows_this_host_and_that_its_peer_answers(ctl: Ctl, peer: Host) -> None:
+    state = ctl("status", "--json").json()
+    assert (state["subnet"], state["device"], state["mtu"]) == (ctl.host.subnet, "flannel.1", 1450)
+    assert (state["lease"]["held"], state["problems"]) == (True, [])
+    assert 86000 - 3600 < state["lease"]["seconds_to_renewal"] <= 86400 - 3600
+    (other,) = state["peers"]
+    assert (other["public_ip"], other["subnet"], other["programmed"]) == (peer.address, peer.subnet, True)
+    assert (other["answers"], other["full_size_passes"]) == (True, True)
+    lines = ctl("status").out.splitlines()
+    assert lines[-1].startswith(f"{peer.address}  {peer.subnet}") and "answers in" in lines[-1]
+    assert max(map(len, lines)) <= 80
+
+
+def test_leases_lists_all_leases_with_holder_and_time(ctl: Ctl, peer: Host) -> None:
+    found = ctl("leases", "--json").json()["leases"]
+    assert {(one["subnet"], one["public_ip"]) for one in found} == {
+        (host.subnet, host.address) for host in (ctl.host, peer)
+    }
+    text = ctl("leases").out
+    assert "this host" in text and "23h59" in text
+
+
+def test_leases_follows_changes(ctl: Ctl, fleet: Fleet) -> None:
+    line = [sys.executable, "-m", "overlay.ctl", "leases", "--watch", "--json", "--settings", str(ctl.settings)]
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    watching = ctl.host.namespace.run(
+        lambda: subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    )
+    with watching:
+        assert watching.stdout is not None
+        assert len(json.loads(watching.stdout.readline())["leases"]) == 2
+        name = fleet.network.lease("10.50.200.0/24", "192.0.2.99")
+        assert json.loads(watching.stdout.readline())["public_ip"] == "192.0.2.99"
+        fleet.network.delete(name)
+        assert json.loads(watching.stdout.readline()) == {"event": "deleted", "name": "10.50.200.0-24"}
+        watching.send_signal(2)
+        _unused, errors = watching.communicate(timeout=60)
+    assert "Traceback" not in errors
+
+
+def test_ping_measures_each_peer_and_the_largest_packet(ctl: Ctl, peer: Host) -> None:
+    done = ctl("ping", "all", "--count", "3", "--json")
+    (one,) = done.json()["peers"]
+    assert (done.status, one["public_ip"], one["sent"], one["received"], one["largest"]) == (
+        0,
+        peer.address,
+        3,
+        3,
+        1450,
+    )
+    assert "3/3" in ctl("ping", peer.address, "--count", "3").out
+    refused = ctl("ping", "192.0.2.77")
+    assert refused.status == 2
+    assert refused.err.startswith("overlayctl: peer '192.0.2.77' is unknown")
+
+
+def test_plan_prints_the_commands_of_a_repair(ctl: Ctl, peer: Host) -> None:
+    assert ctl("plan").out == "nothing to change\n"
+    ctl.host.stop()
+    ctl.host.ip("route", "del", peer.subnet)
+    done = ctl("plan")
+    assert (done.status, len(done.out.splitlines())) == (1, 1)
+    ctl.host.namespace.command("sh", "-ec", done.out)
+    assert ctl("plan").status == 0
+    ctl.host.join()
+
+
+def test_a_wrong_setting_is_one_sentence(ctl: Ctl) -> None:
+    ctl.set(subnet_lease_renew_margin="soon")
+    done = ctl("doctor")
+    ctl.set()
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("overlayctl: ") and "'soon' is not a whole number" in done.err
+
+
+def test_the_completion_script_is_valid_and_completes_commands() -> None:
+    code = "from overlay.ctl.main import main; main(['completion'])"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    script = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    ask = "\nCOMP_WORDS=(overlayctl d); COMP_CWORD=1; _overlayctl; echo ${COMPREPLY[*]}"
+    ask += "\nCOMP_WORDS=(overlayctl leases --w); COMP_CWORD=2; _overlayctl; echo ${COMPREPLY[*]}"
+    done = subprocess.run(["bash", "-c", script.stdout + ask], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["doctor drain", "--watch"]
+
+
+def test_leaving_needs_a_confirmation_and_a_stopped_agent(ctl: Ctl) -> None:
+    asked = ctl("drain")
+    assert asked.status == 2
+    assert "other hosts remove their routes to its subnet" in asked.out
+    assert "nothing was changed: drain was not confirmed; use --yes" in asked.err
+    running = ctl("drain", "--yes")
+    assert running.status == 2
+    assert "nothing was changed; stop it first" in running.err
+
+
+def test_drain_gives_the_lease_back_and_uninstall_removes_the_rest(ctl: Ctl, peer: Host, fleet: Fleet) -> None:
+    subnet = ctl.host.subnet
+    ctl.host.stop()
+    done = ctl("drain", "--yes")
+    assert done.status == 0, done
+    assert subnet not in fleet.network.leases()
+    assert ctl.host.has("flannel.1")
+    until(lambda: subnet not in peer.routes(), "no route to the drained host")
+    assert ctl("uninstall", "--yes").status == 0
+    assert not ctl.host.has("flannel.1")
+    assert not ctl.host.subnet_file.exists()
