@@ -14,8 +14,8 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
     """Return the lines of a table with a header, from the variables that the role verify registers on the hosts.
 
     ``others`` has the reason for each host that was not checked, by name. A line for each problem follows the table,
-    after the cause that overlay_doctor named for the host. Further lines name the hosts without a test of packets, notes
-    about user-defined networks, and each etcd endpoint that does not answer some of the hosts.
+    after the cause that overlay_doctor named for the host. Further lines name the hosts without a test of packets,
+    the notes about user-defined networks, and each etcd endpoint that does not answer some of the hosts.
     """
     checked = {str(host["inventory_hostname"]): host for host in hosts}
     absent = [(name, *("-" for _unused in COLUMNS[2:]), "not checked") for name in others or {}]

@@ -149,6 +149,7 @@ def older_than_files(facts: Facts) -> Iterator[Finding]:
             f"overlayd runs with former settings or a former release: {', '.join(facts.changed_files)} changed later",
             "an upgrade or a change of the settings was interrupted",
             "systemctl daemon-reload; systemctl restart overlayd",
+            ("certificate-unreadable",),
         )
 
 

@@ -16,7 +16,7 @@ FORMER = (*NOT_RUNNING, *CONFLICTS, "lease-missing", "subnet-outside-config")
 _SHOWN = 3  # commands, subnets
 _UNMANAGE = {
     "systemd-networkd": "printf '[Match]\\nName={device}\\n[Link]\\nUnmanaged=yes\\n' > "
-    "/etc/systemd/network/00-overlay.network; networkctl reload",
+    "/etc/systemd/network/0-overlay.network; networkctl reload; networkctl reconfigure {device}",
     "NetworkManager": "printf '[keyfile]\\nunmanaged-devices=interface-name:{device}\\n' > "
     "/etc/NetworkManager/conf.d/overlay.conf; systemctl reload NetworkManager",
 }
