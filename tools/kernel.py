@@ -13,7 +13,6 @@ could not run; the last line of the output has the cause.
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -23,13 +22,14 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from overlaylab import kernel
 from overlaylab.process import LabError, run
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache/kernel"
 PACKAGES = CACHE / "packages"  # the unpacked kernel and busybox; complete if it exists
 RESULTS = CACHE / "results"
-KERNEL, BUSYBOX = "linux-image-amd64", "busybox-static"
+BUSYBOX = "busybox-static"
 NEEDED = ("virtio_pci", "9pnet_virtio", "9p", "overlay")  # modules for the file systems of the guest
 # The tests in tests/integration/guest need device kinds that other kernels may lack. The others, by file, run with any
 # kernel and are repeated with this one because most users have it.
@@ -81,73 +81,27 @@ def download() -> None:
         unpacked = folder / "unpacked"
         for package in packages:
             run("dpkg-deb", "--extract", str(package), str(unpacked))
-        run(str(unpacked / "bin/busybox"), "depmod", "-b", str(unpacked), modules(unpacked).name)
+        run(str(unpacked / "bin/busybox"), "depmod", "-b", str(unpacked), kernel.modules(unpacked).name)
         unpacked.rename(PACKAGES)
 
 
 def fetch(folder: Path) -> list[Path]:
-    """Download the packages; KERNEL is an empty package that depends on the one with the newest kernel."""
-    depends = run("apt-cache", "depends", "--important", KERNEL).stdout.split()
-    newest = [name for name in depends if name.startswith("linux-image-")][1:]
-    if not newest:
-        raise LabError(f"package {KERNEL} was not found in the lists of apt; it is in Debian 12 for amd64")
-    print(f"downloading {newest[0]} to {CACHE}", flush=True)
+    """Download the packages."""
+    newest = kernel.newest()
+    print(f"downloading {newest} to {CACHE}", flush=True)
     done = subprocess.run(
-        ["apt-get", "-qq", "download", newest[0], BUSYBOX], cwd=folder, capture_output=True, text=True, check=False
+        ["apt-get", "-qq", "download", newest, BUSYBOX], cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise LabError(f"apt-get download {newest[0]} {BUSYBOX}: {done.stderr.strip()}")
+        raise LabError(f"apt-get download {newest} {BUSYBOX}: {done.stderr.strip()}")
     return sorted(folder.glob("*.deb"))
 
 
-def modules(root: Path) -> Path:
-    """The folder of the kernel's modules below a root; its name is the kernel's release."""
-    return next((root / "lib/modules").iterdir())
-
-
-def needed_modules(folder: Path) -> list[str]:
-    """The paths of the needed modules and of what they depend on, in the order in which they are loaded."""
-    depends = {}
-    for line in (folder / "modules.dep").read_text(encoding="utf-8").splitlines():
-        path, _unused, others = line.partition(":")
-        depends[path] = others.split()
-    ordered: list[str] = []
-
-    def add(path: str) -> None:
-        for other in depends[path]:
-            add(other)
-        if path not in ordered:
-            ordered.append(path)
-
-    for name in NEEDED:
-        add(next(path for path in depends if Path(path).stem == name))
-    return ordered
-
-
 def initramfs(results: Path) -> bytes:
-    """The first file system of the guest, a cpio archive: busybox, the needed modules, and tools/guest/init."""
-    folder = modules(PACKAGES)
-    paths = needed_modules(folder)
-    settings = {"tree": ROOT, "results": results, "modules": folder, "busybox": PACKAGES / "bin/busybox"}
-    return b"".join(
-        [
-            *(cpio(name, 0o40755) for name in ("bin", "modules.d")),
-            cpio("bin/busybox", 0o100755, (PACKAGES / "bin/busybox").read_bytes()),
-            cpio("bin/sh", 0o120777, b"busybox"),  # a symbolic link
-            cpio("init", 0o100755, (ROOT / "tools/guest/init").read_bytes()),
-            cpio("settings", 0o100644, "".join(f"{key}='{value}'\n" for key, value in settings.items()).encode()),
-            cpio("modules", 0o100644, "".join(f"{Path(path).name}\n" for path in paths).encode()),
-            *(cpio(f"modules.d/{Path(path).name}", 0o100644, (folder / path).read_bytes()) for path in paths),
-            cpio("TRAILER!!!", 0),
-        ]
-    )
-
-
-def cpio(name: str, mode: int, data: bytes = b"") -> bytes:
-    """An entry of a cpio archive (cpio(5), "New ASCII Format"); header and data each end at a multiple of four."""
-    numbers = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
-    header = b"070701" + b"".join(b"%08x" % number for number in numbers) + name.encode() + b"\0"
-    return header + bytes(-len(header) % 4) + data + bytes(-len(data) % 4)
+    """The first file system of the guest, with tools/guest/init."""
+    folder, busybox = kernel.modules(PACKAGES), PACKAGES / "bin/busybox"
+    settings = {"tree": ROOT, "results": results, "modules": folder, "busybox": busybox}
+    return kernel.initramfs((ROOT / "tools/guest/init").read_bytes(), settings, folder, NEEDED, busybox)
 
 
 def command(results: Path) -> list[str]:
@@ -225,8 +179,7 @@ def main(arguments: list[str]) -> int:
     """Run the tests; the last line of the output has the cause if they could not run."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(GUEST_FAILED))
     try:
-        if platform.machine() != "x86_64":
-            raise LabError(f"the guest is an x86_64 machine, and this machine is {platform.machine()}")
+        kernel.check_machine()
         download()
         return run_guests([arguments] if arguments else suite())
     except LabError as error:
