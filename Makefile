@@ -79,6 +79,10 @@ test-molecule: setup ## run the tests of the roles on the lab's hosts; needs roo
 test-long: setup ## run the long tests of tests/long on labs, which make test leaves out; run them before a release
 	@$(PYTHON) tools/test.py long
 
+.PHONY: test-vms
+test-vms: setup ## run the tests of the roles on virtual machines, which make test leaves out; needs root, and KVM to be fast
+	@$(PYTHON) tools/test.py vms
+
 .PHONY: one
 one: setup ## run one test: make one T=tests/unit/...::name
 	@$(PYTHON) -m pytest $(or $(T),$(error T is missing; set it to a test: make one T=tests/unit/...::name))

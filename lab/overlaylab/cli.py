@@ -15,9 +15,10 @@ from . import host, image, operations
 from .process import LabError
 from .settings import Lab, lab_of
 
-_ABOUT = """Hosts with their own systemd, network, disk and Docker store, on one machine, by systemd-nspawn.
-LAB_NAME (overlay) names the lab; LAB_DIR (/var/lib/clusternet-lab/$LAB_NAME) and
-LAB_CACHE (/var/cache/clusternet-lab) are the folders of the lab and of the hosts' image."""
+_ABOUT = """Hosts with their own systemd, network, disk and Docker store, on one machine, by systemd-nspawn or QEMU.
+LAB_NAME (overlay) names the lab; LAB_KIND is the kind of its hosts, nspawn (the default) or vm (virtual machines);
+LAB_DIR (/var/lib/clusternet-lab/$LAB_NAME) and LAB_CACHE (/var/cache/clusternet-lab) are the folders of the lab and
+of the hosts' image."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(lab: Lab, _arguments: argparse.Namespace) -> int:
-    print(f"the image of the hosts is {image.build(lab.cache)}")
+    print(f"the image of the hosts is {operations.build(lab)}")
     return 0
 
 

@@ -9,8 +9,9 @@ import shutil
 import uuid
 from pathlib import Path
 
+from . import vm
 from .process import LabError, run
-from .settings import MAX_HOSTS, NETWORK, PREFIX, Host, Lab
+from .settings import MAX_HOSTS, NETWORK, PREFIX, VM, Host, Lab
 
 
 def prepare(lab: Lab, image: Path, count: int) -> None:
@@ -25,7 +26,7 @@ def prepare(lab: Lab, image: Path, count: int) -> None:
     for number in range(1, count + 1):
         if not lab.host(number).directory.is_dir():
             _make_disk(lab.host(number))
-    keys = [f"{host.address} {(host.directory / _HOST_KEY).with_suffix('.pub').read_text()}" for host in lab.hosts()]
+    keys = [f"{host.address} {(host.files / _HOST_KEY).with_suffix('.pub').read_text()}" for host in lab.hosts()]
     lab.known_hosts.write_text("".join(keys), encoding="utf-8")
 
 
@@ -34,25 +35,28 @@ def remove(lab: Lab) -> None:
     if not lab.directory.exists():
         return
     check_owner(lab)
-    for child in lab.directory.iterdir():  # remove the marker last, so that an interrupted removal can be repeated
+    last = (lab.kind_file, lab.marker)  # so that an interrupted removal can be repeated, or be followed by `up`
+    for child in lab.directory.iterdir():
         if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child)
-        elif child != lab.marker:
+        elif child not in last:
             child.unlink()
-    lab.marker.unlink(missing_ok=True)
+    for child in last:
+        child.unlink(missing_ok=True)
     lab.directory.rmdir()
     if lab.directory.parent.name == PREFIX:
         with contextlib.suppress(OSError):  # another lab's directory is in it
             lab.directory.parent.rmdir()
 
 
-_HOST_KEY = Path("upper/etc/ssh/ssh_host_ed25519_key")
+_HOST_KEY = Path("etc/ssh/ssh_host_ed25519_key")
 
 
 def _claim(lab: Lab) -> None:
     lab.directory.mkdir(parents=True, exist_ok=True)
     check_owner(lab)
     lab.marker.write_text(f"{lab.name}\n", encoding="utf-8")
+    lab.kind_file.write_text(f"{lab.kind}\n", encoding="utf-8")
 
 
 def check_owner(lab: Lab) -> None:
@@ -65,25 +69,35 @@ def check_owner(lab: Lab) -> None:
 
 
 def _make_disk(host: Host) -> None:
-    """Create the host's disk: a layer over the base system with the host's own files. It is created atomically."""
+    """Create the host's disk with the host's own files. It is created atomically."""
     new = host.directory.with_name(f"new-{host.name}")
+    files = new / host.files.name
     shutil.rmtree(new, ignore_errors=True)
-    for name in ("upper/etc/ssh", "upper/root", "work", "root", "docker"):
-        (new / name).mkdir(parents=True)
-    (new / "upper/root/.ssh").mkdir()
-    for private in ("upper/root", "upper/root/.ssh", "docker"):
-        (new / private).chmod(0o700)
+    for name in ("etc/ssh", "root/.ssh"):
+        (files / name).mkdir(parents=True)
+    for private in ("root", "root/.ssh"):
+        (files / private).chmod(0o700)
+    for name, text in _own_files(host).items():
+        (files / name).write_text(text, encoding="utf-8")
+    _make_key(files / _HOST_KEY, host.name)
+    if host.lab.kind == VM:
+        vm.make_disk(host, new)
+    else:  # an overlay over the base system; the files are its upper layer
+        for name in ("work", "root", "docker"):
+            (new / name).mkdir()
+        (new / "docker").chmod(0o700)
+    new.rename(host.directory)
+
+
+def _own_files(host: Host) -> dict[str, str]:
+    """The text of each file that differs between hosts."""
     names = "".join(f"{NETWORK}.1{number} h{number}\n" for number in range(1, MAX_HOSTS + 1))
-    files = {
+    return {
         "etc/hostname": f"{host.name}\n",
         "etc/hosts": f"127.0.0.1 localhost\n{names}",
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
         "root/.ssh/authorized_keys": host.lab.key.with_suffix(".pub").read_text(encoding="utf-8"),
     }
-    for name, text in files.items():
-        (new / "upper" / name).write_text(text, encoding="utf-8")
-    _make_key(new / _HOST_KEY, host.name)
-    new.rename(host.directory)
 
 
 def _make_key(path: Path, comment: str) -> None:

@@ -14,10 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-from . import cgroup, network
+from . import cgroup, network, ssh, vm
 from .process import LabError, run, wait_until
-from .settings import Host
+from .settings import NSPAWN, VM, Host
 
+_SSHD_SECONDS = {NSPAWN: "2", VM: "20"}  # for the first line of sshd, which an emulated processor starts slowly
 _PACKAGES = Path(__file__).resolve().parent.parent
 
 
@@ -105,14 +106,22 @@ def supervisor_of(host: Host) -> int | None:
 
 
 def leader_of(host: Host) -> int | None:
-    """The process id of the host's systemd (process 1 in the host), None if the host is off or has not booted yet."""
+    """The process id of the host's systemd (process 1 in the host), None if the host is off or has not booted yet.
+
+    For a virtual machine it is the process of QEMU.
+    """
     supervisor = supervisor_of(host)
-    for nspawn in _children(supervisor) if supervisor else []:
-        for child in _children(nspawn):
-            with contextlib.suppress(OSError):
-                if Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip() == "systemd":
-                    return child
-    return None
+    children = _children(supervisor) if supervisor else []
+    if host.lab.kind == VM:
+        return next((child for child in children if _name(child) == vm.PROGRAM[:15]), None)
+    return next((child for nspawn in children for child in _children(nspawn) if _name(child) == "systemd"), None)
+
+
+def _name(pid: int) -> str:
+    """The first 15 characters of the name of a process, "" if it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+    return ""
 
 
 def command_in(host: Host, *command: str) -> list[str]:
@@ -122,17 +131,19 @@ def command_in(host: Host, *command: str) -> list[str]:
         raise LabError(f"{host.name} of lab {host.lab.name} is off; `lab/lab up` starts it")
     terminal = os.environ.get("TERM", "dumb")
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return [
-        *("nsenter", "--target", str(leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--"),
-        *("env", "-i", f"PATH={path}", "HOME=/root", "USER=root", "LANG=C.UTF-8", f"TERM={terminal}"),
-        *command,
-    ]
+    plain = ("env", "-i", f"PATH={path}", "HOME=/root", "USER=root", "LANG=C.UTF-8", f"TERM={terminal}")
+    if host.lab.kind == VM:
+        return ssh.command_on(host, *plain, *command)
+    namespaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+    return ["nsenter", "--target", str(leader), *namespaces, "--", *plain, *command]
 
 
 def state(host: Host) -> str:
     """The state of the host in its systemd (running, degraded, starting, ...), or off."""
     if leader_of(host) is None:
         return "off" if supervisor_of(host) is None else "booting"
+    if host.lab.kind == VM and not _ssh_answers(host):
+        return "booting"
     return run(*command_in(host, "systemctl", "is-system-running"), check=False).stdout.strip() or "booting"
 
 
@@ -151,8 +162,9 @@ def wait(host: Host, seconds: float) -> str:
 
 
 def _ssh_answers(host: Host) -> bool:
+    seconds = _SSHD_SECONDS[host.lab.kind]
     greeting = f"TCP:{host.address}:22,connect-timeout=2,readbytes=4"
-    heard = run("nsenter", f"--net={host.lab.netns}", "socat", "-T", "2", "-u", greeting, "STDOUT", check=False)
+    heard = run("nsenter", f"--net={host.lab.netns}", "socat", "-T", seconds, "-u", greeting, "STDOUT", check=False)
     return heard.stdout == "SSH-"
 
 

@@ -10,7 +10,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from . import probe, supply
@@ -20,6 +21,7 @@ from .sources import suite, write_sources
 
 _HERE = Path(__file__).resolve().parent
 _LISTS = _HERE.parent
+_KINDS = ("image", "vm")  # what the directories are called: images of containers, and of virtual machines
 _TOOLS = {  # a program, and the package that has it
     "busybox": "busybox-static",
     "dpkg-scanpackages": "dpkg-dev",
@@ -36,9 +38,10 @@ _MASKED = (  # a host that wakes up to do something of its own disturbs a test
 )
 
 
-def install_tools() -> None:
-    """Install with apt what the lab needs and the machine lacks."""
-    missing = sorted({package for program, package in _TOOLS.items() if not shutil.which(program)})
+def install_tools(more: Mapping[str, str] | None = None) -> None:
+    """Install with apt what the lab needs and the machine lacks; `more` has further programs and their packages."""
+    tools = {**_TOOLS, **(more or {})}
+    missing = sorted({package for program, package in tools.items() if not shutil.which(program)})
     if not missing:
         return
     if not shutil.which("apt-get"):
@@ -53,38 +56,49 @@ def install_tools() -> None:
 def build(cache: Path) -> Path:
     """The image that belongs to the present lists and builders, built when it is not there; gives its directory."""
     install_tools()
-    image = cache / f"image-{_stamp()}"
-    with only_one(f"{PREFIX} build in {cache}", 900):
+    return build_once(cache / f"image-{stamp()}", _fill)
+
+
+def build_once(image: Path, fill: Callable[[Path], None]) -> Path:
+    """The directory `image`, filled if it is missing. Then unused images of the same kind are removed."""
+    cache, kind = image.parent, image.name.partition("-")[0]
+    with _alone(cache, kind):
         if image.is_dir():
             return image
         cache.mkdir(parents=True, exist_ok=True)
-        for leftover in cache.glob("building-*"):
+        for leftover in cache.glob(f"unfinished-{kind}-*"):
             shutil.rmtree(leftover)
-        unfinished = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+        unfinished = Path(tempfile.mkdtemp(prefix=f"unfinished-{kind}-", dir=cache))
         unfinished.chmod(0o755)
         try:
-            _fill(unfinished)
+            fill(unfinished)
             unfinished.rename(image)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-        for older in _unused(cache):
+        for older in _unused(cache, kind):
             if older != image:
                 shutil.rmtree(older)
     return image
 
 
 def clean(cache: Path) -> None:
-    """Remove the cache; LabError when a lab runs from it."""
-    with only_one(f"{PREFIX} build in {cache}", 900):
-        for image in _unused(cache):
-            shutil.rmtree(image)
-        for leftover in cache.glob("building-*"):
-            shutil.rmtree(leftover)
-        in_use = sorted(cache.glob("image-*"))
-        if in_use:
-            raise LabError(f"a lab runs from {in_use[0]}; `lab/lab down` ends it")
-        with contextlib.suppress(FileNotFoundError):
-            cache.rmdir()
+    """Remove the images of all kinds of hosts; LabError when a lab runs from one."""
+    for kind in _KINDS:
+        with _alone(cache, kind):
+            for image in _unused(cache, kind):
+                shutil.rmtree(image)
+            for leftover in cache.glob(f"unfinished-{kind}-*"):
+                shutil.rmtree(leftover)
+    in_use = sorted(image for kind in _KINDS for image in cache.glob(f"{kind}-*"))
+    if in_use:
+        raise LabError(f"a lab runs from {in_use[0]}; `lab/lab down` ends it")
+    with contextlib.suppress(FileNotFoundError):
+        cache.rmdir()
+
+
+def _alone(cache: Path, kind: str) -> AbstractContextManager[None]:
+    """Only one process at a time builds or removes images of a kind."""
+    return only_one(f"{PREFIX} build of {kind} in {cache}", 900)
 
 
 def hold(image: Path) -> int:
@@ -94,8 +108,8 @@ def hold(image: Path) -> int:
     return descriptor
 
 
-def _unused(cache: Path) -> Iterator[Path]:
-    for image in sorted(cache.glob("image-*")):
+def _unused(cache: Path, kind: str) -> Iterator[Path]:
+    for image in sorted(cache.glob(f"{kind}-*")):
         descriptor = os.open(image, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,7 +120,7 @@ def _unused(cache: Path) -> Iterator[Path]:
             os.close(descriptor)
 
 
-def _stamp() -> str:
+def stamp() -> str:
     """A short digest of all that decides what an image contains: release, lists, and the code that builds it."""
     digest = hashlib.sha256(suite().encode())
     for path in (*sorted(_LISTS.glob("*.txt")), *(_HERE / f"{name}.py" for name in ("image", "supply", "probe"))):

@@ -44,6 +44,13 @@ def connect(host: Host) -> None:
     _ip(host.netns, f"route add default via {GATEWAY}")
 
 
+def attach(host: Host) -> None:
+    """Create the port of the bridge for the network card of a virtual machine, without anything of an earlier boot."""
+    disconnect(host)
+    _ip(host.lab.netns, f"tuntap add dev {host.name} mode tap")
+    _ip(host.lab.netns, f"link set {host.name} master br0 up")
+
+
 def disconnect(host: Host) -> None:
     """Remove the host's namespace and its port of the bridge, if they exist."""
     remove_namespace(host.netns)

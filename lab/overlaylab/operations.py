@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from . import disk, host, image, network
+from . import disk, host, image, network, ssh, vm, vm_image
 from .process import LabError, only_one
-from .settings import MAX_HOSTS, PREFIX, Host, Lab
+from .settings import MAX_HOSTS, NSPAWN, PREFIX, VM, Host, Lab
 
-_BOOT_SECONDS = 60.0
+_BOOT_SECONDS = {NSPAWN: 60.0, VM: 1800.0}  # an emulated processor on a busy machine needs minutes
 _DEFAULT_HOSTS = 3
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 _INOTIFY_INSTANCES = 1024  # a host needs about six, and with the kernel's 128 the systemd of some hosts fails to start
@@ -28,7 +29,8 @@ def up(lab: Lab, wanted: int) -> None:
         raise LabError(f"a lab has at most {MAX_HOSTS} hosts, not {count}")
     if count < len(present):
         raise LabError(f"lab {lab.name} has {len(present)} hosts, more than {count}; `lab/lab down` removes them")
-    base = lab.image if lab.image.is_symlink() else image.build(lab.cache)
+    _check_machine(lab)
+    base = lab.image if lab.image.is_symlink() else build(lab)
     _raise_inotify_limit()
     began = time.monotonic()
     with _alone(lab):
@@ -46,6 +48,11 @@ def up(lab: Lab, wanted: int) -> None:
         print(f"lab {lab.name} was already up")
 
 
+def build(lab: Lab) -> Path:
+    """The image of the lab's hosts, built if it is missing."""
+    return vm_image.build(lab.cache) if lab.kind == VM else image.build(lab.cache)
+
+
 def down(lab: Lab) -> None:
     """Remove everything of the lab, also of an incomplete one."""
     with _alone(lab):
@@ -61,6 +68,7 @@ def down(lab: Lab) -> None:
 
 def start(lab: Lab, name: str) -> None:
     """Boot one host; no error if it runs."""
+    _check_machine(lab)
     began = time.monotonic()
     with _alone(lab):
         one = lab.named(name)
@@ -80,7 +88,7 @@ def stop(lab: Lab, name: str) -> None:
 def wait(hosts: Iterable[Host], began: float) -> None:
     """Wait until the hosts are ready; print the seconds since `began` (of time.monotonic) for each."""
     with ThreadPoolExecutor(MAX_HOSTS) as pool:
-        waiting = [(each, pool.submit(host.wait, each, _BOOT_SECONDS)) for each in hosts]
+        waiting = [(each, pool.submit(host.wait, each, _BOOT_SECONDS[each.lab.kind])) for each in hosts]
         for one, ready in waiting:
             state = ready.result()
             print(f"{one.name}  {one.address}  {state}  {time.monotonic() - began:.1f} s", flush=True)
@@ -101,24 +109,21 @@ def inventory(lab: Lab, wanted: int) -> str:
     count = wanted or len(lab.hosts()) or _DEFAULT_HOSTS
     hosts = [lab.host(number) for number in range(1, count + 1)]
     members = "".join(f"        {one.name}:\n" for one in hosts)
-    ssh = " ".join(f"-o {option}" for option in _ssh_options(lab))
+    arguments = " ".join(f"-o {option}" for option in ssh.options(lab))
     return (
         "all:\n  hosts:\n"
         + "".join(f"    {one.name}:\n      ansible_host: {one.address}\n" for one in hosts)
         + f"  children:\n    etcd:\n      hosts:\n{members}    overlay:\n      hosts:\n{members}"
         + "  vars:\n    ansible_user: root\n    ansible_python_interpreter: /usr/bin/python3\n"
         + f"    ansible_ssh_private_key_file: {lab.key}\n    ansible_ssh_pipelining: true\n"
-        + f"    ansible_ssh_args: >-\n      {ssh}\n"
+        + f"    ansible_ssh_args: >-\n      {arguments}\n"
     )
 
 
-def _ssh_options(lab: Lab) -> list[str]:
-    return [
-        f"UserKnownHostsFile={lab.known_hosts}",
-        f'ProxyCommand="nsenter --net={lab.netns} socat - TCP:%h:%p,connect-timeout=2"',
-        *("ControlMaster=auto", "ControlPersist=60s", f"ControlPath={lab.sockets}/%h"),
-        *("ServerAliveInterval=2", "ServerAliveCountMax=3"),
-    ]
+def _check_machine(lab: Lab) -> None:
+    """Raise LabError if this machine cannot run the lab's kind of hosts; before anything is changed."""
+    if lab.kind == VM:
+        vm.check_machine(os.environ)
 
 
 def _raise_inotify_limit() -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ PREFIX = "clusternet-lab"
 NETWORK = "192.168.100"
 GATEWAY = f"{NETWORK}.1"
 MAX_HOSTS = 9  # a host's address ends in 1 and its number
+NSPAWN, VM = "nspawn", "vm"  # the kinds of hosts: containers of systemd-nspawn, and virtual machines of QEMU
+_KIND_FILE = "kind"
 _LONGEST_SOCKET = 90  # unix(7) allows 107 characters, of which ssh takes 17 for the name of an unfinished socket
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,23}")
 
@@ -27,6 +30,7 @@ class Lab:
     name: str
     directory: Path
     cache: Path
+    kind: str = NSPAWN
 
     @property
     def full_name(self) -> str:
@@ -42,6 +46,11 @@ class Lab:
     def marker(self) -> Path:
         """The file with the name of the lab that owns the directory."""
         return self.directory / "lab-name"
+
+    @property
+    def kind_file(self) -> Path:
+        """The file with the kind of the lab's hosts."""
+        return self.directory / _KIND_FILE
 
     @property
     def image(self) -> Path:
@@ -82,7 +91,12 @@ class Lab:
 
     def environment(self) -> dict[str, str]:
         """The environment variables for a process of this lab."""
-        own = {"LAB_NAME": self.name, "LAB_DIR": str(self.directory), "LAB_CACHE": str(self.cache)}
+        own = {
+            "LAB_NAME": self.name,
+            "LAB_DIR": str(self.directory),
+            "LAB_CACHE": str(self.cache),
+            "LAB_KIND": self.kind,
+        }
         return {**os.environ, **own}
 
 
@@ -124,6 +138,11 @@ class Host:
         return self.lab.directory / "hosts" / self.name
 
     @property
+    def files(self) -> Path:
+        """The folder of its own files: the upper layer of a container's disk, copied to a virtual machine's disk."""
+        return self.directory / "upper"
+
+    @property
     def lock(self) -> Path:
         """The file that its supervisor keeps locked; it contains the supervisor's process id."""
         return self.directory / "supervisor"
@@ -140,13 +159,32 @@ class Host:
 
 
 def lab_of(environment: Mapping[str, str]) -> Lab:
-    """The lab of LAB_NAME, LAB_DIR and LAB_CACHE; unset and empty variables mean the default."""
+    """The lab of LAB_NAME, LAB_DIR, LAB_CACHE and LAB_KIND; unset and empty variables mean the default.
+
+    The default of LAB_KIND is the kind of the hosts that the lab has.
+    """
     name = environment.get("LAB_NAME") or "overlay"
     if not _NAME.fullmatch(name):
         raise LabError(f"LAB_NAME {name!r} is invalid; use a small letter, then up to 23 small letters, digits and -")
     directory = Path(environment.get("LAB_DIR") or f"/var/lib/{PREFIX}/{name}").absolute()
     cache = Path(environment.get("LAB_CACHE") or f"/var/cache/{PREFIX}").absolute()
-    lab = Lab(name, directory, cache)
+    lab = Lab(name, directory, cache, environment.get("LAB_KIND") or _present_kind(directory) or NSPAWN)
+    if lab.kind not in (NSPAWN, VM):
+        raise LabError(
+            f"LAB_KIND {lab.kind!r} is unknown; use {NSPAWN} (containers of systemd-nspawn) or {VM} (virtual machines)"
+        )
+    if _present_kind(directory) not in ("", lab.kind):
+        raise LabError(
+            f"lab {name} has hosts of the kind {_present_kind(directory)}, and LAB_KIND is {lab.kind}; "
+            f"use the same, or remove them with `LAB_KIND={_present_kind(directory)} lab/lab down`"
+        )
     if len(os.fsencode(lab.host(MAX_HOSTS).socket)) > _LONGEST_SOCKET:
         raise LabError(f"LAB_DIR {directory} is too long for ssh's sockets in it; use at most 70 characters")
     return lab
+
+
+def _present_kind(directory: Path) -> str:
+    """The kind of the hosts of the lab in this directory, "" if there is no lab."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return (directory / _KIND_FILE).read_text(encoding="utf-8").strip()
+    return ""

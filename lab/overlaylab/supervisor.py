@@ -11,40 +11,50 @@ import sys
 import time
 from pathlib import Path
 
-from . import cgroup, image, network
+from . import cgroup, image, network, vm
 from .host import power_off, record_supervisor
 from .process import LabError, run
-from .settings import Host, lab_of
+from .settings import VM, Host, lab_of
 
 _REBOOT = 133  # exit code of systemd-nspawn --keep-unit after a reboot of the system inside
 
 
 def supervise(host: Host, lock: int) -> int:
-    """Boot the host, and again after each reboot, until it powers off; return the exit code of systemd-nspawn."""
+    """Boot the host, and again after each reboot, until it powers off; return its exit code."""
     record_supervisor(lock, os.getpid())
     image.hold(host.lab.image.resolve(strict=True))
     while True:
-        network.connect(host)
+        if host.lab.kind == VM:
+            network.attach(host)
+        else:
+            network.connect(host)
         cgroup.create(host.full_name)
         _print(f"{host.name} boots")
-        own_mounts = ("unshare", "--mount", "--propagation", "slave")
+        own_mounts = () if host.lab.kind == VM else ("unshare", "--mount", "--propagation", "slave")
         code = subprocess.call([*own_mounts, sys.executable, "-m", "overlaylab.supervisor", "boot", host.name])
         power_off(host)
-        _print(f"{host.name} {'reboots' if code == _REBOOT else f'is off ({code})'}")
-        if code != _REBOOT:
+        rebooted = code == _REBOOT and host.lab.kind != VM  # QEMU reboots without ending
+        _print(f"{host.name} {'reboots' if rebooted else f'is off ({code})'}")
+        if not rebooted:
             return code
 
 
 def boot(host: Host) -> None:
-    """Replace this process, which has its own mount namespace, by the host's systemd-nspawn.
-
-    The disk is mounted in this namespace only, so no mount remains when the process ends. `volatile` avoids the fsyncs
-    of package installations: written data is lost only if the outer machine crashes.
-    """
+    """Replace this process by the host's systemd-nspawn or QEMU."""
     cgroup.join(host.full_name)
+    command = vm.command(host, vm.accelerator(os.environ)) if host.lab.kind == VM else _container(host)
+    os.execvp(command[0], command)
+
+
+def _container(host: Host) -> list[str]:
+    """Mount the host's disk; return the command line of systemd-nspawn.
+
+    This process has its own mount namespace, and the disk is mounted in it only, so no mount remains when the process
+    ends. `volatile` avoids the fsyncs of package installations: written data is lost only if the outer machine crashes.
+    """
     disk, root = host.directory, host.directory / "root"
     shutil.rmtree(disk / "work" / "work" / "incompat", ignore_errors=True)  # the mark of a former volatile mount
-    layers = f"lowerdir={host.lab.image / 'base'},upperdir={disk / 'upper'},workdir={disk / 'work'},volatile"
+    layers = f"lowerdir={host.lab.image / 'base'},upperdir={host.files},workdir={disk / 'work'},volatile"
     run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
     os.environ.update(
         SYSTEMD_NSPAWN_UNIFIED_HIERARCHY="1",
@@ -61,7 +71,7 @@ def boot(host: Host) -> None:
     ]
     if Path("/dev/net/tun").exists():
         command.append("--bind=/dev/net/tun")
-    os.execvp(command[0], command)
+    return command
 
 
 def _print(message: str) -> None:

@@ -10,15 +10,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "lab" / "lab"
-LIMIT = 180  # seconds for one command
+LIMITS = {"nspawn": 180, "vm": 2400}  # seconds for one command, by the kind of the hosts
 
 
 class Lab:
     """One lab; nothing runs in it before ``up``."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: str = "nspawn") -> None:
         self.name = name
-        self.environment = {**os.environ, "LAB_NAME": name}
+        self.limit = LIMITS[kind]
+        self.environment = {**os.environ, "LAB_NAME": name, "LAB_KIND": kind}
         self.environment.pop("LAB_DIR", None)
 
     def __call__(self, *words: str) -> str:
@@ -35,7 +36,7 @@ class Lab:
             input=given,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=self.limit,
             check=False,
         )
 
