@@ -47,7 +47,7 @@ def is_stale(member: Variables, files: Collection[str]) -> bool:
 
 
 def _is_bootstrapping(host: Mapping[str, Any]) -> bool:
-    """Whether the first start of the whole cluster was interrupted; the member goes on with it."""
+    """Whether the first start of the whole cluster was interrupted; the member then continues it."""
     return (host.get("initial_cluster") or {}).get("state") == "new"
 
 

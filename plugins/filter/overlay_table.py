@@ -65,14 +65,14 @@ def _words(finding: Mapping[str, Any]) -> str:
 
 
 def _etcd_lines(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    askers: dict[str, list[str]] = {}
+    reporters: dict[str, list[str]] = {}
     for name, host in hosts.items():
         for problem in _registered(host)[0].get("etcd_problems") or ():
-            askers.setdefault(problem, []).append(name)
+            reporters.setdefault(problem, []).append(name)
     return [
-        f"etcd: {problem} (asked by {', '.join(names)}); the overlay works while a quorum of the members runs: "
+        f"etcd: {problem} (reported by {', '.join(names)}); the overlay works while a quorum of the members runs: "
         f"start etcd there, or correct overlay_etcd_endpoints"
-        for problem, names in askers.items()
+        for problem, names in reporters.items()
     ]
 
 
@@ -106,7 +106,7 @@ def _registered(host: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str
 def _line(result: Mapping[str, Any]) -> str:
     """Return the error of a failed task in one line, with the last line of output if the module crashed."""
     printed = str(result.get("module_stderr") or result.get("module_stdout") or "").strip().splitlines()[-1:]
-    return " ".join([*str(result.get("msg") or "no reason given").split(), *printed])
+    return " ".join([*str(result.get("msg") or "the task has no error message").split(), *printed])
 
 
 def _row(name: str, host: Mapping[str, Any]) -> tuple[str, ...]:

@@ -33,9 +33,9 @@ BACKEND_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "type": ("Type", str),
     **{key.lower(): (key, CONVERTERS[kind]) for options in TYPES.values() for key, kind in options().keys().items()},
 }
-FOLLOWS = "overlayd there follows at once, flanneld after its restart"
+FOLLOWS = "overlayd uses the new config at once, flanneld only after its restart"
 FOLLOWS_TYPE = (
-    "overlayd there follows at once, but flanneld has no route to hosts with another backend until its restart"
+    "overlayd uses the new config at once, but flanneld has no route to hosts with another backend until its restart"
 )
 NAMED = 5  # maximum of leases that an error lists
 
@@ -184,7 +184,7 @@ def _harms(lease: SubnetLease, config: NetworkConfig) -> dict[str, str]:
 
 
 def _tunnel_harm(lease: SubnetLease, old: BackendOptions, new: BackendOptions) -> list[str]:
-    """Return a sentence if the lease's host uses the VNI and port of the old config, and the new ones differ."""
+    """Return a sentence if the lease's host uses the VNI and port of the old config, and the new config has others."""
     if lease.backend_type != "vxlan" or not isinstance(old, VxlanOptions) or not isinstance(new, VxlanOptions):
         return []
     vni = lease.data.get("VNI", old.vni)  # flannel before 0.14 did not write it

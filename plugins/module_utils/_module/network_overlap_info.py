@@ -57,7 +57,7 @@ def _stored(module: AnsibleModule) -> tuple[NetworkConfig, str]:
 
 
 def _own_subnets(memory: Memory | None, subnet_file: str) -> dict[Subnet, Subnet]:
-    """Return the host's subnet in each network that it takes part in; the memory file overrides the subnet file."""
+    """Return the host's subnet in each network of which it is part; the memory file overrides the subnet file."""
     networks = {}
     former = former_setup(subnet_file)
     if former is not None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How long overlayd waits for the processes beside it, and what happens to one that does not answer."""
+"""How long overlayd waits for its companion processes, and what happens if one does not answer."""
 
 from __future__ import annotations
 

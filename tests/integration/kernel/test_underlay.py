@@ -144,7 +144,7 @@ def test_the_preferred_one_of_two_default_routes_is_followed(host: Namespace) ->
             NOT_FOUND + r": --iface-regex=\^wlan; usable interfaces: eth0 \([^)]+\), eth1 \([^)]+\)$",
         ),
         ({"regex": "eth["}, r"--iface-regex=eth\[ is not a regular expression"),
-        ({"iface": "eth2"}, "interface eth2 has no usable IPv4 address; give it one .* or name another"),
+        ({"iface": "eth2"}, "interface eth2 has no usable IPv4 address; add an address .*, or set --iface to another"),
         ({"iface": "eth3"}, "interface eth3 is down; bring it up"),
         ({"reach": "10.x"}, "--iface-can-reach: '10.x' is not an IPv4 address"),
         ({"public": "300.1.1.1"}, "--public-ip: '300.1.1.1' is not an IPv4 address"),

@@ -131,12 +131,12 @@ def test_a_dual_stack_config_is_not_turned_into_something_unusable(overlay: Modu
         ({"backend": {"Type": "host-gw"}}, "lease 10.5.7.0-24 of 192.0.2.7: its backend is vxlan"),
         (
             {"backend": {"Type": "udp"}},
-            "not udp; overlayd there follows at once, but flanneld has no route to hosts with",
+            "not udp; overlayd uses the new config at once, but flanneld has no route to hosts with",
         ),
         ({"backend": {"Type": "vxlan", "VNI": 9}}, "lease 10.5.7.0-24 of 192.0.2.7: its host uses VNI 1"),
         (
             {"backend": {"Type": "vxlan", "Port": 4789}},
-            "instead of VNI 1 and Port 4789; overlayd there follows at once, flanneld after its restart",
+            "instead of VNI 1 and Port 4789; overlayd uses the new config at once, flanneld only after its restart",
         ),
     ],
 )

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The announcement of this host's WireGuard key before the network config changes to wireguard.
 
-A host can receive packets by WireGuard only from peers whose keys it knows. So before a host writes a lease of type
-wireguard, which makes all peers send to it by WireGuard,
+A host can receive packets by WireGuard only from peers whose keys its device has. All peers send by WireGuard as soon
+as they read a lease of type wireguard. So before a host writes such a lease,
 
 1. it creates its device, and adds its key to its lease of the former type, whose readers ignore additional fields;
 2. it waits until the leases of all peers contain a key, which the main loop programs at once, but not longer than
@@ -69,7 +69,7 @@ def announce(
         watch.close()
     if missing:
         log.warning(
-            "no WireGuard key within %.0f s in %d leases (%s): these hosts lose packets until they follow the config",
+            "no WireGuard key within %.0f s in %d leases (%s): these hosts lose packets until they use the new config",
             PATIENCE,
             len(missing),
             ", ".join(sorted(missing)[:SHOWN]),

@@ -51,7 +51,7 @@ PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an 
 
 
 class EtcdSide(threading.Thread):
-    """Reads all of the network from etcd, then follows its changes; starts again with a full read where necessary."""
+    """Reads the whole network from etcd, then watches it for changes; repeats the full read if necessary."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class EtcdSide(threading.Thread):
         self._hosts = 0  # number of leases at the last full read
 
     def run(self) -> None:
-        """Join and follow the network for ever; report each failure and retry."""
+        """Join the network and watch it, for ever; report each failure and retry."""
         wait = RETRY
         while True:
             started = time.monotonic()
@@ -94,7 +94,7 @@ class EtcdSide(threading.Thread):
             except (ConfigError, LeaseError) as error:
                 self._out.put(StoreTrouble(str(error)))
                 if isinstance(error, ConfigMissingError):
-                    self._drop_connection()  # somebody may write the config with the other API
+                    self._drop_connection()  # the config may be written with the other API
             except Exception as error:  # also a defect of overlayd: this thread must not end
                 if not isinstance(error, OverlayError):
                     log.exception("unexpected error; please report it with this traceback")
@@ -119,7 +119,7 @@ class EtcdSide(threading.Thread):
         return True
 
     def _join_and_follow(self) -> None:
-        """Read everything from etcd, then follow the changes; return when the next full read is due."""
+        """Read everything from etcd, then watch it for changes; return when the next full read is due."""
         store = self._connected()
         network = read_network(store, self._keys)
         text, trouble = self._configs.usable(store, self._keys, network.config)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Runs the commands of the extension backend in a thread of its own, until they did what the leases require.
+"""Runs the commands of the extension backend in a separate thread, until all that the leases require have succeeded.
 
 PreStartupCommand runs before the lease is acquired (by the etcd thread), PostStartupCommand after it, SubnetAddCommand
-for each peer, SubnetRemoveCommand for each peer that left. A command that fails is repeated after a pause that doubles.
-What succeeded is remembered (host/extension_memory.py) and not repeated.
+for each peer, SubnetRemoveCommand for each peer that left. A command that fails is repeated after a pause, which
+doubles each time. A command that succeeded is recorded (host/extension_memory.py) and not repeated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Leases = Mapping[Subnet, SubnetLease]
 
 
 class Setup(NamedTuple):
-    """The commands, and what this host serves with them."""
+    """The commands, and the network, subnet and public IP for which they run."""
 
     options: ExtensionOptions
     network: Subnet
@@ -43,7 +43,7 @@ class Setup(NamedTuple):
 
     @property
     def served(self) -> str:
-        """The identity of this setup: another one needs its own startup commands."""
+        """The identity of this setup: the startup commands run again if it changes."""
         return json.dumps([*self.options[:2], str(self.network), str(self.subnet), format_ipv4(self.public_ip)])
 
 
@@ -241,7 +241,7 @@ class Extension(threading.Thread):
             try:
                 self._remove(subnet, known, setup)
             except CommandError as error:
-                log.info("extension: %s; the peer is added again nevertheless", error)
+                log.info("extension: %s; ignored, and the peer is added again", error)
         self._memory.set(subnet, added)
         if wanted.add:
             purpose = f"SubnetAddCommand of {subnet}"

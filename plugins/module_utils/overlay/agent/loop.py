@@ -224,7 +224,7 @@ class Loop:
         return reach(config, identity.underlay, own, end, self._dataplane, wireguard=wireguard, keep=True)
 
     def _begin(self, config: NetworkConfig, text: str, own: Subnet, leases: Mapping[str, Item]) -> None:
-        """Begin the session and reconcile the kernel; the subnet file and READY follow when that worked."""
+        """Begin the session and reconcile the kernel; if that succeeds, write the subnet file and notify READY."""
         self._identity.serve(config, own)
         backend = self._backend(config, own)
         warn_of_losses(self._memory, config, self._identity.former_mtu, backend.mtu)
@@ -321,7 +321,7 @@ class Loop:
         self._get_ready()
 
     def _run_commands(self, session: Session) -> None:
-        """Let the extension thread run the commands for the present peers, after the kernel follows the leases.
+        """Let the extension thread run the commands for the present peers, after the kernel was reconciled.
 
         Under another network config it keeps what it added, until the peer's lease changes.
         """

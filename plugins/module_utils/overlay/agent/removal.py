@@ -66,9 +66,9 @@ def remove(options: Options, connection: EtcdConnection) -> int:
 
 
 def _stop_processes(folder: Path) -> list[str]:
-    """Stop all processes beside overlayd, before devices are read, because a stopped process does not answer.
+    """Stop all companion processes, before devices are read, because a frozen process would not answer.
 
-    Return the names of the devices that stay and that the files of these processes prove to be overlayd's.
+    Return the names of the devices that still exist and that belong to overlayd, as the files of these processes show.
     """
     names = {file.stem for file in folder.glob("*.companion")}
     names.update(name for name in (UDP, WIREGUARD_DEVICE) if (folder / f"{name}.lock").exists())

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The backends: what each wants in the kernel for this host and for a peer. Pure; one file each."""
+"""The backends: the kernel rows of each for this host and for a peer. Pure; one file each."""
 
 from __future__ import annotations
 
@@ -142,7 +142,8 @@ def _ipip() -> BackendClass:
     return Ipip
 
 
-# The registration of the backends, by Type. A backend is imported when a config or a lease names it.
+# The registration of the backends, by Type. A backend is imported when a config or a lease names it. The imports are
+# statements, because Ansible copies a module's imports to a host by these, and mypy checks the classes.
 BACKENDS: dict[str, Callable[[], BackendClass]] = {
     "vxlan": _vxlan,
     "host-gw": _host_gw,

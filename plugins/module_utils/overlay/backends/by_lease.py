@@ -2,10 +2,10 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Each peer is reached by the backend that its own lease names, whatever backend the network config names.
 
-Leases follow a changed config host by host, and a fleet may stay mixed. So a host has, next to the backend of its own
-lease, a further one for each type and each VNI in the leases of its peers. The packets of a peer may also arrive on a
-tunnel device that no lease names any more, until that peer has read this host's new lease: such a device stays for
-GRACE.
+After a change of the config each host changes its lease at its own time, and a fleet may stay mixed. So a host has,
+besides the backend of its own lease, a further backend for each type and each VNI in the leases of its peers. A peer
+that has not read this host's new lease still sends to the old tunnel device. So a device that no lease names any more
+is kept for GRACE.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from . import Accepting, Backend
 
 UDP, UDP_DEVICE = "udp", "flannel0"  # as in backends/udp.py, which is imported only if it is needed
-GRACE = 30.0  # seconds that a tunnel device stays after the last lease that needs it; peers follow within a second
+GRACE = 30.0  # seconds that a tunnel device is kept after the last lease that needs it; peers read a lease within one
 _ACCEPTING = "wireguard"  # the type of the backends that derive from Accepting
 MOST_FURTHER = 8  # further devices: other hosts write the leases
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The udp backend: a process beside overlayd carries packets, each as the payload of one UDP datagram.
+"""The udp backend: a companion process (overlay/udp) carries each packet as the payload of one UDP datagram.
 
-overlay/udp is that process. A lease of flannel's udp backend has no BackendType; overlayd writes "udp", which flannel
-ignores, so that hosts with another backend can tell it from a reservation.
+A lease of flannel's udp backend has no BackendType. overlayd writes "udp", which flannel ignores, so that hosts with
+another backend can distinguish the lease from a reservation.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Member(NamedTuple):
 def read_health(connection: EtcdConnection) -> list[Health]:
     """Return the health of each endpoint, in the order given; raise StoreError for an unusable certificate file.
 
-    The requests to all endpoints run at the same time, so several silent endpoints cost one timeout together.
+    The requests to all endpoints run at the same time, so several endpoints that do not answer cost only one timeout.
     """
     context, endpoints = connection.tls_context(), connection.parsed_endpoints
     with ThreadPoolExecutor(max_workers=len(endpoints)) as pool:
@@ -54,7 +54,7 @@ def read_health(connection: EtcdConnection) -> list[Health]:
 
 
 def read_members(connection: EtcdConnection) -> list[Member]:
-    """Return what each endpoint says of itself, in the order given; raise StoreError like ``read_health``."""
+    """Return the status of each endpoint, in the given order; raise StoreError like ``read_health``."""
     context, endpoints = connection.tls_context(), connection.parsed_endpoints
     with ThreadPoolExecutor(max_workers=len(endpoints)) as pool:
         return list(pool.map(lambda endpoint: _member(endpoint, context, connection.timeout), endpoints))

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Decides which host a WireGuard key belongs to if a lease of another BackendType contains it.
 
-Such a lease has the key so that packets are accepted while its host changes to wireguard or from it. Its claim is
-weaker than that of a lease of type wireguard, which cannot be used without the key. Of several such leases, the one
-whose text was written last has the key. A renewal does not count, so running hosts do not take the key from each other.
+Such a lease contains the key so that peers accept packets while its host changes to or from wireguard. A lease of type
+wireguard has priority, because it cannot be used without the key. Of several other leases, the lease whose text was
+written last has the key. A renewal does not count, so running hosts do not take the key from each other.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs the commands of a network config, with a time limit, limited output and no secrets in their environment.
 
-The text of a command comes from etcd, so whoever writes the network config chooses what runs as root on every host.
-A host permits it in one of two modes. ``direct`` starts one program without a shell. ``shell`` runs ``sh -c`` with the
-text, as flannel does. The data of other hosts' leases are never part of the text: addresses are in the environment,
+The text of a command comes from etcd, so everyone who can write the network config can run programs as root on every
+host. A host permits this in one of two modes. ``direct`` starts one program without a shell. ``shell`` runs ``sh -c``
+with the text, as flannel does. Data of other hosts' leases is never part of the text: addresses are in the environment,
 and BackendData is on the standard input.
 """
 
@@ -30,7 +30,7 @@ MOST_DATA = 16384  # bytes of output that are kept, and of BackendData; a pipe t
 _SHOWN = 300  # characters of a command's output in an error
 _TICK = 0.1  # seconds after which the end of a process is noticed whose child keeps the pipes open
 _MERCY = 1.0  # seconds between SIGTERM and SIGKILL
-# Variables of overlayd that concern nobody else; FLANNELD_ETCD_PASSWORD is one of them.
+# Settings of overlayd, which are removed from the environment; FLANNELD_ETCD_PASSWORD is one of them.
 _PRIVATE = re.compile(r"(FLANNELD|ETCD|ETCDCTL|LISTEN|WATCHDOG)_|NOTIFY_SOCKET$|CREDENTIALS_DIRECTORY$")
 _NAME = r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})"
 _PART = re.compile(

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A process beside overlayd, such as a data path in user space, which keeps running while overlayd restarts.
+"""A companion process of overlayd, such as a data path in user space, which keeps running while overlayd restarts.
 
 If systemd runs overlayd, the companion is a transient unit: it has its own cgroup, and systemd restarts it at once.
 Otherwise it is a detached process, which the next ``ensure`` restarts. In both cases the process holds a file lock,
-which says whether it runs, whoever started it; the kernel frees the lock when the process ends.
+which shows that it runs. The kernel frees the lock when the process ends.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ os.execvp(sys.argv[3], sys.argv[3:])
 
 
 class Companion(NamedTuple):
-    """A process beside overlayd: its command line, and the folder of its lock file (overlayd's state folder).
+    """A companion process: its command line, and the folder of its lock file (overlayd's state folder).
 
     The command begins with an absolute path. The process must stay in the foreground, and must not close descriptors
     that it does not know: one of them holds the lock. ``properties`` are settings of its systemd unit, such as

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The processes beside overlayd that provide tunnel devices; stopped by the name of their device."""
+"""The companion processes that provide tunnel devices; each is stopped by the name of its device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .log import log
 
 
 def kill_process(folder: Path, name: str) -> int | None:
-    """Kill a process beside overlayd that does not answer; return its process ID, None if it is not ours."""
+    """Kill a companion process that does not answer; return its process ID, None if it is not ours."""
     from .companion import Companion  # most hosts do not need it
 
     return Companion(name, folder).kill()

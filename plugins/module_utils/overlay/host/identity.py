@@ -212,7 +212,7 @@ class Identity:
         return next((held for held in self._held if config.fits(held.subnet)), newest)
 
     def _endpoints(self) -> list[int]:
-        """Return the addresses of the etcd endpoints, less those given as host names."""
+        """Return the addresses of the etcd endpoints, without endpoints that are host names."""
         found: list[int] = []
         for endpoint in self._settings.endpoints:
             with suppress(ValueError):

@@ -146,12 +146,15 @@ def _holder(known: Iterable[_Interface], address: int) -> _Interface | None:
 def _underlay(chosen: _Interface, address: int | None) -> Underlay:
     link = chosen.link
     if not link.up:
-        raise KernelError(f"interface {link.name} is down; bring it up (ip link set {link.name} up) or name another")
+        raise KernelError(
+            f"interface {link.name} is down; bring it up (ip link set {link.name} up), or set --iface to another "
+            f"interface"
+        )
     usable = _usable(chosen)
     if address is None and not usable:
         raise KernelError(
-            f"interface {link.name} has no usable IPv4 address; give it one (ip address add ADDRESS/LENGTH dev "
-            f"{link.name}) or name another interface with --iface"
+            f"interface {link.name} has no usable IPv4 address; add an address (ip address add ADDRESS/LENGTH dev "
+            f"{link.name}), or set --iface to another interface"
         )
     networks = dict.fromkeys(Subnet.of(one.address, one.length) for one in chosen.addresses)
     best = usable[0].address if address is None else address
@@ -159,7 +162,7 @@ def _underlay(chosen: _Interface, address: int | None) -> Underlay:
 
 
 def _usable(interface: _Interface) -> list[InterfaceAddress]:
-    """Return the addresses to tell others, best first: global before link-local, permanent before dynamic."""
+    """Return the possible public IPs, best first: global before link-local, permanent before dynamic."""
     fit = [one for one in interface.addresses if one.scope <= RT_SCOPE_LINK and not one.flags & IFA_F_DEPRECATED]
     return sorted(fit, key=lambda one: (_is_local(one), not one.flags & IFA_F_PERMANENT))
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The data path: packets from the TUN device go to the host of their subnet in one datagram each, and the other way.
+"""The data path: sends packets of the TUN device to the host of their subnet, one in each datagram, and receives them.
 
-One wake-up carries many packets. The kernel segments what leaves a container and completes its checksums. Packets to
-one host that follow each other go into one system call (UDP_SEGMENT), and arrive in one (UDP_GRO); TCP segments among
-them enter the network stack as one packet (segments.py).
+Each wake-up carries many packets. The kernel segments the packets of containers and completes their checksums.
+Consecutive packets to one host are sent by one system call (UDP_SEGMENT), and received by one (UDP_GRO). TCP segments
+among them enter the network stack as one packet (segments.py).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MOST_CACHED = 16384  # destinations
 _ERRORS_PER_SECOND = 100  # ICMP errors
 _DESTINATION = struct.Struct("=I")
 _PLAIN = bytes(VNET_HEADER)  # struct virtio_net_hdr of a packet without offloads
-# Errors of a datagram that say nothing about the socket; the packet is lost, as on any network.
+# Errors of a single datagram, after which the socket still works; the packet is lost, as on any network.
 _NO_SEGMENTS = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How overlayd and the data path process speak: one message each way on a Unix socket in the network namespace.
+"""The protocol of overlayd and the data path process: a request and a response on a Unix socket.
 
-The socket has an abstract name, which belongs to the network namespace like the TUN device. A process must have
-CAP_NET_ADMIN in order to be answered, and to be asked: whoever has it could also change the routes. Any process can
-take an abstract name, so the data path chooses a random one if a process without the capability has the first.
+The socket has an abstract name, which belongs to the network namespace like the TUN device. Each side accepts only a
+process with CAP_NET_ADMIN, because such a process could also change the routes. Any process can take an abstract name,
+so the data path chooses a random name if a process without the capability has the first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAME = "udp"  # of the process
 STATUS, PEERS, CONFIGURE, ADD, REMOVE, HAND_OVER, QUIT = b"S", b"P", b"C", b"A", b"R", b"H", b"Q"  # first byte
 REFUSED = b"!"  # first byte of an answer with a sentence instead of a result
 PORT_IN_USE = "Address already in use"  # in the answer to CONFIGURE
-STOPPED = 77  # exit status of a process that was asked to quit
+STOPPED = 77  # exit status after the request QUIT
 _PEER = struct.Struct("!IBIH")
 _CAP_NET_ADMIN = 12  # linux/capability.h
 _RANDOM_NAME = re.compile(r"@(overlayd-udp-[0-9a-f]{16})$", re.MULTILINE)  # in /proc/net/unix

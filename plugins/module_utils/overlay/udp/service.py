@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The data path process: opens the device and the socket, follows overlayd's requests, and survives its restarts.
+"""The data path process: opens the device and the socket, executes overlayd's requests, and survives its restarts.
 
 It keeps settings and peers in a file, so that it needs nobody when it is restarted after a crash.
 """

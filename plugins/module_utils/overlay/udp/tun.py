@@ -34,12 +34,12 @@ def open_tun(name: str, mtu: int) -> int:
     except OSError as error:
         raise TunError(
             f"TUN device {name} cannot be created: {DEVICE_FILE}: {error.strerror}; load the kernel module tun, or "
-            f"give the container this device"
+            f"add this device to the container in which overlayd runs"
         ) from None
     try:
         fcntl.ioctl(handle, _TUNSETIFF, _REQUEST.pack(name.encode(), _IFF_TUN | _IFF_NO_PI | _IFF_VNET_HDR))
         fcntl.ioctl(handle, _TUNSETVNETHDRSZ, struct.pack("=i", VNET_HEADER))
-        # Without offloads the kernel segments large packets and completes all checksums: that is faster than we are.
+        # Without offloads the kernel segments large packets and completes all checksums, faster than Python code.
         fcntl.ioctl(handle, _TUNSETOFFLOAD, 0)
         fcntl.ioctl(handle, _TUNSETPERSIST, 1)
         _set_up(name, mtu)

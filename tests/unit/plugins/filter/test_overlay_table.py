@@ -70,7 +70,7 @@ def test_an_etcd_endpoint_that_does_not_answer_is_one_line_and_no_problem() -> N
     hosts = [{**host(silent), "inventory_hostname": name} for name in ("h1", "h2")]
     table = overlay_table(hosts)
     assert [line.split()[-1] for line in table[1:3]] == ["ok", "ok"]
-    assert table[3].startswith("etcd: http://192.0.2.12:2379: connection refused (asked by h1, h2); ")
+    assert table[3].startswith("etcd: http://192.0.2.12:2379: connection refused (reported by h1, h2); ")
     assert overlay_host_problems(hosts[0]) == []
 
 

@@ -16,7 +16,7 @@ from ..state import DesiredState, Found, ObservedState
 from ..step import Removal, Step, Wire
 from ..table import Table, TableSteps
 
-HOST_LENGTH = 32  # the address of a tunnel device stands alone, so that it brings no route for the whole overlay
+HOST_LENGTH = 32  # of a tunnel device's address: the kernel then adds no route to the whole overlay
 
 
 class Address(NamedTuple):

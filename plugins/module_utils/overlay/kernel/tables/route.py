@@ -191,13 +191,13 @@ class AdoptRoute(_RouteStep, Step):
         messages.append(_plain(_ADOPTED, len(messages), self.route, wire))
 
     def explain(self, refusal: KernelRefusal) -> str:
-        """Say that the next reconciliation adds the route."""
+        """Return the error; if the route no longer exists, the next reconciliation adds it."""
         gone = "the route that flannel left no longer exists; the next reconciliation adds it"
         return gone if refusal.errno == errno.ENOENT else refusal.message
 
 
 class ChangeRoute(_RouteChange, Step):
-    """Lead a route of ours another way, without a moment in which there is none."""
+    """Change the gateway or device of a route of ours, so that at every moment a route exists."""
 
     __slots__ = ()
     kind = "routes"
@@ -231,7 +231,7 @@ class ChangeRoute(_RouteChange, Step):
         _encode_removal(self.new, wire, messages)
 
     def explain(self, refusal: KernelRefusal) -> str:
-        """Say that the old route does not exist."""
+        """Return the error, with the reason if the old route does not exist."""
         gone = "the old route no longer exists; a route that another program added there is left untouched"
         return gone if refusal.errno == errno.ESRCH else refusal.message
 

@@ -76,7 +76,7 @@ class _WholeDevice(NamedTuple):
 
 
 class ServeTun(_WholeDevice, Action):
-    """Start the data path process if it does not run, and give it its settings; it creates the device if necessary."""
+    """Start the data path process if it does not run, and send it its settings; it creates the device if necessary."""
 
     __slots__ = ()
     essential = True

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""WireGuard devices: of the kernel, or where that has none, the TUN device of a wireguard-go process."""
+"""WireGuard devices: a device of the kernel, or if the kernel has none, the TUN device of a wireguard-go process."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ _PAUSE = 0.01
 
 
 class DeviceProcess(Protocol):
-    """The process that provides the device where the kernel cannot. Both methods raise OverlayError."""
+    """The process that provides the device if the kernel cannot."""
 
     def ensure(self) -> bool:
-        """Start the process unless it runs; return whether it was started."""
+        """Start the process unless it runs; return whether it was started. Raise OverlayError."""
 
 
 class WireguardEnd(NamedTuple):

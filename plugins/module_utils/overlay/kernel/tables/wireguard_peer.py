@@ -166,7 +166,7 @@ class WireguardPeers(Table[WireguardPeer]):
         return Found(rows, tuple(strays))
 
     def plan(self, desired: DesiredState, observed: ObservedState) -> TableSteps:
-        """Compare by peer: one that loses a subnet and keeps another is set with exactly its remaining ones."""
+        """Compare by peer: a peer that loses a subnet and keeps another is set again, with its remaining subnets."""
         wanted, found = desired.rows(WireguardPeer), observed.found(WireguardPeer)
         held, leaving = found.rows, observed.leaving
         clear: list[Step] = [stray for stray in found.strays if stray.device not in leaving]
