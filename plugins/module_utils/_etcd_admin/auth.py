@@ -18,7 +18,7 @@ class Account(NamedTuple):
     prefix: str
 
 
-class Step(NamedTuple):
+class AuthStep(NamedTuple):
     """One change: the equivalent command without passwords, and the request that makes the change."""
 
     text: str

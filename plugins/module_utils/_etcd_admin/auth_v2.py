@@ -14,8 +14,8 @@ from ..overlay.model.errors import StoreError
 from ..overlay.store.connection import Endpoint, EtcdConnection
 from ..overlay.store.errors import AuthenticationError
 from ..overlay.store.failover import Failover
-from ..overlay.store.wire import Wire
-from .auth import ROOT, Account, Step
+from ..overlay.store.wire import HttpWire
+from .auth import ROOT, Account, AuthStep
 
 _EVERYTHING = {"read": ["/*"], "write": ["/*"]}  # the default permissions of guests
 
@@ -45,7 +45,7 @@ class V2Auth:
         data = json.dumps(body).encode() if body is not None else b""
 
         def attempt(endpoint: Endpoint) -> Answer:
-            wire = Wire(endpoint, self._context, self._connection.timeout)
+            wire = HttpWire(endpoint, self._context, self._connection.timeout)
             try:
                 response = wire.exchange(method, path, headers, data)
             finally:
@@ -63,7 +63,7 @@ class V2Auth:
         return "enabled" in self.request("GET", "/v2/auth/enable", None).body
 
 
-class Found(NamedTuple):
+class AuthState(NamedTuple):
     """The cluster's present state: whether authentication is enabled, users, roles, and permissions of guests."""
 
     enabled: bool
@@ -74,10 +74,10 @@ class Found(NamedTuple):
     user_password_valid: bool
 
 
-NOTHING = Found(enabled=False, root=False, user=False, role=False, guest=_EVERYTHING, user_password_valid=False)
+NOTHING = AuthState(enabled=False, root=False, user=False, role=False, guest=_EVERYTHING, user_password_valid=False)
 
 
-def read(auth: V2Auth, account: Account, root_password: str) -> Found:
+def read(auth: V2Auth, account: Account, root_password: str) -> AuthState:
     """Return the cluster's present state; raise StoreError if v2 is not served or root is refused."""
     status = auth.request("GET", "/v2/auth/enable", None)
     if "enabled" not in status.body:
@@ -96,7 +96,7 @@ def read(auth: V2Auth, account: Account, root_password: str) -> Found:
     name = quote(account.name, safe="")
     guest = get("roles/guest")
     key = auth.request("GET", f"/v2/keys{quote(account.prefix)}/config", (account.name, account.password))
-    return Found(
+    return AuthState(
         enabled=enabled,
         root=get("users/root").status == 200,
         user=get(f"users/{name}").status == 200,
@@ -106,34 +106,34 @@ def read(auth: V2Auth, account: Account, root_password: str) -> Found:
     )
 
 
-def steps(found: Found, account: Account, root_password: str) -> list[Step]:
+def steps(found: AuthState, account: Account, root_password: str) -> list[AuthStep]:
     """Return the steps to the wanted state; the last ones enable authentication and revoke the guest's permissions."""
     name, rights = account.name, [account.prefix, f"{account.prefix}/*"]
     user_path, role_path = (f"/v2/auth/{kind}/{quote(name, safe='')}" for kind in ("users", "roles"))
     secret = {"user": name, "password": account.password}
-    todo: list[Step] = []
+    todo: list[AuthStep] = []
     if not found.root:
         body = {"user": ROOT, "password": root_password}
-        todo.append(Step("ETCDCTL_API=2 etcdctl user add root", "/v2/auth/users/root", body))
+        todo.append(AuthStep("ETCDCTL_API=2 etcdctl user add root", "/v2/auth/users/root", body))
     if not found.role:
         permissions = {"kv": {"read": rights, "write": rights}}
         todo.append(
-            Step(f"ETCDCTL_API=2 etcdctl role add {name}", role_path, {"role": name, "permissions": permissions})
+            AuthStep(f"ETCDCTL_API=2 etcdctl role add {name}", role_path, {"role": name, "permissions": permissions})
         )
     if not found.user:
-        todo.append(Step(f"ETCDCTL_API=2 etcdctl user add {name}", user_path, {**secret, "roles": [name]}))
+        todo.append(AuthStep(f"ETCDCTL_API=2 etcdctl user add {name}", user_path, {**secret, "roles": [name]}))
     elif not found.user_password_valid:
-        todo.append(Step(f"ETCDCTL_API=2 etcdctl user passwd {name}", user_path, secret))
+        todo.append(AuthStep(f"ETCDCTL_API=2 etcdctl user passwd {name}", user_path, secret))
     if not found.enabled:
-        todo.append(Step("ETCDCTL_API=2 etcdctl auth enable", "/v2/auth/enable", {}))
+        todo.append(AuthStep("ETCDCTL_API=2 etcdctl auth enable", "/v2/auth/enable", {}))
     if found.guest.get("read") or found.guest.get("write"):
         text = "ETCDCTL_API=2 etcdctl role revoke guest --path '/*' --readwrite"
         guest: dict[str, Any] = {"role": "guest", "revoke": {"kv": found.guest}}
-        todo.append(Step(text, "/v2/auth/roles/guest", guest))
+        todo.append(AuthStep(text, "/v2/auth/roles/guest", guest))
     return todo
 
 
-def apply(auth: V2Auth, todo: list[Step], enabled: bool, root_password: str) -> None:
+def apply(auth: V2Auth, todo: list[AuthStep], enabled: bool, root_password: str) -> None:
     """Make the changes; raise StoreError naming the step that etcd refused."""
     for step in todo:
         answer = auth.request("PUT", step.path, (ROOT, root_password) if enabled else None, step.body)

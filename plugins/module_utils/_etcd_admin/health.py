@@ -11,7 +11,7 @@ from ..overlay.diagnosis.endpoints import Health, read_health
 from ..overlay.model.errors import StoreError
 from ..overlay.store.connection import Endpoint, EtcdConnection
 from ..overlay.store.gateway import Gateway
-from ..overlay.store.wire import Wire
+from ..overlay.store.wire import HttpWire
 
 PAUSE = 0.3  # seconds between two requests for the health of a member
 _EMPTY_RANGE = {"key": "AA==", "range_end": "AA==", "limit": "1"}
@@ -30,7 +30,7 @@ def wait_healthy(connection: EtcdConnection, seconds: float) -> list[Health]:
 def is_empty(connection: EtcdConnection, endpoint: Endpoint) -> bool:
     """Return whether nothing was ever written to the etcd at this endpoint; False if it cannot be read."""
     alone = connection.with_endpoints((str(endpoint),))
-    gateway, wire = Gateway(alone), Wire(endpoint, alone.tls_context(), alone.timeout)
+    gateway, wire = Gateway(alone), HttpWire(endpoint, alone.tls_context(), alone.timeout)
     try:
         header = gateway.call("/kv/range", _EMPTY_RANGE).get("header", {})
         return header.get("revision") == "1" and not _has_v2_keys(wire)
@@ -41,7 +41,7 @@ def is_empty(connection: EtcdConnection, endpoint: Endpoint) -> bool:
         wire.close()
 
 
-def _has_v2_keys(wire: Wire) -> bool:
+def _has_v2_keys(wire: HttpWire) -> bool:
     """Return whether the v2 store has keys; an etcd without the v2 API answers 404."""
     response = wire.exchange("GET", "/v2/keys/", {})
     if response.status == 404:

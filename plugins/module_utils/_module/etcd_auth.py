@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._etcd_admin import auth_v2, auth_v3
-from .._etcd_admin.auth import ROOT, Account, Step
+from .._etcd_admin.auth import ROOT, Account, AuthStep
 from ..overlay.model.errors import StoreError
 from ..overlay.store.connection import EtcdConnection
 from ..overlay.store.gateway import Gateway
@@ -41,7 +41,7 @@ def _account(connection: EtcdConnection, prefix: str, params: Mapping[str, Any])
     return Account(params["user"], params["user_password"], prefix)
 
 
-def _set_up_v3(connection: EtcdConnection, account: Account, check_mode: bool) -> list[Step]:
+def _set_up_v3(connection: EtcdConnection, account: Account, check_mode: bool) -> list[AuthStep]:
     as_root = Gateway(connection)
     anonymous = Gateway(connection.without_user())
     try:
@@ -57,7 +57,7 @@ def _set_up_v3(connection: EtcdConnection, account: Account, check_mode: bool) -
         anonymous.close()
 
 
-def _set_up_v2(connection: EtcdConnection, account: Account, check_mode: bool) -> list[Step]:
+def _set_up_v2(connection: EtcdConnection, account: Account, check_mode: bool) -> list[AuthStep]:
     auth = auth_v2.V2Auth(connection)
     if check_mode and not auth.is_served():
         return auth_v2.steps(auth_v2.NOTHING, account, connection.password)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Union
 
-from ..overlay.diagnosis.lease_table import Row
+from ..overlay.diagnosis.lease_table import LeaseRow
 from ..overlay.host.peer_table import PeerTable
 from ..overlay.kernel.dataplane import Dataplane
 from ..overlay.kernel.plan import KernelPlan, plan
@@ -127,7 +127,7 @@ def peer_removal(
     config: NetworkConfig | None,
     former: SubnetEnv | None,
     peers: Iterable[Peer],
-    rows: Iterable[Row],
+    rows: Iterable[LeaseRow],
 ) -> tuple[KernelPlan, list[Subnet]]:
     """Return the steps that remove these peers' rows, and their subnets; a peer's lease may already be deleted."""
     known = config or former
@@ -142,7 +142,7 @@ def peer_removal(
     return plan(DesiredState(), only(observed, subnets)), sorted(subnets)
 
 
-def subnets_of(public_ip: int, rows: Iterable[Row]) -> list[Subnet]:
+def subnets_of(public_ip: int, rows: Iterable[LeaseRow]) -> list[Subnet]:
     """Return the subnets of a host's leases in etcd."""
     return [row.lease.subnet for row in rows if row.lease and row.lease.public_ip == public_ip]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ..overlay.backends.guarded import Guarded
-from ..overlay.diagnosis.lease_table import Row, rows_of
+from ..overlay.diagnosis.lease_table import LeaseRow, rows_of
 from ..overlay.host.device_process import stop_process
 from ..overlay.host.files import read_text, write_atomically
 from ..overlay.host.identity import WIREGUARD_DEVICE, WIREGUARD_KEY
@@ -238,7 +238,7 @@ def _work(
     return Work(steps, firewall, file, read_text(file), env.render())
 
 
-def _resolved(peers: Iterable[Peer], rows: list[Row], host: Host, table: PeerTable, folder: str) -> list[Subnet]:
+def _resolved(peers: Iterable[Peer], rows: list[LeaseRow], host: Host, table: PeerTable, folder: str) -> list[Subnet]:
     """Return the subnets of the peers; raise LeaseError for one that cannot be routed to."""
     subnets: list[Subnet] = []
     for peer in peers:
@@ -253,7 +253,7 @@ def _resolved(peers: Iterable[Peer], rows: list[Row], host: Host, table: PeerTab
     return list(dict.fromkeys(subnets))
 
 
-def _peer_problem(subnet: Subnet, rows: list[Row], host: Host, table: PeerTable, folder: str) -> str | None:
+def _peer_problem(subnet: Subnet, rows: list[LeaseRow], host: Host, table: PeerTable, folder: str) -> str | None:
     if subnet in table.rows:
         return None
     if subnet == host.lease.subnet:
@@ -276,7 +276,7 @@ def _agent_runs(prefix: str, request: RouteRequest) -> bool:
 def _facts(
     host: Host,
     table: PeerTable,
-    rows: list[Row],
+    rows: list[LeaseRow],
     peers: list[Subnet] | None,
     steps: KernelPlan,
     has_agent: bool,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from ..overlay.diagnosis.lease_table import Row, lease_facts, row_of, row_problem, rows_of, table_problems
+from ..overlay.diagnosis.lease_table import LeaseRow, lease_facts, row_of, row_problem, rows_of, table_problems
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_ipv4
 from ..overlay.model.allocation import candidates, taken_subnets
 from ..overlay.model.errors import ConfigError, LeaseError
@@ -37,9 +37,9 @@ class LeasePlan(NamedTuple):
     """The reservation to write, the row that it replaces (None: a new key), the rows to delete, and the final row."""
 
     write: Item | None
-    old: Row | None
-    drop: list[Row]
-    final: Row | None
+    old: LeaseRow | None
+    drop: list[LeaseRow]
+    final: LeaseRow | None
 
 
 def request_of(options: Mapping[str, Any], check: bool) -> LeaseRequest:
@@ -159,7 +159,7 @@ def _carry_out(store: Store, keys: Keys, request: LeaseRequest, plan: LeasePlan)
     }
 
 
-def _own_subnet(mine: list[Row], config: NetworkConfig) -> Subnet | None:
+def _own_subnet(mine: list[LeaseRow], config: NetworkConfig) -> Subnet | None:
     """Return the host's subnet that fits the config, that of a reservation first; None if it has none."""
     fitting = [row for row in mine if row.subnet and config.fits(row.subnet)]
     return min(fitting, key=lambda row: not row.item.reservation).subnet if fitting else None
@@ -182,7 +182,7 @@ def _check_wanted(wanted: SubnetLease, config: NetworkConfig) -> None:
         raise ConfigError(problem)
 
 
-def _refuse_rivals(store: Store, subnet: Subnet, rivals: list[Row]) -> None:
+def _refuse_rivals(store: Store, subnet: Subnet, rivals: list[LeaseRow]) -> None:
     if not rivals:
         return
     left = store.ttl_left([rivals[0].item]).get(rivals[0].item.key)
@@ -201,12 +201,12 @@ def _refuse_directory(network: StoredNetwork, keys: Keys, subnet: Subnet) -> Non
         )
 
 
-def _is_asked_for(row: Row, request: LeaseRequest) -> bool:
+def _is_asked_for(row: LeaseRow, request: LeaseRequest) -> bool:
     by_subnet = request.subnet is None or row.subnet == request.subnet
     return by_subnet and (request.public_ip is None or row.is_of(request.public_ip))
 
 
-def _lines(rows: list[Row]) -> str:
+def _lines(rows: list[LeaseRow]) -> str:
     return "".join(
         f"{row.name} {'reservation' if row.item.reservation else 'lease'} {row.item.value}\n" for row in rows
     )

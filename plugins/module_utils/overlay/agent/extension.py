@@ -55,7 +55,7 @@ class Job(NamedTuple):
     wanted: Added | None = None
 
 
-class Failure(NamedTuple):
+class FailedJob(NamedTuple):
     """A failed job: its error, and the time (monotonic clock) of the next attempt."""
 
     sentence: str
@@ -63,7 +63,7 @@ class Failure(NamedTuple):
     pause: float
 
 
-class Extension(threading.Thread):
+class ExtensionThread(threading.Thread):
     """The commands of this host; ``report`` is called by this thread whenever the state changed."""
 
     def __init__(self, runner: Runner, memory: ExtensionMemory, report: Callable[[CommandsReport], object]) -> None:
@@ -74,9 +74,9 @@ class Extension(threading.Thread):
         self._change = threading.Condition()
         self._setup: Setup | None = None
         self._wanted: Mapping[str, Added] = {}
-        self._failures: dict[Job, Failure] = {}
+        self._failures: dict[Job, FailedJob] = {}
         self._startup = threading.RLock()  # while PreStartupCommand runs
-        self._refused: tuple[str, Failure] | None = None  # the last PreStartupCommand if it failed
+        self._refused: tuple[str, FailedJob] | None = None  # the last PreStartupCommand if it failed
         self._stops = False
         self._reported: CommandsReport | None = None
 
@@ -279,10 +279,10 @@ def _remove_peer(runner: Runner, subnet: str, known: Added, network: str) -> Non
         runner.run(Command(f"SubnetRemoveCommand of {subnet}", known.remove, variables, known.data))
 
 
-def extension_of(options: Options, report: Callable[[CommandsReport], object] = bool) -> Extension:
+def extension_of(options: Options, report: Callable[[CommandsReport], object] = bool) -> ExtensionThread:
     """Return the commands of a host with these options, not started yet."""
     runner = Runner(options.extension_commands, options.extension_timeout, os.environ)
-    return Extension(runner, ExtensionMemory(options.extension_file), report)
+    return ExtensionThread(runner, ExtensionMemory(options.extension_file), report)
 
 
 def remove_all(options: Options, network: str) -> list[str]:
@@ -315,6 +315,6 @@ def _variables(network: str, subnet: str, public_ip: str) -> dict[str, str]:
     return {"NETWORK": network, "SUBNET": subnet, "IPV6SUBNET": "", "PUBLIC_IP": public_ip, "PUBLIC_IPV6": ""}
 
 
-def _failure(error: Exception, before: Failure | None) -> Failure:
+def _failure(error: Exception, before: FailedJob | None) -> FailedJob:
     pause = min(before.pause * 2, LAST_PAUSE) if before is not None else FIRST_PAUSE
-    return Failure(str(error) or repr(error), time.monotonic() + pause, pause)
+    return FailedJob(str(error) or repr(error), time.monotonic() + pause, pause)

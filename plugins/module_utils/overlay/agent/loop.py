@@ -54,7 +54,7 @@ from .session import Session, firewall_for
 from .status import Status
 
 if TYPE_CHECKING:
-    from .extension import Extension  # imported only where commands are permitted
+    from .extension import ExtensionThread  # imported only where commands are permitted
 
 KERNEL_CHECK = 10.0  # seconds between two full reconciliations, in case a notification was lost
 SHORTEST_PAUSE = 0.1  # seconds between two full reconciliations that notifications trigger
@@ -85,7 +85,7 @@ class Loop:
         status: Status,
         dataplane: Dataplane,
         monitor: Monitor,
-        extension: Extension | None = None,
+        extension: ExtensionThread | None = None,
     ) -> None:
         """Take over the dataplane; the other threads post their messages to ``inbox``."""
         self._inbox = inbox

@@ -33,7 +33,7 @@ from .status import Status
 
 if TYPE_CHECKING:
     from ..host.udp_process import UdpProcess
-    from .extension import Extension
+    from .extension import ExtensionThread
 
 
 def main() -> int:
@@ -94,7 +94,7 @@ def _serve(options: Options) -> int:
     return 0
 
 
-def _extension(options: Options, inbox: SimpleQueue[Message]) -> Extension | None:
+def _extension(options: Options, inbox: SimpleQueue[Message]) -> ExtensionThread | None:
     """Return the thread that runs the extension backend's commands, None if they are not permitted and none was run."""
     if not options.has_commands:
         return None
@@ -103,7 +103,7 @@ def _extension(options: Options, inbox: SimpleQueue[Message]) -> Extension | Non
     return extension_of(options, inbox.put)
 
 
-def _stop(extension: Extension | None) -> None:
+def _stop(extension: ExtensionThread | None) -> None:
     if extension is not None:
         extension.stop()
 

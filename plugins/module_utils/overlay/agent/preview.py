@@ -26,7 +26,7 @@ from .session import Session, firewall_for
 from .status import Status
 
 if TYPE_CHECKING:
-    from .extension import Extension
+    from .extension import ExtensionThread
 
 
 def preview(options: Options, connection: EtcdConnection) -> int:
@@ -66,7 +66,7 @@ def preview(options: Options, connection: EtcdConnection) -> int:
     return 0
 
 
-def _commands(options: Options) -> Extension | None:
+def _commands(options: Options) -> ExtensionThread | None:
     if not options.has_commands:
         return None
     from .extension import extension_of  # most hosts do not permit commands

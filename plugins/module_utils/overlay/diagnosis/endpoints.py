@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 
 from ..named_tuple import NamedTuple
 from ..store.connection import Endpoint, EtcdConnection
-from ..store.wire import EndpointError, Wire
+from ..store.wire import EndpointError, HttpWire
 from .certificate import CertificateError, not_after
 
 
@@ -49,7 +49,7 @@ def read_health(connection: EtcdConnection) -> list[Health]:
     """
     context, endpoints = connection.tls_context(), connection.parsed_endpoints
     with ThreadPoolExecutor(max_workers=len(endpoints)) as pool:
-        problems = pool.map(lambda endpoint: _problem(Wire(endpoint, context, connection.timeout)), endpoints)
+        problems = pool.map(lambda endpoint: _problem(HttpWire(endpoint, context, connection.timeout)), endpoints)
         return [Health(str(endpoint), problem) for endpoint, problem in zip(endpoints, problems)]
 
 
@@ -61,12 +61,12 @@ def read_members(connection: EtcdConnection) -> list[Member]:
 
 
 def _member(endpoint: Endpoint, context: ssl.SSLContext | None, timeout: float) -> Member:
-    member = Member(str(endpoint), _problem(Wire(endpoint, context, timeout)))
+    member = Member(str(endpoint), _problem(HttpWire(endpoint, context, timeout)))
     if endpoint.scheme == "https":
         member = member._replace(expires=_expiry(endpoint))
     if member.problem is not None:
         return member
-    wire = Wire(endpoint, context, timeout)
+    wire = HttpWire(endpoint, context, timeout)
     try:
         response = wire.exchange("GET", "/version", {})
         ahead = time.time() - parsedate_to_datetime(response.headers.get("date", "")).timestamp()
@@ -86,7 +86,7 @@ def _expiry(endpoint: Endpoint) -> float | None:
         return None
 
 
-def _problem(wire: Wire) -> str | None:
+def _problem(wire: HttpWire) -> str | None:
     try:
         response = wire.exchange("GET", "/health", {})
     except EndpointError as error:

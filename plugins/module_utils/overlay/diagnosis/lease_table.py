@@ -16,7 +16,7 @@ from ..store.protocol import Item
 from ..store.schema import StoredNetwork
 
 
-class Row(NamedTuple):
+class LeaseRow(NamedTuple):
     """A key below subnets, with its lease name.
 
     ``subnet`` is None if the name is invalid, ``lease`` is None if name or value is invalid; ``problem`` is the reason.
@@ -43,23 +43,23 @@ class Row(NamedTuple):
         return taken is not None and taken.overlaps(subnet)
 
 
-def row_of(name: str, item: Item) -> Row:
+def row_of(name: str, item: Item) -> LeaseRow:
     """Return the row of a lease name and the item of its key."""
     subnet: Subnet | None = None
     try:
         subnet = parse_lease_key(name)
-        return Row(name, item, subnet, parse_lease(name, item.value), None)
+        return LeaseRow(name, item, subnet, parse_lease(name, item.value), None)
     except LeaseError as error:
-        return Row(name, item, subnet, None, str(error))
+        return LeaseRow(name, item, subnet, None, str(error))
 
 
-def rows_of(network: StoredNetwork) -> list[Row]:
+def rows_of(network: StoredNetwork) -> list[LeaseRow]:
     """Return the rows of a network sorted by subnet; invalid names come last."""
     rows = [row_of(name, item) for name, item in network.leases.items()]
     return sorted(rows, key=lambda row: (row.subnet is None, row.subnet or Subnet(0, 0), row.item.key))
 
 
-def lease_facts(row: Row, ttl: int | None, config: NetworkConfig | None) -> dict[str, Any]:
+def lease_facts(row: LeaseRow, ttl: int | None, config: NetworkConfig | None) -> dict[str, Any]:
     """Return a row for a module's result; ``ttl`` is in seconds, None for a reservation."""
     lease = row.lease
     return {
@@ -75,12 +75,12 @@ def lease_facts(row: Row, ttl: int | None, config: NetworkConfig | None) -> dict
     }
 
 
-def row_problem(row: Row, config: NetworkConfig | None) -> str | None:
+def row_problem(row: LeaseRow, config: NetworkConfig | None) -> str | None:
     """Return the problem of a single row as a sentence, None without one; without a config, check only its format."""
     return row.problem or (lease_problem(row.lease, config) if row.lease and config else None)
 
 
-def table_problems(rows: list[Row], config: NetworkConfig | None) -> list[str]:
+def table_problems(rows: list[LeaseRow], config: NetworkConfig | None) -> list[str]:
     """Return a sentence for each conflict between valid leases."""
     leases = [row.lease for row in rows if row.lease]
     sound = [row.lease for row in rows if row.lease and not row_problem(row, config)]

@@ -15,7 +15,7 @@ from .failover import Failover
 from .protocol import Store
 from .schema import Keys
 from .v3 import V3Store
-from .wire import Wire
+from .wire import HttpWire
 
 __all__ = ["EtcdConnection", "connect", "other_api_hint"]
 
@@ -89,7 +89,7 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Peek:
         headers["Authorization"] = "Basic " + b2a_base64(pair, newline=False).decode("ascii")
 
     def attempt(endpoint: Endpoint) -> _V2Peek:
-        wire = Wire(endpoint, context, connection.timeout)
+        wire = HttpWire(endpoint, context, connection.timeout)
         try:
             response = wire.exchange("GET", target(key, {"quorum": "true"}), headers)
         finally:

@@ -13,7 +13,7 @@ from .connection import Endpoint, EtcdConnection
 from .failover import Failover
 from .http1 import Response
 from .refusal import NO_AUTHENTICATION, STALE_TOKEN, GrpcStatus
-from .wire import EndpointError, Wire
+from .wire import EndpointError, HttpWire
 
 VERSION_PATHS = ("/v3", "/v3beta", "/v3alpha")  # etcd 3.4 and later; 3.3; 3.2
 
@@ -21,7 +21,7 @@ VERSION_PATHS = ("/v3", "/v3beta", "/v3alpha")  # etcd 3.4 and later; 3.3; 3.2
 class Stream:
     """A streamed reply: JSON objects that arrive one by one, without end."""
 
-    def __init__(self, wire: Wire, response: Response, username: str) -> None:
+    def __init__(self, wire: HttpWire, response: Response, username: str) -> None:
         self.endpoint = wire.endpoint
         self._wire = wire
         self._response = response
@@ -100,13 +100,13 @@ class Gateway:
             for wire in self._wires.values():
                 wire.close()
 
-    def _new_wire(self, endpoint: Endpoint) -> Wire:
-        return Wire(endpoint, self._context, self._connection.timeout)
+    def _new_wire(self, endpoint: Endpoint) -> HttpWire:
+        return HttpWire(endpoint, self._context, self._connection.timeout)
 
-    def _call(self, wire: Wire, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _call(self, wire: HttpWire, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._finished(wire, self._granted(wire, path, body))
 
-    def _granted(self, wire: Wire, path: str, body: dict[str, Any]) -> Response:
+    def _granted(self, wire: HttpWire, path: str, body: dict[str, Any]) -> Response:
         """Return the reply to an authorized request once its headers have arrived; an expired token is renewed."""
         response = self._send(wire, path, body, self._authorization(wire))
         if response.status == 200:
@@ -119,14 +119,14 @@ class Gateway:
             refusal = self._refusal(wire, response)
         raise refusal.error(wire.endpoint, self._connection.username)
 
-    def _authorization(self, wire: Wire) -> dict[str, str]:
+    def _authorization(self, wire: HttpWire) -> dict[str, str]:
         if not self._connection.username:
             return {}
         if self._token is None:
             self._token = self._authenticate(wire)
         return {"Authorization": self._token} if self._token else {}
 
-    def _authenticate(self, wire: Wire) -> str:
+    def _authenticate(self, wire: HttpWire) -> str:
         credentials = {"name": self._connection.username, "password": self._connection.password}
         response = self._send(wire, "/auth/authenticate", credentials, {})
         if response.status == 200:
@@ -136,7 +136,7 @@ class Gateway:
             return ""
         raise refusal.error(wire.endpoint, self._connection.username)
 
-    def _send(self, wire: Wire, path: str, body: dict[str, Any], authorization: dict[str, str]) -> Response:
+    def _send(self, wire: HttpWire, path: str, body: dict[str, Any], authorization: dict[str, str]) -> Response:
         """Return the reply once its headers have arrived, from the first version path that the server has."""
         # With this header a member without a leader refuses at once, and ends its watches when it loses the leader.
         headers = {"Content-Type": "application/json", "Grpc-Metadata-Hasleader": "true", **authorization}
@@ -151,10 +151,10 @@ class Gateway:
                 return response
         raise EndpointError("the server has no v3 JSON API (older than 3.2, or --enable-grpc-gateway=false)", False)
 
-    def _finished(self, wire: Wire, response: Response) -> dict[str, Any]:
+    def _finished(self, wire: HttpWire, response: Response) -> dict[str, Any]:
         return _decoded(self._rest(wire, response))
 
-    def _refusal(self, wire: Wire, response: Response) -> GrpcStatus:
+    def _refusal(self, wire: HttpWire, response: Response) -> GrpcStatus:
         body = self._rest(wire, response)
         refusal = GrpcStatus.of(_decoded(body)) if body.startswith(b"{") else None
         if refusal is None:
@@ -163,7 +163,7 @@ class Gateway:
             raise EndpointError(f"the server answered HTTP {response.status} {text}{hint}", sent=False)
         return refusal
 
-    def _rest(self, wire: Wire, response: Response) -> bytearray:
+    def _rest(self, wire: HttpWire, response: Response) -> bytearray:
         while not response.complete:
             wire.receive(response, self._connection.timeout)
         return response.body

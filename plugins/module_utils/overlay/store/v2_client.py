@@ -16,7 +16,7 @@ from .connection import Endpoint, EtcdConnection
 from .errors import AuthenticationError, CompactedError
 from .failover import Failover
 from .http1 import Response
-from .wire import EndpointError, Wire
+from .wire import EndpointError, HttpWire
 
 KEY_NOT_FOUND, COMPARE_FAILED, NODE_EXISTS = 100, 101, 105
 INDEX_CLEARED, WATCHER_CLEARED = 401, 400
@@ -68,18 +68,18 @@ class V2Client:
         """Delete a key under the conditions in the query; raise the same errors as ``read``."""
         return self._call("DELETE", target(key, query), b"", repeatable=False)
 
-    def read_at(self, wire: Wire, key: str, **query: str) -> Reply:
+    def read_at(self, wire: HttpWire, key: str, **query: str) -> Reply:
         """Return the node of a key like ``read``, over this connection; raise EndpointError if it cannot be used."""
         self.begin(wire, key, query)
         return self.finish(wire, wire.answer(Response()))
 
-    def begin(self, wire: Wire, key: str, query: Mapping[str, str]) -> None:
+    def begin(self, wire: HttpWire, key: str, query: Mapping[str, str]) -> None:
         """Send the request to read a key."""
         wire.send("GET", target(key, query), self._headers)
 
-    def new_wire(self, endpoint: Endpoint) -> Wire:
+    def new_wire(self, endpoint: Endpoint) -> HttpWire:
         """Return a new connection to an endpoint, for one user."""
-        return Wire(endpoint, self._context, self._connection.timeout)
+        return HttpWire(endpoint, self._context, self._connection.timeout)
 
     def close(self) -> None:
         """Close the connections of the calls."""
@@ -97,7 +97,7 @@ class V2Client:
         with self._lock:
             return self.failover.run(attempt, repeatable)
 
-    def finish(self, wire: Wire, response: Response) -> Reply:
+    def finish(self, wire: HttpWire, response: Response) -> Reply:
         """Return the content of a complete answer; raise the same errors as ``read_at``."""
         try:
             raw = json.loads(response.body)
@@ -111,7 +111,7 @@ class V2Client:
             return Reply(str(raw.get("action", "")), raw["node"], index)
         raise self._refusal(wire.endpoint, response.status, raw, index)
 
-    def arrived(self, wire: Wire, response: Response) -> list[Reply]:
+    def arrived(self, wire: HttpWire, response: Response) -> list[Reply]:
         """Return the results that arrived so far in the answer to a stream; raise CompactedError or EndpointError."""
         if response.status != 200:
             return []

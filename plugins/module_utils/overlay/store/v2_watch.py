@@ -19,7 +19,7 @@ from .failover import LONGEST_SILENCE
 from .http1 import Response
 from .protocol import Deleted, Event, Item, Put
 from .v2_client import INDEX_CLEARED, KEY_NOT_FOUND, RefusedError, Reply, V2Client
-from .wire import EndpointError, Wire
+from .wire import EndpointError, HttpWire
 
 REMOVED = ("delete", "compareAndDelete", "expire")
 
@@ -33,7 +33,7 @@ class V2Watch:
         self._folder = folder
         self._index = index
         self._timeout = timeout
-        self._wire: Wire | None = None  # to a server that has all events since the index
+        self._wire: HttpWire | None = None  # to a server that has all events since the index
         self._response: Response | None = None  # of the request under way
         self._streams = False  # whether the next request is a stream
         self._losses: list[tuple[str, str]] = []  # endpoint and cause of each lost poll since the last successful one
@@ -85,7 +85,7 @@ class V2Watch:
         self._wire = self._response = None
         self._streams = False
 
-    def _lose(self, wire: Wire, reason: str) -> None:
+    def _lose(self, wire: HttpWire, reason: str) -> None:
         self.drop()
         if self._closed:
             return
@@ -97,7 +97,7 @@ class V2Watch:
             losses, self._losses = self._losses, []
             raise UnreachableError(dict(losses))
 
-    def _read(self, wire: Wire) -> list[Reply]:
+    def _read(self, wire: HttpWire) -> list[Reply]:
         """Return the next changes, [] if none arrived in time."""
         if self._response is None:
             query = {"wait": "true", "recursive": "true", "waitIndex": str(self._index + 1)}
@@ -137,7 +137,7 @@ class V2Watch:
             self._heard = now
         return []
 
-    def _open(self, endpoint: Endpoint) -> Wire:
+    def _open(self, endpoint: Endpoint) -> HttpWire:
         """Return a connection to a server with a leader and all events; raise CompactedError or StoreError."""
         wire = self._client.new_wire(endpoint)
         try:

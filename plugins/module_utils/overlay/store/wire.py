@@ -30,7 +30,7 @@ class EndpointError(StoreError):
         self.sent = sent
 
 
-class Wire:
+class HttpWire:
     """A persistent connection for successive exchanges or for one stream; one thread at a time may use it."""
 
     def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None, timeout: float) -> None:

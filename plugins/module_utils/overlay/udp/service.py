@@ -29,7 +29,7 @@ _ALL_DESCRIPTORS = 3  # of the control socket, the TUN device and the UDP socket
 _DEVICE_GONE = (errno.EBADFD, errno.EBADF)
 
 
-class Service:
+class DataPathService:
     """One process: its control socket, and the data path while it is configured."""
 
     def __init__(self, state: Path, inherited: list[int], any_source: bool) -> None:
@@ -277,4 +277,4 @@ def _text(address: int) -> str:
 def main(state: str, any_source: bool) -> None:
     """Run the data path; this process's arguments are inherited descriptors, if it replaces its former version."""
     _precede_others()
-    Service(Path(state), [int(word) for word in sys.argv[1:]], any_source).run()
+    DataPathService(Path(state), [int(word) for word in sys.argv[1:]], any_source).run()

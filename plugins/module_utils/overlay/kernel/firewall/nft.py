@@ -36,7 +36,7 @@ _GET_TABLE, _DELETE_TABLE = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, NFNL_S
 _ABSENT = {errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT}
 
 
-class Table(NamedTuple):
+class NftTable(NamedTuple):
     """An nftables table; ``str`` is the command that removes it."""
 
     family: int
@@ -46,15 +46,15 @@ class Table(NamedTuple):
         return f"nft delete table {'ip' if self.family == socket.AF_INET else 'ip6'} {self.name}"
 
 
-_TABLES = (Table(socket.AF_INET, "flannel-ipv4"), Table(socket.AF_INET6, "flannel-ipv6"))
+_TABLES = (NftTable(socket.AF_INET, "flannel-ipv4"), NftTable(socket.AF_INET6, "flannel-ipv6"))
 
 
-def flannel_tables() -> list[Table]:
+def flannel_tables() -> list[NftTable]:
     """Return the tables of flanneld that exist; raise KernelError if the kernel cannot be read."""
     return [table for table in _TABLES if not _ask(table, [_message(_GET_TABLE, 0, table)])]
 
 
-def remove_tables(tables: Iterable[Table]) -> None:
+def remove_tables(tables: Iterable[NftTable]) -> None:
     """Remove tables with all their chains and rules; raise KernelError for a table that the kernel keeps."""
     for table in tables:
         batch = [_edge(NFNL_MSG_BATCH_BEGIN), _message(_DELETE_TABLE, NLM_F_ACK, table), _edge(NFNL_MSG_BATCH_END)]
@@ -65,7 +65,7 @@ def remove_tables(tables: Iterable[Table]) -> None:
             )
 
 
-def _ask(table: Table, messages: list[bytes]) -> int:
+def _ask(table: NftTable, messages: list[bytes]) -> int:
     """Return the kernel's first answer as an error number, 0 for success."""
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER) as kernel:
@@ -85,7 +85,7 @@ def _ask(table: Table, messages: list[bytes]) -> int:
     return number
 
 
-def _message(kind: int, flags: int, table: Table) -> bytes:
+def _message(kind: int, flags: int, table: NftTable) -> bytes:
     body = _TITLE.pack(table.family, 0, 0) + attribute(NFTA_TABLE_NAME, table.name.encode() + bytes(1))
     return HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, 1, 0) + body
 
