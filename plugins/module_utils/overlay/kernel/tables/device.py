@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
 from ...model.addresses import format_mac
@@ -18,6 +19,9 @@ from ..netlink.constants import (
     IFLA_AF_SPEC,
     IFLA_IFNAME,
     IFLA_INET6_ADDR_GEN_MODE,
+    IFLA_INFO_DATA,
+    IFLA_INFO_KIND,
+    IFLA_LINKINFO,
     IFLA_MTU,
     IN6_ADDR_GEN_MODE_NONE,
     NLA_F_NESTED,
@@ -25,6 +29,7 @@ from ..netlink.constants import (
     RTM_SETLINK,
 )
 from ..netlink.interfaces import Link
+from ..netlink.rtnetlink import KernelRefusal
 from ..observation import Observation
 from ..state import DesiredState, Found, ObservedState
 from ..step import Removal, Step, Wire
@@ -74,6 +79,33 @@ class _DeviceMtu(NamedTuple):
 
 class _DeviceName(NamedTuple):
     device: str
+
+
+class CreateDevice(Step):
+    """Base of the steps that create a device: one request creates it, another prevents an IPv6 address on it."""
+
+    __slots__ = ()
+    alone = True
+    essential = True
+
+    @property
+    def device(self) -> Device:
+        """The row of the device."""
+        raise NotImplementedError
+
+    def refusal(self, answers: Mapping[int, KernelRefusal]) -> KernelRefusal | None:
+        """Return the refusal of the creation. The other request is refused if IPv6 is disabled, which does no harm."""
+        return answers.get(0)
+
+    @property
+    def creates(self) -> str:
+        """The name of the device."""
+        return self.device.name
+
+    @property
+    def repaired(self) -> str:
+        """The log text for a repair."""
+        return f"device {self.device.name} was missing"
 
 
 class SetMac(_DeviceMac, Step):
@@ -157,6 +189,14 @@ class DeleteDevice(_DeviceName, Removal):
 def link_body(index: int, flags: int = 0) -> bytes:
     """Return the fixed part of a link message; index 0 for a device that is named by an attribute."""
     return IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, index, flags, flags)
+
+
+def link_info(kind: str, data: bytes = b"") -> bytes:
+    """Return the attribute with the kind of a device and, if there are any, the attributes of that kind."""
+    info = attribute(IFLA_INFO_KIND, kind.encode())
+    if data:
+        info += attribute(IFLA_INFO_DATA | NLA_F_NESTED, data)
+    return attribute(IFLA_LINKINFO | NLA_F_NESTED, info)
 
 
 def no_ipv6_address(sequence: int, name: str) -> bytes:

@@ -9,7 +9,7 @@ ipip device has a matching address, and is left untouched.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from ...model.addresses import format_ipv4
 from ...model.backends.ipip import DEVICE
@@ -18,15 +18,11 @@ from ...named_tuple import NamedTuple
 from ..netlink.codec import U32, attribute, message
 from ..netlink.constants import (
     IFLA_IFNAME,
-    IFLA_INFO_DATA,
-    IFLA_INFO_KIND,
     IFLA_IPTUN_COLLECT_METADATA,
     IFLA_IPTUN_LINK,
     IFLA_IPTUN_LOCAL,
     IFLA_IPTUN_REMOTE,
-    IFLA_LINKINFO,
     IFLA_MTU,
-    NLA_F_NESTED,
     NLM_F_CREATE,
     NLM_F_EXCL,
     RTM_NEWLINK,
@@ -37,7 +33,7 @@ from ..observation import Observation
 from ..step import Step, Wire
 from . import add_table
 from .address import Addresses
-from .device import DeviceTable, SetMtu, link_body, no_ipv6_address
+from .device import CreateDevice, DeviceTable, SetMtu, link_body, link_info, no_ipv6_address
 
 KIND = "ipip"
 
@@ -92,12 +88,10 @@ class _WholeDevice(NamedTuple):
     device: IpipDevice
 
 
-class CreateIpip(_WholeDevice, Step):
+class CreateIpip(_WholeDevice, CreateDevice):
     """Create the ipip device; it is down and has no address yet. The kernel loads the module ipip if necessary."""
 
     __slots__ = ()
-    alone = True
-    essential = True
 
     def __str__(self) -> str:
         device = self.device
@@ -111,10 +105,6 @@ class CreateIpip(_WholeDevice, Step):
         messages.append(message(len(messages), RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body))
         messages.append(no_ipv6_address(len(messages), self.device.name))
 
-    def refusal(self, answers: Mapping[int, KernelRefusal]) -> KernelRefusal | None:
-        """Return the refusal of the creation. The second request is refused where IPv6 is off, which does no harm."""
-        return answers.get(0)
-
     def explain(self, refusal: KernelRefusal) -> str:
         """Name the module if the kernel has no ipip devices."""
         if refusal.errno != errno.EOPNOTSUPP:
@@ -123,16 +113,6 @@ class CreateIpip(_WholeDevice, Step):
             "the kernel has no ipip devices, because it did not find its module ipip; install the kernel package that "
             "has it and run `modprobe ipip`, or choose another backend"
         )
-
-    @property
-    def creates(self) -> str:
-        """The name of the device."""
-        return self.device.name
-
-    @property
-    def repaired(self) -> str:
-        """The log text for a repair."""
-        return f"device {self.device.name} was missing"
 
 
 class SetIpip(_WholeDevice, Step):
@@ -222,9 +202,7 @@ def _tunnel_words(device: IpipDevice) -> str:
 
 
 def _tunnel(device: IpipDevice) -> bytes:
-    kind = attribute(IFLA_INFO_KIND, KIND.encode())
-    data = attribute(IFLA_IPTUN_LOCAL, device.local.to_bytes(4, "big"))
-    return attribute(IFLA_LINKINFO | NLA_F_NESTED, kind + attribute(IFLA_INFO_DATA | NLA_F_NESTED, data))
+    return link_info(KIND, attribute(IFLA_IPTUN_LOCAL, device.local.to_bytes(4, "big")))
 
 
 add_table(IpipDevices(), Addresses)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from ...model.addresses import format_ipv4, format_mac
 from ...model.errors import KernelError
@@ -15,9 +15,6 @@ from ..netlink.codec import U32, attribute, message
 from ..netlink.constants import (
     IFLA_ADDRESS,
     IFLA_IFNAME,
-    IFLA_INFO_DATA,
-    IFLA_INFO_KIND,
-    IFLA_LINKINFO,
     IFLA_MTU,
     IFLA_VXLAN_GBP,
     IFLA_VXLAN_ID,
@@ -25,7 +22,6 @@ from ..netlink.constants import (
     IFLA_VXLAN_LINK,
     IFLA_VXLAN_LOCAL,
     IFLA_VXLAN_PORT,
-    NLA_F_NESTED,
     NLM_F_CREATE,
     NLM_F_EXCL,
     RTM_NEWLINK,
@@ -36,7 +32,7 @@ from ..observation import Observation
 from ..state import ObservedState
 from ..step import Step, Wire
 from ..udp_port import udp_port_problem
-from .device import DeviceTable, SetMac, SetMtu, SetUp, link_body, no_ipv6_address
+from .device import CreateDevice, DeviceTable, SetMac, SetMtu, SetUp, link_body, link_info, no_ipv6_address
 from .neighbour import Neighbour
 
 KIND = "vxlan"
@@ -81,12 +77,10 @@ class _WholeDevice(NamedTuple):
     device: VxlanDevice
 
 
-class CreateVxlan(_WholeDevice, Step):
+class CreateVxlan(_WholeDevice, CreateDevice):
     """Create the vxlan device; it is down and has no address yet."""
 
     __slots__ = ()
-    alone = True
-    essential = True
 
     def __str__(self) -> str:
         device = self.device
@@ -112,20 +106,6 @@ class CreateVxlan(_WholeDevice, Step):
         )
         messages.append(message(len(messages), RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body))
         messages.append(no_ipv6_address(len(messages), device.name))
-
-    def refusal(self, answers: Mapping[int, KernelRefusal]) -> KernelRefusal | None:
-        """Return the refusal of the creation. The second request is refused where IPv6 is off, which does no harm."""
-        return answers.get(0)
-
-    @property
-    def creates(self) -> str:
-        """The name of the device."""
-        return self.device.name
-
-    @property
-    def repaired(self) -> str:
-        """The log text for a repair."""
-        return f"device {self.device.name} was missing"
 
 
 class OpenVxlan(_WholeDevice, Step):
@@ -271,5 +251,4 @@ def _tunnel(device: VxlanDevice, underlay: int, more: bytes) -> bytes:
         + attribute(IFLA_VXLAN_LEARNING, bytes([device.learning]))
         + more
     )
-    kind = attribute(IFLA_INFO_KIND, KIND.encode())
-    return attribute(IFLA_LINKINFO | NLA_F_NESTED, kind + attribute(IFLA_INFO_DATA | NLA_F_NESTED, data))
+    return link_info(KIND, data)

@@ -19,11 +19,8 @@ from ...patience import ANSWER, PATIENCE
 from ..netlink.codec import U32, attribute, message
 from ..netlink.constants import (
     IFLA_IFNAME,
-    IFLA_INFO_KIND,
-    IFLA_LINKINFO,
     IFLA_MTU,
     IFLA_TXQLEN,
-    NLA_F_NESTED,
     NLM_F_CREATE,
     NLM_F_EXCL,
     RTM_NEWLINK,
@@ -39,7 +36,7 @@ from ..udp_port import udp_port_problem
 from ..wireguard import NoAnswerError, control_for, control_of
 from . import add_table
 from .address import Addresses
-from .device import DeviceTable, SetMtu, link_body
+from .device import DeviceTable, SetMtu, link_body, link_info
 
 GENL_KIND, TUN_KIND = "wireguard", "tun"  # the kernel's names of the two kinds of device
 QUEUE = 2000  # packets that wait in the TUN device while wireguard-go is busy; by default only 500
@@ -123,8 +120,7 @@ class CreateWireguard(_WholeDevice, Action):
         with closing(Netlink()) as netlink:
             name = attribute(IFLA_IFNAME, device.name.encode() + bytes(1))
             mtu = attribute(IFLA_MTU, U32.pack(device.mtu))
-            kind = attribute(IFLA_LINKINFO | NLA_F_NESTED, attribute(IFLA_INFO_KIND, GENL_KIND.encode()))
-            body = link_body(0) + name + mtu + kind
+            body = link_body(0) + name + mtu + link_info(GENL_KIND)
             refusal = netlink.execute([message(0, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)]).get(0)
             if refusal is None:
                 return
