@@ -103,7 +103,8 @@ def own_key(own: SubnetLease) -> WireguardEnd:
 def is_programmed(rows: PeerRows, observed: ObservedState) -> bool:
     """Return whether the kernel has all rows of a peer; another program's route with the same effect counts."""
     foreign = observed.found(Route).foreign.get(rows.route.key) if rows.route is not None else None
-    does_the_job = foreign is not None and rows.route is not None and foreign.does_the_job_of(rows.route)
+    is_equivalent = foreign is not None and rows.route is not None and foreign.is_equivalent_to(rows.route)
     return all(
-        observed.found(type(row)).rows.get(row.key) == row or (row is rows.route and does_the_job) for row in rows.all()
+        observed.found(type(row)).rows.get(row.key) == row or (row is rows.route and is_equivalent)
+        for row in rows.all()
     )

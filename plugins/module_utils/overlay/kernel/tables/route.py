@@ -92,18 +92,17 @@ class StrayRoute(NamedTuple):
 class ForeignRoute(NamedTuple):
     """A route of another program to a desired subnet; device and gateway are empty and 0 if it has none.
 
-    ``is_flannels`` is set for a route of the very shape and protocol (boot) in which every release of flanneld leaves
-    its routes. Such a route is adopted where it is exactly the one that a lease needs, at each full reconciliation: it
-    then changes and goes with its lease. `ip route add` without a protocol makes the same shape, so a route typed by
-    hand is adopted too where it is exactly the wanted one. Routes of every other protocol (static, dhcp, bgp, ...) are
-    never adopted.
+    ``is_flannels`` is set for a route with the shape and the protocol (boot) of flanneld's routes. If such a route is
+    exactly the route that a lease needs, a full reconciliation adopts it. It is then changed and removed with its
+    lease. `ip route add` without a protocol creates the same kind of route, so a route of an operator is adopted, too.
+    Routes of another protocol (static, dhcp, bgp, ...) are never adopted.
     """
 
     route: Route
     protocol: int
     is_flannels: bool = False
 
-    def does_the_job_of(self, wanted: Route) -> bool:
+    def is_equivalent_to(self, wanted: Route) -> bool:
         """Whether it has the wanted gateway and device."""
         return (self.route.gateway, self.route.device) == (wanted.gateway, wanted.device)
 
@@ -326,7 +325,7 @@ class Routes(Table[Route]):
                 add.append(ChangeRoute(old, route))
             elif subnet not in foreign:
                 add.append(AddRoute(route))
-            elif not foreign[subnet].does_the_job_of(route):
+            elif not foreign[subnet].is_equivalent_to(route):
                 conflicts.append(_conflict(route, foreign[subnet]))
             elif foreign[subnet].is_flannels:
                 add.append(AdoptRoute(route))
@@ -353,9 +352,9 @@ def _our_routes(observation: Observation) -> Iterator[tuple[RouteRow, int, int]]
 
 
 def _foreign(observation: Observation, missing: Collection[Subnet]) -> dict[Subnet, ForeignRoute]:
-    """Return the routes of others to these subnets; only with metric 0, because ours wins over any other.
+    """Return the routes of others to these subnets; only with metric 0, because ours has precedence over others.
 
-    Of several to one subnet it is the first, which the kernel uses.
+    If several routes lead to one subnet, the first is returned, which the kernel uses.
     """
     found: dict[Subnet, ForeignRoute] = {}
     for row in dump_routes(observation.netlink, main_table(), read_route):
