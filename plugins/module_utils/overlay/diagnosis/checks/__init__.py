@@ -59,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     docker.direct_routing,
     docker.old_containers,
     docker.order,
+    etcd.expiring,
     agent.denials,
     peers.down,
     peers.not_listening,

@@ -14,13 +14,13 @@ from ..finding import Finding, error, warning
 
 EXPIRES_SOON = 14 * 86400.0  # seconds
 CLOCK_DIFFERENCE = 60.0  # seconds; TLS and the order of log lines do not need more precision
-_DAY = 86400.0
+_RENEW = "run clusternet.overlay.site, which renews certificates of the role etcd; or replace your own certificate"
 _TLS_WORDS = ("certificate", "TLS")
 UNREACHABLE = ("underlay", "certificate-expired", "certificate-unreadable", "etcd-tls")
 
 
 def certificates(facts: Facts) -> Iterator[Finding]:
-    """Certificates in files of this host and those of the endpoints can be read and do not expire soon."""
+    """The certificates in files of this host can be read, and neither they nor those of the endpoints have expired."""
     for one in facts.certificates:
         if one.expires is None:
             yield error(
@@ -31,32 +31,36 @@ def certificates(facts: Facts) -> Iterator[Finding]:
                 "agent_etcd_cert_file",
                 UNREACHABLE,
             )
-        else:
-            yield from _expiry(one.path, one.expires, facts.now)
-    for member in facts.members:
-        if member.expires is not None:
-            yield from _expiry(f"of {member.endpoint}", member.expires, facts.now)
+    for which, expires in _expiries(facts):
+        if expires <= facts.now:
+            yield error(
+                "certificate-expired",
+                f"the certificate {which} expired on {_date(expires)}",
+                "it was not renewed; TLS connections to etcd fail",
+                _RENEW,
+            )
 
 
-def _expiry(which: str, expires: float, now: float) -> Iterator[Finding]:
-    day = datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    cure = (
-        "run clusternet.overlay.site, which renews the certificates of the role etcd; or replace your own certificate"
-    )
-    if expires <= now:
-        yield error(
-            "certificate-expired",
-            f"the certificate {which} expired on {day}",
-            "it was not renewed; TLS connections to etcd fail",
-            cure,
-        )
-    elif expires - now < EXPIRES_SOON:
-        yield warning(
-            "certificate-expires",
-            f"the certificate {which} expires in {(expires - now) / _DAY:.0f} days, on {day}",
-            "it was not renewed; after that TLS connections to etcd fail",
-            cure,
-        )
+def expiring(facts: Facts) -> Iterator[Finding]:
+    """No certificate expires soon."""
+    for which, expires in _expiries(facts):
+        if facts.now < expires < facts.now + EXPIRES_SOON:
+            yield warning(
+                "certificate-expires",
+                f"the certificate {which} expires in {(expires - facts.now) / 86400.0:.0f} days, on {_date(expires)}",
+                "it was not renewed; after that TLS connections to etcd fail",
+                _RENEW,
+            )
+
+
+def _expiries(facts: Facts) -> list[tuple[str, float]]:
+    """Return the certificates and their expiries: those in files, and those of the endpoints."""
+    files = [(one.path, one.expires) for one in facts.certificates if one.expires is not None]
+    return files + [(f"of {one.endpoint}", one.expires) for one in facts.members if one.expires is not None]
+
+
+def _date(expires: float) -> str:
+    return datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def tls(facts: Facts) -> Iterator[Finding]:
