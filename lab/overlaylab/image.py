@@ -54,7 +54,7 @@ def install_tools(more: Mapping[str, str] | None = None) -> None:
 
 
 def build(cache: Path) -> Path:
-    """The image that belongs to the present lists and builders, built when it is not there; gives its directory."""
+    """Build the image of the present lists and builders if it does not exist; return its directory."""
     install_tools()
     return build_once(cache / f"image-{stamp()}", _fill)
 
@@ -102,7 +102,7 @@ def _alone(cache: Path, kind: str) -> AbstractContextManager[None]:
 
 
 def hold(image: Path) -> int:
-    """Mark the image as in use for as long as this process lives; gives the open descriptor."""
+    """Mark the image as in use until this process ends; return the open descriptor."""
     descriptor = os.open(image, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor

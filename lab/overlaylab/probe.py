@@ -16,7 +16,7 @@ from .process import run
 from .supply import unpack
 
 _TAG = "overlay-probe:latest"
-# a real shell too: the one in busybox runs its own ping and ip, whatever PATH says
+# also a real shell, because the shell of busybox runs its own ping and ip with any PATH
 _PROGRAMS = ("/usr/bin/dash", "/usr/bin/ping", "/usr/bin/iperf3", "/usr/bin/ip")
 _LINKS = {"bin": "usr/bin", "sbin": "usr/bin", "usr/sbin": "bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 _FILES = {

@@ -26,7 +26,7 @@ def index(debs: Path, base: Path) -> None:
 
 
 def unpack(debs: Path, package: str, into: Path) -> str:
-    """Unpack a package of the pool; gives its version."""
+    """Unpack a package of the pool; return its version."""
     found = sorted(debs.glob(f"{package}_*.deb"))
     if len(found) != 1:
         raise LabError(f"{debs} has {len(found)} packages {package} instead of one; is it in pool-packages.txt?")
@@ -47,7 +47,7 @@ def wheels(requirements: Path, debs: Path, target: Path) -> None:
         )
     special = sorted(wheel.name for wheel in target.iterdir() if not wheel.name.endswith("-none-any.whl"))
     if special:
-        raise LabError(f"{requirements.name} asks for {special[0]}, which may not run on the hosts' Python")
+        raise LabError(f"{requirements.name} requires {special[0]}, which may not run on the hosts' Python")
 
 
 def etcd_archive(debs: Path, target: Path) -> None:

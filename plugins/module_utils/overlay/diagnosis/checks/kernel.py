@@ -117,7 +117,7 @@ def mtu(facts: Facts) -> Iterator[Finding]:
             "mtu",
             f"the subnet file has MTU {facts.env.mtu}, but the network config and the underlay interface result in "
             f"{facts.view.backend.mtu}",
-            "the MTU of the underlay interface or of the network config changed, and overlayd did not follow",
+            "the MTU of the underlay interface or of the network config changed, and overlayd does not use it",
             "systemctl restart overlayd; then run clusternet.overlay.site with -e docker_restart=needed",
             FORMER,
         )

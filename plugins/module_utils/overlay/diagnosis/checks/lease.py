@@ -116,7 +116,7 @@ def outside_config(facts: Facts) -> Iterator[Finding]:
             f"the subnet file has Network {facts.env.network} and subnet {facts.env.subnet}, which do not fit the "
             f"network config (Network {facts.config.network}, /{facts.config.subnet_len} from "
             f"{facts.config.subnet_min} to {facts.config.subnet_max})",
-            "the network config changed, and overlayd or Docker did not follow",
+            "the network config changed, and overlayd or Docker does not use the new config",
             "systemctl restart overlayd; then run clusternet.overlay.site with -e docker_restart=needed",
             (*NOT_RUNNING, *CONFLICTS, "network-overlap", "join-refused"),
         )
