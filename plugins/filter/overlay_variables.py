@@ -22,6 +22,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from jinja2 import Undefined, UndefinedError
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
+PREFIXES = ("overlay_etcd_prefix", "agent_etcd_prefix")
 ENDPOINTS = ("overlay_etcd_endpoints", "agent_etcd_endpoints")
 SECRET = re.compile("password|psk")
 # overlay_problems checks this one, and shows the keys that it may have.
@@ -82,15 +83,19 @@ def _host_problems(variables: Mapping[str, Any]) -> Iterator[str]:
             is_late = isinstance(value, Undefined) or (isinstance(value, str) and "{{" in value)
             if name in CHECKED_LATER or is_late:
                 continue
-            problem = _endpoint_problem(value) if name in ENDPOINTS else _problem(value, spec)
+            problem = _problem(name, value, spec)
             if problem:
                 yield f"{name} {'' if SECRET.search(name) else f'{value!r} '}is {problem}"
         except (KeyError, AnsibleError, UndefinedError):
             continue
 
 
-def _problem(value: Any, spec: Mapping[str, Any]) -> str:
+def _problem(name: str, value: Any, spec: Mapping[str, Any]) -> str:
     """Return what an invalid value is not, and what to write instead; empty for a valid one."""
+    if name in ENDPOINTS:
+        return _endpoint_problem(value)
+    if name in PREFIXES and not str(value).strip("/ "):
+        return "not an etcd prefix; write one such as /coreos.com/network"
     if spec.get("choices"):
         choices = [str(choice) for choice in spec["choices"]]
         shown = " or ".join([", ".join(choices[:-1]), choices[-1]])

@@ -41,7 +41,8 @@ def test_a_missing_interface_is_refused_on_a_fresh_fleet_before_the_first_change
     assert refused.status != 0
     for host, address in zip(HOSTS, (11, 12, 13)):
         sentence = "no interface found: overlay_iface=eth9; usable interfaces: eth0"
-        assert f"{host}: {sentence} (192.168.100.{address}/24). Nothing was changed" in refused.output
+        assert f"{host}: {sentence} (192.168.100.{address}/24)" in refused.output
+    assert refused.output.count("FAILED!") == 1
     assert refused.output.count("changed=0") == refused.output.count("changed=") == len(HOSTS)
 
 

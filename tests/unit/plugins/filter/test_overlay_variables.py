@@ -47,6 +47,11 @@ def test_a_valid_value_is_no_problem(name: str, value: object) -> None:
         ("overlay_subnet_len", "abc", "overlay_subnet_len 'abc' is not a whole number; write a number without quotes"),
         ("overlay_ip_masq", "maybe", "overlay_ip_masq 'maybe' is neither true nor false; write true or false"),
         ("verify_timeout", "5s", "verify_timeout '5s' is not a number; write a number without quotes"),
+        (
+            "overlay_etcd_prefix",
+            "/",
+            "overlay_etcd_prefix '/' is not an etcd prefix; write one such as /coreos.com/network",
+        ),
         ("etcd_settings", 3, "etcd_settings 3 is not a mapping; write a mapping such as {key: value}"),
         ("overlay_iface", {"eth0": 1}, "overlay_iface {'eth0': 1} is not a list; write a list such as [first, second]"),
         ("overlay_network", ["10.50.0.0/16"], "overlay_network ['10.50.0.0/16'] is not a text; write one value"),
