@@ -49,7 +49,6 @@ from .messages import (
 from .notify import notify, watchdog_pause
 from .options import Options
 from .provision import provide_device
-from .removal import clearing
 from .session import Session, firewall_for
 from .status import Status
 
@@ -260,6 +259,8 @@ class Loop:
         network = former_network(self._memory, config)
         if network is None:
             return
+        from .removal import clearing  # most processes never clear a network
+
         try:
             failures = self._dataplane.apply(clearing(self._dataplane, network))
         except OverlayError as error:

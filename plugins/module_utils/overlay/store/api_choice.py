@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from binascii import b2a_base64
+from typing import TYPE_CHECKING
 
 from ..model.errors import StoreError
 from ..named_tuple import NamedTuple
@@ -14,8 +15,10 @@ from .errors import UnreachableError
 from .failover import Failover
 from .protocol import Store
 from .schema import Keys
-from .v3 import V3Store
 from .wire import HttpWire
+
+if TYPE_CHECKING:
+    from .v3 import V3Store
 
 __all__ = ["EtcdConnection", "connect", "other_api_hint"]
 
@@ -28,7 +31,7 @@ def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
     """
     if connection.api == "v2":
         return _v2(connection)
-    store = V3Store(connection.with_api("v3"))
+    store = _v3(connection)
     if connection.api == "v3":
         return store
     try:
@@ -56,7 +59,7 @@ def other_api_hint(connection: EtcdConnection, prefix: str) -> str | None:
         if other == "v2":
             found = _peek_v2(connection, key).found
         else:
-            store = V3Store(connection.with_api("v3"))
+            store = _v3(connection)
             try:
                 found = store.get(key) is not None
             finally:
@@ -104,6 +107,12 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Peek:
 
 
 def _v2(connection: EtcdConnection) -> Store:
-    from .v2 import V2Store  # most fleets use v3
+    from .v2 import V2Store  # each agent imports the API that it uses
 
     return V2Store(connection.with_api("v2"))
+
+
+def _v3(connection: EtcdConnection) -> V3Store:
+    from .v3 import V3Store
+
+    return V3Store(connection.with_api("v3"))
