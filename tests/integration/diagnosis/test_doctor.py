@@ -133,6 +133,19 @@ def route_via_switch(world: World) -> None:
     world.sh(f"ip route replace {world.peer.subnet} via {SWITCH} metric 0 proto boot")
 
 
+def strict_with_mixed_backends(world: World) -> None:
+    """Give the peer a second lease with another backend, and make reverse path filtering strict."""
+    world.network.lease("10.50.200.0/24", world.peer.address)
+    world.sh("sysctl -qw net/ipv4/conf/flannel.1/rp_filter=1")
+
+
+def loose_and_uniform(world: World) -> None:
+    """Do what the cure says, and remove the second lease: no container answers for it."""
+    literally(world)
+    until(lambda: "reverse-path" not in world.ctl.names(), "no finding about reverse path filtering")
+    world.network.delete(STRANGER)
+
+
 STRANGER = "subnets/10.50.200.0-24"
 CASES = (
     Case("underlay", lambda w: w.ctl.set(iface="eth9"), lambda w: w.ctl.set(), "eth9"),
@@ -193,6 +206,7 @@ CASES = (
     Case("route-conflict", route_via_switch, literally, SWITCH),
     Case("drift", stopped(lambda w: w.sh(f"ip route del {w.peer.subnet}")), World.restart, "ip route"),
     Case("forwarding", lambda w: w.sh("sysctl -qw net.ipv4.ip_forward=0"), literally),
+    Case("reverse-path", strict_with_mixed_backends, loose_and_uniform, "10.50.200.0/24"),
     Case(
         "mtu",
         stopped(lambda w: w.sh("ip link set eth0 mtu 1400")),
