@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from support.lab import ROOT, Lab
+from support.lab import LAB, ROOT, Lab
 
 HOSTS = ("h1", "h2", "h3")
 STOP = "/run/watched.stop"
@@ -84,6 +84,18 @@ class Fleet:
     def sh(self, host: str, script: str) -> str:
         """Run a shell script on a host; return what it printed."""
         return self.lab("exec", host, "sh", "-ec", script)
+
+    def send(self, host: str, content: bytes, script: str) -> None:
+        """Run a shell script on a host with this content as its standard input."""
+        done = subprocess.run(
+            [LAB, "exec", host, "sh", "-ec", script],
+            env=self.lab.environment,
+            input=content,
+            capture_output=True,
+            timeout=self.lab.limit,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
     def group_vars(self, **variables: object) -> None:
         """Set these variables for all hosts of the inventory, and no others."""
