@@ -117,9 +117,8 @@ options:
       - Divides the subnet of this host between C(docker0) and the user-defined bridge networks of Docker, such as those
         of C(docker compose). C(docker0) gets the first part, and new networks get their ranges from the rest
         (C(--default-address-pool)). Without this option C(docker0) has the whole subnet.
-      - With Docker 24.0 and later, new networks also get the MTU of the overlay, and do not masquerade if the agent
-        does (C(--default-network-opt)). A value of that flag that is set elsewhere is kept. It is not set with
-        O(target=options_file).
+      - With Docker 24.0 and later, new networks also get the MTU of the overlay (C(--default-network-opt)). A value of
+        that flag that is set elsewhere is kept. It is not set with O(target=options_file).
       - Existing networks keep their ranges. It is an error if the new range of C(docker0) overlaps one, because
         C(dockerd) would not start.
     type: dict

@@ -10,7 +10,6 @@ from typing import Any
 
 from ..overlay.diagnosis.dockerd import (
     DIRECT_ROUTING,
-    MASQUERADE_OPTION,
     MTU_OPTION,
     NETWORK_OPTIONS,
     OPTIONS,
@@ -94,7 +93,7 @@ def _without_networks(content: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in content.items() if key != _KEYS[POOLS]}
     options = kept.get(_KEYS[NETWORK_OPTIONS])
     bridge_options = options.get("bridge") if isinstance(options, dict) and len(options) == 1 else None
-    if isinstance(bridge_options, dict) and set(bridge_options) <= {MTU_OPTION, MASQUERADE_OPTION}:
+    if isinstance(bridge_options, dict) and set(bridge_options) == {MTU_OPTION}:
         del kept[_KEYS[NETWORK_OPTIONS]]
     return kept
 

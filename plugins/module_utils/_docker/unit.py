@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from ..overlay.diagnosis.dockerd import NETWORK_OPTIONS, OPTIONS, POOLS, flag_text, network_defaults, read_flags
+from ..overlay.diagnosis.dockerd import NETWORK_OPTIONS, OPTIONS, POOLS, flag_text, mtu_default, read_flags
 from ..overlay.diagnosis.user_networks import UserNetworks
 from ..overlay.model.errors import OverlayError
 from .options import option_lines
@@ -60,7 +60,7 @@ class DropIn(NamedTuple):
     agent_unit: str
     more: tuple[str, ...] = ()  # further flags, which are not in the options file
     networks: UserNetworks | None = None  # the division of the subnet
-    network_options: bool = False  # whether user-defined networks get MTU and masquerading of docker0
+    network_options: bool = False  # whether user-defined networks get the MTU of docker0
 
 
 def parse_unit(text: str) -> list[UnitFile]:
@@ -200,12 +200,11 @@ def options_script(dropin: DropIn) -> list[str]:
 
 def _script_flags(dropin: DropIn) -> dict[str, str]:
     """Return the text of each flag, with the variables of the script."""
-    inverse = f"${_INVERSE}" if dropin.ip_masq else None
-    flags = {"bip": "--bip=$FLANNEL_SUBNET", "ip-masq": f"--ip-masq={inverse}", "mtu": "--mtu=$FLANNEL_MTU"}
+    flags = {"bip": "--bip=$FLANNEL_SUBNET", "ip-masq": f"--ip-masq=${_INVERSE}", "mtu": "--mtu=$FLANNEL_MTU"}
     if dropin.networks is not None:
         flags |= {"bip": "--bip=$bip", POOLS: "${pools# }"}
         if dropin.network_options:
-            flags[NETWORK_OPTIONS] = flag_text(NETWORK_OPTIONS, network_defaults("$FLANNEL_MTU", inverse))
+            flags[NETWORK_OPTIONS] = flag_text(NETWORK_OPTIONS, mtu_default("$FLANNEL_MTU"))
     return {flag: flags[flag] for flag in OPTIONS if flag in flags and (dropin.ip_masq or flag != "ip-masq")}
 
 

@@ -59,6 +59,7 @@ KERNEL_CHECK = 10.0  # seconds between two full reconciliations, in case a notif
 SHORTEST_PAUSE = 0.1  # seconds between two full reconciliations that notifications trigger
 PAUSE_FACTOR = 10  # ... and at least this multiple of the last one's duration, to limit the load of a large fleet
 FIRST_RETRY, LAST_RETRY = 0.5, 30.0  # seconds before a failed reconciliation is retried: at first, and at most
+FIREWALL_DELAY = 1.0  # seconds after a change of the kernel: Docker adds rules after the address of a new bridge
 MEMORY_PATIENCE = 3.0  # seconds to wait for etcd at start before the memory file is used
 MEMORY_PAUSE = 30.0  # seconds between two writes of the memory file
 OVERLAP_CHECK = 30.0  # seconds between two checks of the host's own networks
@@ -162,6 +163,7 @@ class Loop:
             self._take_report(message)
         elif isinstance(message, KernelChanged):
             self._due["kernel"] = min(self._due["kernel"], self._pause_ends)
+            self._due["firewall"] = min(self._due["firewall"], time.monotonic() + FIREWALL_DELAY)
         elif isinstance(message, KeysIgnored):
             self._status.trouble("keys", *message.sentences)
         elif isinstance(message, LeaseConflict):

@@ -41,7 +41,10 @@ def options_of(
     """Return dockerd's options for a subnet, by flag; without --ip-masq if ``ip_masq`` is false.
 
     Docker must not masquerade if the agent does, so --ip-masq is the inverse of FLANNEL_IPMASQ. With ``networks`` a
-    part of the subnet is for user-defined networks; with ``network_options`` these get docker0's MTU and masquerading.
+    part of the subnet is for user-defined networks; with ``network_options`` these get the MTU of docker0.
+
+    These networks keep Docker's masquerading: without it, containers do not reach ports that their own host publishes
+    for other networks. overlayd keeps the source of packets to other hosts.
     """
     options = {"bip": env.bip, "ip-masq": str(not env.ip_masq).lower(), "mtu": str(env.mtu)}
     options = {flag: value for flag, value in options.items() if ip_masq or flag != "ip-masq"}
@@ -49,14 +52,13 @@ def options_of(
         options["bip"] = networks.bip(env.subnet)
         options[POOLS] = " ".join(f"base={pool},size={networks.network_len}" for pool in networks.pools(env.subnet))
         if network_options:
-            options[NETWORK_OPTIONS] = network_defaults(options["mtu"], options.get("ip-masq"))
+            options[NETWORK_OPTIONS] = mtu_default(options["mtu"])
     return options
 
 
-def network_defaults(mtu: str, ip_masq: str | None) -> str:
-    """Return the values of --default-network-opt; both arguments can be shell variables."""
-    masquerading = [] if ip_masq is None else [f"bridge={MASQUERADE_OPTION}={ip_masq}"]
-    return " ".join([f"bridge={MTU_OPTION}={mtu}", *masquerading])
+def mtu_default(mtu: str) -> str:
+    """Return the value of --default-network-opt; the argument can be a shell variable."""
+    return f"bridge={MTU_OPTION}={mtu}"
 
 
 def flag_text(flag: str, value: str) -> str:
