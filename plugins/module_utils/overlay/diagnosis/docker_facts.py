@@ -14,7 +14,7 @@ from ..model.addresses import Subnet, format_ipv4
 from ..model.errors import OverlayError
 from .agent_service import read_services
 from .command import output
-from .dockerd import BRIDGE, DIRECT_ROUTING, OPTIONS, Bridge, docker_version, options_of, read_flags
+from .dockerd import BRIDGE, DIRECT_ROUTING, OPTIONS, Bridge, docker_version, options_of, read_flags, running_division
 from .facts import Docker, Facts
 
 DAEMON_FILE = Path("/etc/docker/daemon.json")
@@ -33,14 +33,17 @@ def gather_docker(facts: Facts) -> None:
         state = service.state if service.is_installed else ""
     except OverlayError:
         state = ""
-    wanted = options_of(facts.env, facts.setup.docker_masq)["bip"] if facts.env is not None else ""
+    flags = _flags(unit) if state else None
+    in_file = _file_options()
+    wanted = ""
+    if facts.env is not None:
+        division = running_division(facts.env, flags or {}, in_file)
+        wanted = options_of(facts.env, facts.setup.docker_masq, division)["bip"]
     address = _bridge_address(facts.setup.bridge, wanted)
     if not state and address is None:
         return
-    flags = _flags(unit) if state else None
     bridge = Bridge(address, None, None)
     strangers: tuple[str, ...] = ()
-    in_file = _file_options()
     if flags is not None and facts.setup.bridge == BRIDGE:
         bridge, strangers = _default_network(address, facts.env.subnet if facts.env is not None else None)
     facts.docker = Docker(

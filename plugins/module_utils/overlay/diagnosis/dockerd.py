@@ -56,6 +56,18 @@ def options_of(
     return options
 
 
+def running_division(env: SubnetEnv, flags: Mapping[str, str], in_file: Mapping[str, object]) -> UserNetworks | None:
+    """Return the division of the subnet that dockerd runs with, by its flags or daemon.json; None without one."""
+    bip = str(flags.get("bip") or in_file.get("bip") or "")
+    address, _unused, length = bip.partition("/")
+    if address != env.subnet.host(1) or not length.isdigit() or int(length) <= env.subnet.length:
+        return None
+    size = re.search(r"size=(\d+)", flags.get(POOLS, ""))
+    if (size is None and "bip" in flags) or (size is not None and int(size[1]) <= env.subnet.length):
+        return None
+    return UserNetworks(int(length), int(size[1]) if size else int(length))
+
+
 def mtu_default(mtu: str) -> str:
     """Return the value of --default-network-opt; the argument can be a shell variable."""
     return f"bridge={MTU_OPTION}={mtu}"

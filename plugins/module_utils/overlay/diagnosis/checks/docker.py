@@ -12,6 +12,7 @@ from ..dockerd import (
     bridge_differences,
     flag_differences,
     options_of,
+    running_division,
 )
 from ..facts import Facts
 from ..finding import Finding, error, warning
@@ -52,7 +53,8 @@ def options(facts: Facts) -> Iterator[Finding]:
     docker = facts.docker
     if docker is None or docker.flags is None or facts.env is None or docker.bridge.address is None:
         return
-    wanted = options_of(facts.env, facts.setup.docker_masq)
+    division = running_division(facts.env, docker.flags or {}, docker.in_file)
+    wanted = options_of(facts.env, facts.setup.docker_masq, division)
     differences = flag_differences(wanted, {**wanted, **{k: v for k, v in docker.flags.items() if k in wanted}})
     if differences:
         yield error(
@@ -69,7 +71,8 @@ def bridge(facts: Facts) -> Iterator[Finding]:
     docker = facts.docker
     if docker is None or facts.env is None or docker.bridge.address is None:
         return
-    wanted = options_of(facts.env, facts.setup.docker_masq)
+    division = running_division(facts.env, docker.flags or {}, docker.in_file)
+    wanted = options_of(facts.env, facts.setup.docker_masq, division)
     name = facts.setup.bridge
     reasons = bridge_differences(wanted, docker.bridge, name)
     if docker.bridge.address == "":

@@ -17,6 +17,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnos
     flag_differences,
     options_of,
     read_flags,
+    running_division,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.user_networks import UserNetworks
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
@@ -49,6 +50,15 @@ def test_a_divided_subnet_has_a_pool_and_new_networks_the_settings_of_docker0() 
         == "dockerd runs without --default-address-pool=base=10.50.7.128/25,size=28"
     )
     assert flag_differences(OPTIONS, divided)[1].startswith("dockerd still runs with --default-address-pool=base=10.50")
+
+
+def test_the_division_of_a_running_dockerd_is_known_by_its_options() -> None:
+    env = parse_subnet_env(ENV)
+    pools = {"bip": "10.50.7.1/25", "default-address-pool": "base=10.50.7.128/25,size=28"}
+    assert running_division(env, pools, {}) == UserNetworks(25, 28)
+    assert running_division(env, {}, {"bip": "10.50.7.1/26"}) == UserNetworks(26, 26)
+    for flags in ({"bip": "10.50.7.1/24"}, {"bip": "10.50.7.1/25"}, {**pools, "bip": "10.50.9.1/25"}, {}):
+        assert running_division(env, flags, {}) is None
 
 
 def test_masquerading_can_be_left_to_others() -> None:
