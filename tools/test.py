@@ -21,6 +21,7 @@ BIN = ROOT / ".venv/bin"
 REPORTS = ROOT / ".cache/reports"
 UNAVAILABLE = 77  # exit code of tools/python39.py
 GUEST = "tests/integration/guest"  # its tests run in the suite kernel only
+LONG_SCENARIO = "v2-udp-atomic"  # a part of the suite long
 GUEST_FAILED = 70  # exit code of tools/kernel.py
 GUEST_RESULTS = ROOT / ".cache/kernel/results"
 MOST_FAILURES = 20  # lines in the summary, so that all of it is among the last lines of a log
@@ -103,8 +104,9 @@ def integration() -> Tally:
 
 
 def molecule() -> Tally:
-    """Each scenario is a test: the roles on real hosts. Virtual machines have a suite of their own."""
-    return scenarios(sorted({path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - {"vms"}))
+    """Each scenario is a test: the roles on real hosts. The scenarios that take long are parts of other suites."""
+    names = {path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")}
+    return scenarios(sorted(names - {"vms", LONG_SCENARIO}))
 
 
 def vms() -> Tally:
@@ -119,8 +121,8 @@ def labs() -> Tally:
 
 
 def long() -> Tally:
-    """The long tests on real hosts, which `make test` leaves out: the files of tests/long."""
-    return pytest("long", ["tests/long"])
+    """What `make test` leaves out because it takes long: the files of tests/long, and a scenario of molecule."""
+    return joined([pytest("long", ["tests/long"]), scenarios([LONG_SCENARIO])])
 
 
 def scenarios(names: list[str]) -> Tally:
