@@ -10,7 +10,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..overlay.diagnosis.agent_settings import AGENT_FILE, read_settings
 from ..overlay.host.memory import Memory, memory_file, recall
 from ..overlay.kernel.host_networks import read_host_networks
 from ..overlay.kernel.underlay import choose_underlay
@@ -35,8 +34,7 @@ def show(module: AnsibleModule) -> dict[str, Any]:
     networks = _own_subnets(memory, options["subnet_file"])
     host = read_host_networks(_addresses(options["etcd_addresses"]))
     problems = network_problems(config, host, _underlay(options), networks.get(config.network), _VARIABLES)
-    agent_prefix = read_settings(AGENT_FILE).get("FLANNELD_ETCD_PREFIX", "")
-    return {"changed": False, "problems": problems, "member": config.network in networks, "agent_prefix": agent_prefix}
+    return {"changed": False, "problems": problems, "member": config.network in networks}
 
 
 def _stated(options: Mapping[str, Any]) -> tuple[NetworkConfig, str]:
