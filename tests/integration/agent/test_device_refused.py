@@ -149,7 +149,7 @@ def test_a_new_host_leases_nothing_until_it_can_create_the_device(host: Host, ne
         until(lambda: "in use by python3" in host.http("/readyz")[1], lambda: host.log)
         time.sleep(2)
         assert network.leases() == {}
-        assert not host.has(DEVICES[backend])
+        until(lambda: not host.has(DEVICES[backend]), "no device between two attempts to create it")
         assert "READY=1" not in host.notified
     host.wait_ready()
     assert lease_type(network, host) == backend

@@ -112,7 +112,7 @@ def test_a_host_with_a_damaged_lease_changes_to_wireguard(fleet: Fleet, network:
         network.delete(name)
     network.configure("wireguard")
     host.send(signal.SIGCONT)
-    until(lambda: '"BackendType":"wireguard"' in (network.value(name) or ""), lambda: host.log, 30)
+    until(lambda: '"BackendType":"wireguard"' in (network.value(name) or ""), lambda: host.log)
     host.wait_started_again()
     assert not host.said("Traceback")
 
@@ -269,9 +269,9 @@ def test_changes_by_other_programs_are_repaired(wireguard_host: Host, network: N
     command("wg", "set", "flannel-wg", "peer", key, "allowed-ips", "10.50.91.0/24")
     host.ip("link", "set", "flannel-wg", "mtu", "1300")
     until(lambda: wg.dump(host) == before, lambda: f"{wg.dump(host)}; {host.log}")
-    assert host.said("repaired: WireGuard peer .* was missing or different")
-    assert host.said("repaired: removed WireGuard peer")
-    assert host.said("repaired: device flannel-wg had another key or port")
+    host.wait_said("repaired: WireGuard peer .* was missing or different")
+    host.wait_said("repaired: removed WireGuard peer")
+    host.wait_said("repaired: device flannel-wg had another key or port")
 
 
 def test_no_packet_is_lost_over_a_restart_of_overlayd(fleet: Fleet, network: Network) -> None:

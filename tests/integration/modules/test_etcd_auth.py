@@ -12,6 +12,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.e
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import connect
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.connection import EtcdConnection
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import AuthenticationError
+from support.agent_network import TIMEOUT
 from support.etcd_server import EtcdServer
 from support.module_runner import Runner
 
@@ -26,9 +27,12 @@ def etcd() -> Iterator[EtcdServer]:
         yield server
 
 
+OPTIONS = {"prefix": PREFIX, **ROOT, **USER, "timeout": TIMEOUT}
+
+
 @pytest.fixture
 def auth(etcd: EtcdServer) -> Runner:
-    return Runner("etcd_auth", {"endpoints": [etcd.endpoint], "prefix": PREFIX, **ROOT, **USER, "v2": True})
+    return Runner("etcd_auth", {"endpoints": [etcd.endpoint], **OPTIONS, "v2": True})
 
 
 def write(etcd: EtcdServer, api: str, key: str, password: str = USER["user_password"], user: str = "overlay") -> None:
@@ -115,7 +119,7 @@ def test_wrong_options_name_the_option_and_change_nothing(auth: Runner, options:
 
 def test_without_the_v2_api_its_users_cannot_be_set_up() -> None:
     with EtcdServer(v2=False) as server:
-        auth = Runner("etcd_auth", {"endpoints": [server.endpoint], "prefix": PREFIX, **ROOT, **USER})
+        auth = Runner("etcd_auth", {"endpoints": [server.endpoint], **OPTIONS})
         assert "start it with --enable-v2, or set v2 to false" in auth(fails=True, v2=True)["msg"]
         assert "ETCDCTL_API=2 etcdctl auth enable" in auth(check=True, v2=True)["commands"]
         auth()

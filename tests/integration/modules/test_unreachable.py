@@ -15,7 +15,7 @@ from support.netns import Namespace
 from support.relay import Relay
 
 SILENT = [f"http://192.0.2.{number}:2379" for number in (11, 12, 13)]
-TIMEOUT = 2.0  # seconds
+TIMEOUT = 5.0  # seconds
 LONGER_THAN_ONE = 2 * TIMEOUT  # what two endpoints after each other would take at least
 
 
