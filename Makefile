@@ -18,6 +18,8 @@ setup: ## install missing packages on this machine, and create .venv
 demo: lab-up ## set up the overlay on the lab's three hosts, and show leases, routes and pings between containers
 	ansible-playbook -i inventories/lab playbooks/site.yml
 	@lab/evidence
+	@mkdir -p .cache
+	ansible-playbook -i inventories/lab playbooks/report.yml -e report_file=$(CURDIR)/.cache/overlay-report.html
 	@echo
 	@echo "Open a shell on a host: make lab-shell HOST=h1"
 	@echo "Remove the lab:         make lab-down"
