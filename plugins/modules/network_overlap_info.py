@@ -111,6 +111,11 @@ member:
   returned: success
   type: bool
   sample: false
+agent_prefix:
+  description: The etcd prefix in the settings of the agent on this host, empty without an agent.
+  returned: success
+  type: str
+  sample: /coreos.com/network
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -40,6 +40,17 @@ def test_a_change_of_a_network_in_use_is_refused_before_the_first_change(fleet: 
     assert states(fleet) == before
 
 
+def test_another_etcd_prefix_is_refused_before_the_first_change(fleet: Fleet) -> None:
+    before = states(fleet)
+    refused = fleet.play("site", overlay_etcd_prefix="/other/network")
+    assert refused.status != 0
+    assert (
+        "overlay_etcd_prefix is /other/network, but the agents of h1, h2, h3 use /coreos.com/network" in refused.output
+    )
+    assert refused.output.count("changed=0") == refused.output.count("changed=") == len(HOSTS)
+    assert states(fleet) == before
+
+
 def test_a_confirmed_change_of_the_backend_leaves_running_containers_alone(fleet: Fleet) -> None:
     before = states(fleet)
     changed = fleet.play("site", overlay_backend=HOST_GW, overlay_change_confirm=True)

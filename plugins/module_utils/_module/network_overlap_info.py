@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..overlay.diagnosis.agent_settings import AGENT_FILE, read_settings
 from ..overlay.host.memory import Memory, memory_file, recall
 from ..overlay.kernel.host_networks import read_host_networks
 from ..overlay.kernel.underlay import choose_underlay
@@ -18,7 +19,7 @@ from ..overlay.model.errors import ConfigError, KernelError, OverlayError
 from ..overlay.model.network import DEFAULT_PREFIX, NetworkConfig
 from ..overlay.model.overlap import network_problems
 from ..overlay.model.setting_names import option_names
-from ..overlay.store.schema import Keys
+from ..overlay.store.schema import Keys, normal_prefix
 from .network_config import wanted_config
 from .overlay_host import former_setup
 from .runner import open_store
@@ -34,7 +35,8 @@ def show(module: AnsibleModule) -> dict[str, Any]:
     networks = _own_subnets(memory, options["subnet_file"])
     host = read_host_networks(_addresses(options["etcd_addresses"]))
     problems = network_problems(config, host, _underlay(options), networks.get(config.network), _VARIABLES)
-    return {"changed": False, "problems": problems, "member": config.network in networks}
+    agent_prefix = normal_prefix(read_settings(AGENT_FILE).get("FLANNELD_ETCD_PREFIX", ""))
+    return {"changed": False, "problems": problems, "member": config.network in networks, "agent_prefix": agent_prefix}
 
 
 def _stated(options: Mapping[str, Any]) -> tuple[NetworkConfig, str]:
