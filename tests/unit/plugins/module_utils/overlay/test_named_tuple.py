@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from typing import Any
 
 import pytest
@@ -62,11 +61,11 @@ def test_a_copy_can_have_other_values() -> None:
         Peer._make(["h1"])
 
 
-def test_a_value_is_shown_copied_and_stored_with_its_fields() -> None:
+def test_a_value_is_shown_and_copied_with_its_fields() -> None:
     peer = Peer("h1", 1)
     assert repr(peer) == "Peer(name='h1', port=1)"
     assert (Peer._fields, peer._asdict()) == (("name", "port"), {"name": "h1", "port": 1})
-    for other in (copy.copy(peer), copy.deepcopy(peer), pickle.loads(pickle.dumps(peer))):
+    for other in (copy.copy(peer), copy.deepcopy(peer)):
         assert (other, type(other)) == (peer, Peer)
 
 
