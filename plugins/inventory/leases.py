@@ -61,7 +61,7 @@ FILES = ("overlay_leases.yml", "overlay_leases.yaml")
 GROUP = "leases"
 
 
-class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """Hosts from leases."""
 
     NAME = "clusternet.overlay.leases"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""overlayctl drain, release and uninstall: this host leaves the overlay. Each says first what that means."""
+"""overlayctl drain, release and uninstall: this host leaves the overlay. Each first prints the effects."""
 
 from __future__ import annotations
 

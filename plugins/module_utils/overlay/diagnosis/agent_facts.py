@@ -25,7 +25,7 @@ _SHOWN = 3  # denials
 
 
 def gather_agent(facts: Facts) -> None:
-    """Add the state of the agent's unit, unless the setup says that there is none."""
+    """Add the state of the agent's unit, unless the setup has none."""
     unit = facts.setup.agent_unit
     if unit != "none" and Path("/run/systemd/system").is_dir():
         try:
