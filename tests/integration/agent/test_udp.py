@@ -182,7 +182,7 @@ def test_a_peer_is_added_moved_and_removed(host: Host, network: Network) -> None
     host.join()
     name = udp_lease(network)
     until(lambda: peers(host) == {PEER: (PEER_HOST, 8285)}, lambda: f"the peer: {peers(host)} {host.log}")
-    assert "dev flannel0" in host.routes()[PEER]
+    until(lambda: "dev flannel0" in host.routes().get(PEER, ""), "the route to the peer")
     udp_lease(network, host="192.0.2.78")
     until(lambda: peers(host) == {PEER: ("192.0.2.78", 8285)}, "the new host of the peer")
     host.wait_said(f"peer changed: {PEER} at 192.0.2.78 \\(udp\\), was at {PEER_HOST}")
