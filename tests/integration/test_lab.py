@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support.lab import ROOT
@@ -188,14 +189,16 @@ def test_down_ends_all_processes_in_the_lab_and_leaves_nothing(other: Runner) ->
 
 
 @pytest.mark.parametrize("command", ["up", "down"])
-def test_a_directory_that_is_not_a_lab_is_refused_and_kept(other: Runner, tmp_path: Path, command: str) -> None:
-    (tmp_path / "letter").write_text("dear")
-    other.environment["LAB_DIR"] = str(tmp_path)
-    refused = other.try_to(command)
-    del other.environment["LAB_DIR"]
-    assert refused.returncode == 1
-    assert "is not empty and not a lab" in refused.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["letter"]
+def test_a_directory_that_is_not_a_lab_is_refused_and_kept(other: Runner, command: str) -> None:
+    with TemporaryDirectory() as name:  # the paths of pytest's folders are too long
+        folder = Path(name)
+        (folder / "letter").write_text("dear")
+        other.environment["LAB_DIR"] = name
+        refused = other.try_to(command)
+        del other.environment["LAB_DIR"]
+        assert refused.returncode == 1
+        assert "is not empty and not a lab" in refused.stderr
+        assert [path.name for path in folder.iterdir()] == ["letter"]
 
 
 def test_a_directory_too_long_for_ssh_is_refused_at_once(other: Runner, tmp_path: Path) -> None:
