@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.clusternet.overlay.plugins.filter.overlay_table import overlay_host_problems
-from netaddr import IPNetwork
 
-FAST, SLOW = 1.0, 10.0  # milliseconds, the limits between the classes of a round trip
+FAST = 1.0  # milliseconds, the limits between the classes of a round trip
+SLOW = 10.0
 CLASSES = ("fast", "medium", "slow", "partial", "lost")
 NAMED = 40  # hosts, at most, whose names and cells are labelled in the pictures
 RADIUS = 200.0  # of the circle of hosts, in units of the picture
@@ -119,24 +120,25 @@ def _pool(network: str, leases: Sequence[Mapping[str, Any]], live: set[str]) -> 
     """Return the parts of Network that leases take: start and width in per mille, and what each one is."""
     if not network:
         return {"network": "", "parts": [], "taken": 0.0}
-    whole = IPNetwork(network)
-    parts = []
+    whole = ipaddress.IPv4Network(network)
+    parts, taken = [], 0
     for lease in leases:
-        if not lease.get("subnet") or IPNetwork(lease["subnet"]) not in whole:
+        subnet = ipaddress.IPv4Network(lease["subnet"]) if lease.get("subnet") else None
+        if subnet is None or not subnet.subnet_of(whole):
             continue
-        subnet = IPNetwork(lease["subnet"])
         kind = "bad" if lease.get("problem") else "reserved" if lease.get("reservation") else "leased"
+        taken += subnet.num_addresses
+        first = int(subnet.network_address) - int(whole.network_address)
         parts.append(
             {
-                "x": round((subnet.first - whole.first) * 1000 / whole.size, 3),
-                "width": round(subnet.size * 1000 / whole.size, 3),
+                "x": round(first * 1000 / whole.num_addresses, 3),
+                "width": round(subnet.num_addresses * 1000 / whole.num_addresses, 3),
                 "kind": "absent" if kind == "leased" and lease["subnet"] not in live else kind,
                 "subnet": lease["subnet"],
                 "public_ip": lease.get("public_ip") or "",
             }
         )
-    taken = sum(IPNetwork(part["subnet"]).size for part in parts) * 100 / whole.size
-    return {"network": str(whole.cidr), "parts": parts, "taken": round(taken, 1)}
+    return {"network": str(whole), "parts": parts, "taken": round(taken * 100 / whole.num_addresses, 1)}
 
 
 class FilterModule:

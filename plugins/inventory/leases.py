@@ -4,15 +4,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.errors import AnsibleParserError
-from ansible.inventory.data import InventoryData
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
-from ansible_collections.clusternet.overlay.plugins.plugin_utils.leases import OPTIONS, newest_by_host, read_leases
-
 DOCUMENTATION = r"""
 name: leases
 short_description: Hosts that hold a lease of an overlay network
@@ -56,6 +47,15 @@ ca_file: /etc/etcd/ca.crt
 #   - key: lease_public_ip.split('.')[2]
 #     prefix: site
 """
+
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
+from ansible_collections.clusternet.overlay.plugins.plugin_utils.leases import OPTIONS, newest_by_host, read_leases
 
 FILES = ("overlay_leases.yml", "overlay_leases.yaml")
 GROUP = "leases"

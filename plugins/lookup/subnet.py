@@ -4,14 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
-from ansible_collections.clusternet.overlay.plugins.plugin_utils.leases import OPTIONS, newest_by_host, read_leases
-
 DOCUMENTATION = r"""
 name: subnet
 short_description: Subnet that a host leased in an overlay network
@@ -53,6 +45,14 @@ _raw:
   elements: str
   sample: ["10.50.7.0/24"]
 """
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import OverlayError
+from ansible_collections.clusternet.overlay.plugins.plugin_utils.leases import OPTIONS, newest_by_host, read_leases
 
 
 class LookupModule(LookupBase):

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import sys
-
 from .main import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    raise SystemExit(main())

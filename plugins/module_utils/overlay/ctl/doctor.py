@@ -22,9 +22,9 @@ def doctor(setup: Setup, as_json: bool) -> int:
     """Print the findings; return 1 if one is a problem, else 0."""
     found = diagnose(gather(setup))
     if as_json:
-        print(json.dumps({"findings": [one.facts() for one in found], "sound": is_sound(found)}, indent=2))
+        text.show(json.dumps({"findings": [one.facts() for one in found], "sound": is_sound(found)}, indent=2))
     else:
-        print("\n".join(lines_of(found)))
+        text.show("\n".join(lines_of(found)))
     return SOUND if is_sound(found) else PROBLEM
 
 

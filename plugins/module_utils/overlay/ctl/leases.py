@@ -40,9 +40,9 @@ def leases(setup: Setup, as_json: bool, watch: bool) -> int:
         facts = [lease_facts(row, left.get(row.item.key), config) for row in rows]
         problems = table_problems(rows, config)
         if as_json:
-            print(json.dumps({"leases": facts, "problems": problems}, indent=None if watch else 2), flush=True)
+            text.show(json.dumps({"leases": facts, "problems": problems}, indent=None if watch else 2))
         else:
-            print("\n".join(_lines(facts, problems)), flush=True)
+            text.show("\n".join(_lines(facts, problems)))
         if watch:
             with suppress(KeyboardInterrupt):
                 _follow(store, keys, network.revision, config, as_json)
@@ -85,4 +85,4 @@ def _follow(store: Store, keys: Keys, revision: int, config: NetworkConfig | Non
                 line = f"written  {name}  {holder}  {known['backend_type'] or '-'}  {known['problem'] or ''}"
             else:
                 change, line = {"event": "deleted", "name": event.key}, f"deleted  {event.key}"
-            print(json.dumps(change) if as_json else line.rstrip(), flush=True)
+            text.show(json.dumps(change) if as_json else line.rstrip())

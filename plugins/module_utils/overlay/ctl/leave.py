@@ -14,6 +14,7 @@ from ..diagnosis.setup import Setup, read_setup
 from ..host.lock import is_held
 from ..host.memory import recall
 from ..model.errors import OverlayError
+from .text import show
 
 UNIT = "overlayd.service"
 _STOP = f"{UNIT} is stopped and does not start at boot"
@@ -40,7 +41,7 @@ def leave(how: str, settings: Path, confirmed: bool) -> int:
     """Do one of the three after a confirmation; raise OverlayError without one."""
     setup = read_setup(settings, {"release": ("--remove", "--release"), "uninstall": ("--remove",)}.get(how, ()))
     for line in meaning(how, container_names(setup.docker_unit)):
-        print(line, flush=True)
+        show(line)
     if not confirmed and not _agrees():
         raise OverlayError(f"nothing was changed: {how} was not confirmed; use --yes")
     _stop_agent(setup)
@@ -61,7 +62,7 @@ def meaning(how: str, containers: list[str]) -> list[str]:
 def _agrees() -> bool:
     if not sys.stdin.isatty():
         return False
-    print("Continue? [y/N] ", end="", flush=True)
+    show("Continue? [y/N] ", end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

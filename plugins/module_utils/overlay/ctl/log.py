@@ -24,7 +24,7 @@ def log(lines: int, since: str, follow: bool, as_json: bool) -> int:
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as journal:
             for entry in _entries(journal):
-                print(json.dumps(entry) if as_json else line_of(entry), flush=True)
+                text.show(json.dumps(entry) if as_json else line_of(entry))
             errors = journal.stderr.read() if journal.stderr else ""
     except OSError as error:
         raise OverlayError(f"journalctl cannot be run: {error.strerror}; overlayd's log is in the journal") from error

@@ -14,6 +14,7 @@ from ..agent.options import VERSION
 from ..diagnosis.agent_settings import AGENT_FILE
 from ..diagnosis.setup import read_setup
 from ..model.errors import OverlayError
+from .text import show
 
 FAILED = 2
 Work = Callable[[argparse.Namespace], int]
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = given.work(given)
         return status
     except OverlayError as error:
-        print(f"overlayctl: {error}", file=sys.stderr)
+        sys.stderr.write(f"overlayctl: {error}\n")
         return FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -145,5 +146,5 @@ def _leave(given: argparse.Namespace) -> int:
 def _completion(_given: argparse.Namespace) -> int:
     from .completion import script
 
-    print(script(parser()), end="")
+    show(script(parser()), end="")
     return 0

@@ -29,10 +29,10 @@ def ping_peers(setup: Setup, as_json: bool, peer: str, count: int) -> int:
     mtu = facts.env.mtu if facts.env is not None else facts.view.backend.mtu
     results = measure(facts.view, _chosen(facts.view, peer), count, mtu)
     if as_json:
-        print(json.dumps({"peers": results, "mtu": mtu}, indent=2))
+        text.show(json.dumps({"peers": results, "mtu": mtu}, indent=2))
     else:
         header = ("peer", "subnet", "answered", "delay min/avg/max", "largest packet")
-        print(
+        text.show(
             "\n".join(text.table(header, [_cells(one, mtu) for one in results]) if results else ["no peers are known"])
         )
     return 0 if all(one["received"] == one["sent"] and one["largest"] == mtu for one in results) else 1

@@ -9,6 +9,7 @@ import json
 from ..diagnosis.gather import gather_kernel
 from ..diagnosis.setup import Setup
 from ..model.errors import OverlayError
+from .text import show
 
 
 def plan(setup: Setup, as_json: bool) -> int:
@@ -28,7 +29,7 @@ def plan(setup: Setup, as_json: bool) -> int:
     commands = [*map(str, facts.view.plan.steps), *facts.firewall]
     conflicts = list(facts.view.plan.conflicts)
     if as_json:
-        print(json.dumps({"commands": commands, "conflicts": conflicts}, indent=2))
+        show(json.dumps({"commands": commands, "conflicts": conflicts}, indent=2))
     else:
-        print("\n".join([*commands, *(f"# {text}" for text in conflicts)] or ["nothing to change"]))
+        show("\n".join([*commands, *(f"# {text}" for text in conflicts)] or ["nothing to change"]))
     return 1 if commands or conflicts else 0

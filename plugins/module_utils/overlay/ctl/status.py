@@ -22,7 +22,7 @@ _INDENT = 10
 def status(setup: Setup, as_json: bool) -> int:
     """Print the state; return 1 if the host has a problem, else 0."""
     state = state_of(gather(setup))
-    print(json.dumps(state, indent=2) if as_json else "\n".join(_lines(state)))
+    text.show(json.dumps(state, indent=2) if as_json else "\n".join(_lines(state)))
     return 1 if state["problems"] else 0
 
 

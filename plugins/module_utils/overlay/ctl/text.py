@@ -15,6 +15,12 @@ _NARROWEST, _WIDEST = 40, 120
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "ok": "32", "bold": "1"}
 
 
+def show(text: str, end: str = "\n") -> None:
+    """Write a line to standard output at once, so that a reader of a pipe gets it."""
+    sys.stdout.write(text + end)
+    sys.stdout.flush()
+
+
 def width() -> int:
     """Return the number of columns to use."""
     if not sys.stdout.isatty():

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from ..agent.status import reported_trouble
@@ -49,22 +48,24 @@ def _ask_health(facts: Facts) -> None:
     if not options.healthz_port:
         return
     address = "127.0.0.1" if options.healthz_ip == "0.0.0.0" else options.healthz_ip
-    base = f"http://{address}:{options.healthz_port}"
-    status, _unused = _page(f"{base}/healthz")
+    status, _unused = _page(address, options.healthz_port, "/healthz")
     facts.stuck = status == 503
-    status, text = _page(f"{base}/readyz")
+    status, text = _page(address, options.healthz_port, "/readyz")
     parts = [line.partition(": ")[2] for line in text.splitlines()[1:]]
     facts.reported = list(dict.fromkeys([*filter(None, parts), *([] if status else facts.reported)]))
 
 
-def _page(address: str) -> tuple[int, str]:
+def _page(address: str, port: int, path: str) -> tuple[int, str]:
+    """Return status and text of a page, 0 and "" without an answer."""
+    connection = HTTPConnection(address, port, timeout=_TIMEOUT)
     try:
-        with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:
-            return answer.status, answer.read().decode("utf-8", "replace")
-    except urllib.error.HTTPError as refused:
-        return refused.code, refused.read().decode("utf-8", "replace")
-    except OSError:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    except (OSError, HTTPException):
         return 0, ""
+    finally:
+        connection.close()
 
 
 def _denials() -> list[str]:

@@ -32,8 +32,9 @@ def read(text: str) -> dict[str, Any]:
     return found
 
 
-def problems(fleet: dict[str, str] = FLEET, **changed: Any) -> str:
+def problems(fleet: dict[str, str] | None = None, **changed: Any) -> str:
     """Why a backup with these changes does not suit a fleet."""
+    fleet = FLEET if fleet is None else fleet
     return "; ".join(filters["overlay_backup_problems"](read(json.dumps({**WHOLE, **changed})), fleet))
 
 

@@ -55,12 +55,12 @@ def rival(facts: Facts) -> Iterator[Finding]:
     """Only one agent runs."""
     up = [one.unit for one in facts.services if one.state in ("active", "activating", "reloading")]
     if facts.agent is not None and len(up) > 1:
-        other = next(unit for unit in up if unit != facts.agent.unit)
+        others = " and ".join(unit for unit in up if unit != facts.agent.unit)
         yield error(
             "agent-rival",
-            f"{facts.agent.unit} and {other} both run",
+            f"{facts.agent.unit} and {others} both run",
             "both write the same lease and change the same device",
-            f"systemctl disable --now {other}",
+            f"systemctl disable --now {others}",
         )
 
 

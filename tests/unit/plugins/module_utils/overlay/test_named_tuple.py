@@ -35,7 +35,7 @@ class Further(Peer):
 
 def test_values_come_by_position_by_name_and_by_default() -> None:
     assert Further("h1") == Peer("h1") == Peer(port=8472, name="h1") == ("h1", 8472)
-    assert type(Further("h1")) is Further
+    assert isinstance(Further("h1"), Further)
     assert (Peer("h2", 1).name, Peer("h2", 1).port, Peer("h2", 1).shown) == ("h2", 1, "h2:1")
     assert Empty() == ()
 
@@ -53,7 +53,7 @@ def test_a_missing_and_an_unknown_value_are_type_errors() -> None:
 
 def test_a_copy_can_have_other_values() -> None:
     assert Peer("h1")._replace(port=1) == Peer("h1", 1)
-    assert type(Further("h1")._replace(port=1)) is Further
+    assert isinstance(Further("h1")._replace(port=1), Further)
     with pytest.raises(ValueError, match="prot"):
         Peer("h1")._replace(**UNKNOWN)
     assert Peer._make(["h1", 1]) == Peer("h1", 1)
