@@ -14,7 +14,7 @@ WITHOUT_V2 = (3, 6)
 def etcd_upgrade_problems(running: Mapping[str, str], target: str, v2: bool = False) -> list[str]:
     """Return why the members cannot be upgraded, as sentences; none if they can, or if they have the version already.
 
-    ``running`` is the version of each member. etcd supports a step of one minor version, with no member left behind.
+    ``running`` is the version of each member. etcd supports an upgrade by one minor version, of all members.
     """
     wanted = parse(target)
     if wanted is None:

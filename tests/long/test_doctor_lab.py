@@ -19,7 +19,7 @@ DAEMON_FILE = "/etc/docker/daemon.json"
 
 
 class Case(NamedTuple):
-    """A break on h1 (a script), the name of its finding, and its cure as the finding says; None: the cure itself."""
+    """A break on h1 (a script), the name of its finding, and its cure; None: the cure in the finding."""
 
     name: str
     make: str

@@ -67,7 +67,7 @@ class World:
 
 
 class Case(NamedTuple):
-    """A break, the name of the finding, and what its cure says."""
+    """A break, the name of its finding, and the text of its cure."""
 
     name: str
     make: Callable[[World], object]
@@ -140,7 +140,7 @@ def strict_with_mixed_backends(world: World) -> None:
 
 
 def loose_and_uniform(world: World) -> None:
-    """Do what the cure says, and remove the second lease: no container answers for it."""
+    """Apply the cure, and remove the second lease: no container answers for it."""
     literally(world)
     until(lambda: "reverse-path" not in world.ctl.names(), "no finding about reverse path filtering")
     world.network.delete(STRANGER)
