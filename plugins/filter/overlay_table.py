@@ -15,7 +15,8 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
 
     ``others`` has the reason for each host that was not checked, by name. A line for each problem follows the table,
     after the cause that overlay_doctor named for the host. Further lines name the hosts without a test of packets,
-    the notes about user-defined networks, and each etcd endpoint that does not answer some of the hosts.
+    the notes about user-defined networks, each etcd endpoint that does not answer some of the hosts, and each
+    certificate that expires soon.
     """
     checked = {str(host["inventory_hostname"]): host for host in hosts}
     absent = [(name, *("-" for _unused in COLUMNS[2:]), "not checked") for name in others or {}]
@@ -25,7 +26,8 @@ def overlay_table(hosts: Iterable[Mapping[str, Any]], others: Mapping[str, str] 
     problems = [f"{name}: {text}" for name, host in checked.items() for text in _lines(host)]
     unchecked = [f"{name}: {why}" for name, why in (others or {}).items()]
     notes = [f"{name}: note: {text}" for name, host in checked.items() for text in _notes(host)]
-    return [*table, *problems, *unchecked, *_untested_lines(checked), *notes, *_etcd_lines(checked)]
+    warnings = [f"warning: {text} (reported by {names})" for text, names in _reporters(checked, "certificate_warnings")]
+    return [*table, *problems, *unchecked, *_untested_lines(checked), *notes, *_etcd_lines(checked), *warnings]
 
 
 def _notes(host: Mapping[str, Any]) -> Iterable[str]:
@@ -65,15 +67,20 @@ def _words(finding: Mapping[str, Any]) -> str:
 
 
 def _etcd_lines(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
+        f"etcd: {problem} (reported by {names}); the overlay works while a quorum of the members runs: "
+        f"start etcd there, or correct overlay_etcd_endpoints"
+        for problem, names in _reporters(hosts, "etcd_problems")
+    ]
+
+
+def _reporters(hosts: Mapping[str, Mapping[str, Any]], key: str) -> list[tuple[str, str]]:
+    """Return each text of this list in the results of overlay_info, with the names of the hosts that have it."""
     reporters: dict[str, list[str]] = {}
     for name, host in hosts.items():
-        for problem in _registered(host)[0].get("etcd_problems") or ():
-            reporters.setdefault(problem, []).append(name)
-    return [
-        f"etcd: {problem} (reported by {', '.join(names)}); the overlay works while a quorum of the members runs: "
-        f"start etcd there, or correct overlay_etcd_endpoints"
-        for problem, names in reporters.items()
-    ]
+        for text in _registered(host)[0].get(key) or ():
+            reporters.setdefault(text, []).append(name)
+    return [(text, ", ".join(names)) for text, names in reporters.items()]
 
 
 def overlay_host_problems(host: Mapping[str, Any], pending: bool = True) -> list[str]:

@@ -219,6 +219,15 @@ etcd_problems:
   elements: str
   sample: ["http://192.0.2.12:2379: connection refused"]
   version_added: 1.1.0
+certificate_warnings:
+  description:
+    - A text for each certificate of this host or of an etcd endpoint that expires within 30 days.
+    - These texts are not in RV(problems), because the connections to etcd work until then.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+  version_added: 1.1.0
 peers_expected:
   description: The number of other hosts that this host should have routes to.
   returned: success

@@ -20,8 +20,10 @@ from ..overlay.diagnosis.agent_service import (
     service_problems,
     watch_service,
 )
+from ..overlay.diagnosis.certificate import read_certificates
 from ..overlay.diagnosis.dockerd import BRIDGE, Bridge, bridge_differences, options_of
-from ..overlay.diagnosis.endpoints import read_health
+from ..overlay.diagnosis.endpoints import read_members
+from ..overlay.diagnosis.expiry import expiring_soon
 from ..overlay.diagnosis.host_report import inspect_host, read_env
 from ..overlay.diagnosis.user_networks import UserNetworks, network_notes, network_problems
 from ..overlay.model.errors import OverlayError
@@ -62,7 +64,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     while True:
         found = _look_once(module)
         if set(found["problems"]) <= set(found["restart_problems"]) or time.monotonic() >= end:
-            return {**found, "etcd_problems": _etcd_problems(module)}
+            return {**found, **_etcd(module)}
         time.sleep(LOOK_SECONDS)
 
 
@@ -99,14 +101,19 @@ def _look_once(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def _etcd_problems(module: AnsibleModule) -> list[str]:
-    """Return a text for each etcd endpoint that does not answer while another one does."""
+def _etcd(module: AnsibleModule) -> dict[str, list[str]]:
+    """Return a text for each etcd endpoint that does not answer while another one does, and for certificates."""
     try:
-        found = read_health(connection_of(module)[0])
+        connection = connection_of(module)[0]
+        members = read_members(connection)
     except OverlayError:
-        return []  # a problem of the host
-    silent = [f"{each.endpoint}: {each.problem}" for each in found if not each.is_healthy]
-    return silent if len(silent) < len(found) else []
+        return {"etcd_problems": [], "certificate_warnings": []}  # a problem of the host
+    silent = [f"{each.endpoint}: {each.problem}" for each in members if each.problem is not None]
+    soon = expiring_soon(read_certificates(connection), members, time.time())
+    return {
+        "etcd_problems": silent if len(silent) < len(members) else [],
+        "certificate_warnings": [f"{each.text}; {each.cause}; {each.cure}" for each in soon],
+    }
 
 
 def _agent(unit: str) -> tuple[Service | None, list[str]]:

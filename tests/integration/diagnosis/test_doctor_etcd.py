@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.agent_fleet import Fleet
 from support.agent_network import Network
 from support.etcd_server import EtcdServer, make_tls
+from support.module_runner import Runner
 from support.overlayctl import Ctl
 from support.relay import Relay
 
@@ -81,3 +82,13 @@ def test_certificates_that_expire_soon_are_warnings_after_the_rest(ctl: Ctl) -> 
     names = ctl.names()
     assert names[0] == "config-missing"
     assert names.count("certificate-expires") == 2  # the CA, and the endpoint
+
+
+def test_certificates_that_expire_soon_are_warnings_of_the_module_overlay_info(ctl: Ctl) -> None:
+    where = {"endpoints": [ctl.host.endpoint], "prefix": ctl.host.prefix, "ca_file": ca_file(ctl), "agent_unit": "none"}
+    found = Runner("overlay_info", where, ctl.host.namespace)(username="root", password=PASSWORD)
+    authority, endpoint = found["certificate_warnings"]
+    assert authority.startswith(f"the certificate {ca_file(ctl)} expires in ")
+    assert "run clusternet.overlay.rotate_certificates" in authority
+    assert endpoint.startswith(f"the certificate of {ctl.host.endpoint} expires in ")
+    assert "run clusternet.overlay.site" in endpoint

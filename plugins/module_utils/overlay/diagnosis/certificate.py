@@ -1,11 +1,15 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The expiry of an X.509 certificate (RFC 5280, section 4.1), which the standard library does not read from a file."""
+"""The expiries of certificates (RFC 5280, section 4.1), which the standard library does not read from a file."""
 
 from __future__ import annotations
 
 import ssl
 from datetime import datetime, timezone
+from pathlib import Path
+
+from ..named_tuple import NamedTuple
+from ..store.connection import EtcdConnection
 
 _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x17, 0x18, 0xA0
 _END = "-----END CERTIFICATE-----"
@@ -14,6 +18,29 @@ _BEGIN = "-----BEGIN CERTIFICATE-----"
 
 class CertificateError(ValueError):
     """The text has no certificate, or one that cannot be read."""
+
+
+class Certificate(NamedTuple):
+    """A certificate in a file of this host; ``expires`` in seconds since 1970, or the reason why it cannot be read."""
+
+    path: str
+    expires: float | None
+    error: str = ""
+    is_ca: bool = False
+
+
+def read_certificates(connection: EtcdConnection) -> list[Certificate]:
+    """Return the certificates that this host uses for the connection to etcd: that of the CA, and its own."""
+    return [_read(path, path == connection.ca_file) for path in (connection.ca_file, connection.cert_file) if path]
+
+
+def _read(path: str, is_ca: bool) -> Certificate:
+    try:
+        return Certificate(path, not_after(Path(path).read_text(encoding="ascii")), is_ca=is_ca)
+    except OSError as error:
+        return Certificate(path, None, (error.strerror or str(error)).lower(), is_ca)
+    except (UnicodeDecodeError, CertificateError):
+        return Certificate(path, None, "it is no certificate in PEM format", is_ca)
 
 
 def not_after(pem: str) -> float:

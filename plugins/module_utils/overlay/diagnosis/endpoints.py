@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +64,7 @@ def read_members(connection: EtcdConnection) -> list[Member]:
 def _member(endpoint: Endpoint, context: ssl.SSLContext | None, timeout: float) -> Member:
     member = Member(str(endpoint), _problem(HttpWire(endpoint, context, timeout)))
     if endpoint.scheme == "https":
-        member = member._replace(expires=_expiry(endpoint))
+        member = member._replace(expires=_expiry(endpoint, timeout))
     if member.problem is not None:
         return member
     wire = HttpWire(endpoint, context, timeout)
@@ -78,10 +79,16 @@ def _member(endpoint: Endpoint, context: ssl.SSLContext | None, timeout: float) 
         wire.close()
 
 
-def _expiry(endpoint: Endpoint) -> float | None:
+def _expiry(endpoint: Endpoint, timeout: float) -> float | None:
     """Return when the endpoint's certificate expires, also if the certificate cannot be verified."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        return not_after(ssl.get_server_certificate((endpoint.host, endpoint.port)))
+        with (
+            socket.create_connection((endpoint.host, endpoint.port), timeout) as plain,
+            context.wrap_socket(plain) as tls,
+        ):
+            return not_after(ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b""))
     except (OSError, CertificateError):
         return None
 

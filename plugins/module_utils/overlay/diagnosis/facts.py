@@ -17,18 +17,11 @@ from ..named_tuple import NamedTuple
 from ..store.protocol import Item
 from ..store.schema import StoredNetwork
 from .agent_service import Service
+from .certificate import Certificate
 from .dockerd import Bridge
 from .endpoints import Member
 from .setup import Setup
 from .view import View
-
-
-class Certificate(NamedTuple):
-    """A certificate in a file of this host; ``expires`` in seconds since 1970, or the reason why it cannot be read."""
-
-    path: str
-    expires: float | None
-    error: str = ""
 
 
 class Disk(NamedTuple):

@@ -30,10 +30,10 @@ from ..store.reachable import reachable_first
 from ..store.schema import Keys, NestedKeys, read_network
 from ..store.stored_config import parse_config
 from .agent_facts import gather_agent
-from .certificate import CertificateError, not_after
+from .certificate import read_certificates
 from .docker_facts import gather_docker
 from .endpoints import read_members
-from .facts import Certificate, Disk, Facts
+from .facts import Disk, Facts
 from .kernel_facts import gather_firewall, gather_managers, strict_devices
 from .probe import probe_peers
 from .setup import Setup
@@ -43,7 +43,7 @@ from .view import read_view
 def gather(setup: Setup) -> Facts:
     """Return the facts about this host."""
     facts = gather_kernel(setup)
-    _gather_certificates(facts)
+    facts.certificates = read_certificates(setup.connection)
     _gather_disk(facts)
     _gather_join(facts)
     facts.forwarding = forwarding_problem() or ""
@@ -72,17 +72,6 @@ def _gather_underlay(facts: Facts) -> None:
         facts.underlay, facts.public_ip = choose_underlay(*facts.setup.options.host_settings()[:4])
     except OverlayError as error:
         facts.underlay_error = str(error) if facts.setup.known else ""
-
-
-def _gather_certificates(facts: Facts) -> None:
-    connection = facts.setup.connection
-    for path in filter(None, (connection.ca_file, connection.cert_file)):
-        try:
-            facts.certificates.append(Certificate(path, not_after(Path(path).read_text(encoding="ascii"))))
-        except OSError as error:
-            facts.certificates.append(Certificate(path, None, (error.strerror or str(error)).lower()))
-        except (UnicodeDecodeError, CertificateError):
-            facts.certificates.append(Certificate(path, None, "it is no certificate in PEM format"))
 
 
 def _gather_etcd(facts: Facts) -> None:

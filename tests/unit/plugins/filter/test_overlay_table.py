@@ -74,6 +74,15 @@ def test_an_etcd_endpoint_that_does_not_answer_is_one_line_and_no_problem() -> N
     assert overlay_host_problems(hosts[0]) == []
 
 
+def test_a_certificate_that_expires_soon_is_one_line_and_no_problem() -> None:
+    soon = {**FOUND, "certificate_warnings": ["the certificate /etc/ca.crt expires in 3 days"]}
+    hosts = [{**host(soon), "inventory_hostname": name} for name in ("h1", "h2")]
+    table = overlay_table(hosts)
+    assert [line.split()[-1] for line in table[1:3]] == ["ok", "ok"]
+    assert table[3:] == ["warning: the certificate /etc/ca.crt expires in 3 days (reported by h1, h2)"]
+    assert overlay_host_problems(hosts[0]) == []
+
+
 def test_a_pending_restart_has_its_own_verdict_and_may_count_as_a_problem() -> None:
     pending = host(
         {**FOUND, "problems": [RESTART], "restart_problems": [RESTART]}, verify_container=SKIPPED, verify_probe=SKIPPED

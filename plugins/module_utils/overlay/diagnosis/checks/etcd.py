@@ -5,16 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
 
 from ...store.errors import AuthenticationError, UnreachableError
 from ..endpoints import Member
+from ..expiry import date_text, expiries, expiring_soon
 from ..facts import Facts
 from ..finding import Finding, error, warning
 
-EXPIRES_SOON = 14 * 86400.0  # seconds
 CLOCK_DIFFERENCE = 60.0  # seconds; TLS and the order of log lines do not need more precision
-_RENEW = "run clusternet.overlay.site, which renews certificates of the role etcd; or replace your own certificate"
 _TLS_WORDS = ("certificate", "TLS")
 UNREACHABLE = ("underlay", "certificate-expired", "certificate-unreadable", "etcd-tls")
 
@@ -31,36 +29,19 @@ def certificates(facts: Facts) -> Iterator[Finding]:
                 "agent_etcd_cert_file",
                 UNREACHABLE,
             )
-    for which, expires in _expiries(facts):
+    for which, expires, cure in expiries(facts.certificates, facts.members):
         if expires <= facts.now:
             yield error(
                 "certificate-expired",
-                f"the certificate {which} expired on {_date(expires)}",
+                f"the certificate {which} expired on {date_text(expires)}",
                 "it was not renewed; TLS connections to etcd fail",
-                _RENEW,
+                cure,
             )
 
 
 def expiring(facts: Facts) -> Iterator[Finding]:
     """No certificate expires soon."""
-    for which, expires in _expiries(facts):
-        if facts.now < expires < facts.now + EXPIRES_SOON:
-            yield warning(
-                "certificate-expires",
-                f"the certificate {which} expires in {(expires - facts.now) / 86400.0:.0f} days, on {_date(expires)}",
-                "it was not renewed; after that TLS connections to etcd fail",
-                _RENEW,
-            )
-
-
-def _expiries(facts: Facts) -> list[tuple[str, float]]:
-    """Return the certificates and their expiries: those in files, and those of the endpoints."""
-    files = [(one.path, one.expires) for one in facts.certificates if one.expires is not None]
-    return files + [(f"of {one.endpoint}", one.expires) for one in facts.members if one.expires is not None]
-
-
-def _date(expires: float) -> str:
-    return datetime.fromtimestamp(expires, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    return expiring_soon(facts.certificates, facts.members, facts.now)
 
 
 def tls(facts: Facts) -> Iterator[Finding]:

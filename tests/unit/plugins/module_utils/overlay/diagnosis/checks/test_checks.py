@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis import checks
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.certificate import Certificate
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.checks import CHECKS, diagnose
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.checks.etcd import EXPIRES_SOON
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.dockerd import Bridge
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.endpoints import Member
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.expiry import EXPIRES_SOON
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.facts import (
-    Certificate,
     Disk,
     Docker,
     Drop,
