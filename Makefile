@@ -14,6 +14,14 @@ help: ## list these commands
 setup: ## install missing packages on this machine, and create .venv
 	@tools/setup
 
+.PHONY: setup-browser
+setup-browser: setup ## install Chromium (300 MB), which only the long tests and the picture of the report need
+	@tools/setup chromium
+
+.PHONY: report-picture
+report-picture: setup-browser ## make docs/report.png, the picture of the report in the README
+	@$(PYTHON) tools/report_picture.py
+
 .PHONY: demo
 demo: lab-up ## set up the overlay on the lab's three hosts, and show leases, routes and pings between containers
 	ansible-playbook -i inventories/lab playbooks/site.yml
@@ -78,7 +86,7 @@ test-molecule: setup ## run the tests of the roles on the lab's hosts; needs roo
 	@$(PYTHON) tools/test.py molecule
 
 .PHONY: test-long
-test-long: setup ## run the long tests of tests/long on labs, which make test leaves out; run them before a release
+test-long: setup-browser ## run the long tests of tests/long on labs and in a browser, which make test leaves out; run them before a release
 	@$(PYTHON) tools/test.py long
 
 .PHONY: test-vms

@@ -17,6 +17,7 @@ CLASSES = ("fast", "medium", "slow", "partial", "lost")
 NAMED = 40  # hosts, at most, whose names and cells are labelled in the pictures
 RADIUS = 200.0  # of the circle of hosts, in units of the picture
 GAP = 24.0  # between the circle and the names
+LINE = 16.0  # height of a line of names
 
 
 def overlay_report(
@@ -109,7 +110,7 @@ def _circle(count: int) -> list[dict[str, Any]]:
                 "x": round(x * RADIUS, 1),
                 "y": round(y * RADIUS, 1),
                 "name_x": round(x * (RADIUS + GAP), 1),
-                "name_y": round(y * (RADIUS + GAP), 1),
+                "name_y": round(y * (RADIUS + GAP) + (y - 0.3) * LINE / 2, 1),  # two lines: above, beside or below
                 "anchor": "middle" if abs(x) < 0.3 else "start" if x > 0 else "end",
             }
         )

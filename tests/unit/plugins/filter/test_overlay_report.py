@@ -4,17 +4,14 @@
 
 from __future__ import annotations
 
-import datetime
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 from ansible_collections.clusternet.overlay.plugins.filter.overlay_report import overlay_report
 from support.fleet_results import NETWORK, address, container, lease_of, path, subnet, verified_host
+from support.report_page import page
 
-TEMPLATES = Path(__file__).resolve().parents[4] / "roles/report/templates"
 VOID = ("meta", "link")
 
 
@@ -91,15 +88,6 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
-
-
-def page(report: dict[str, Any]) -> str:
-    """Return the page of the role's template."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.globals["now"] = lambda utc: datetime.datetime(2026, 1, 2)
-    return environment.get_template("report.html.j2").render(report=report, report_title="Fleet <1>")
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 300])
