@@ -46,7 +46,7 @@ def overlay_report(
 def _host(host: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the report shows of a host, from the variables that the role verify registers."""
     found, container, probe, doctor = (
-        host.get(f"verify_{name}") or {} for name in ("host", "container", "probe", "doctor")
+        host.get(f"verify_{name}") or {} for name in ("host", "started", "probe", "doctor")
     )
     service, ttl = found.get("service") or {}, found.get("lease_ttl")
     findings = [finding for finding in doctor.get("findings") or () if finding["severity"] != "note"]

@@ -106,7 +106,7 @@ def overlay_host_problems(host: Mapping[str, Any], pending: bool = True) -> list
 
 
 def _registered(host: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
-    found, container, probe = (host.get(f"verify_{name}") or {} for name in ("host", "container", "probe"))
+    found, container, probe = (host.get(f"verify_{name}") or {} for name in ("host", "started", "probe"))
     return found, container, probe
 
 

@@ -19,6 +19,8 @@ from ansible.module_utils.common.validation import (
     check_type_list,
 )
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.utils.display import Display
+from ansible_collections.clusternet.overlay.plugins.plugin_utils.variable_names import Misspelling, misspelling
 from jinja2 import Undefined, UndefinedError
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -27,6 +29,33 @@ ENDPOINTS = ("overlay_etcd_endpoints", "agent_etcd_endpoints")
 SECRET = re.compile("password|psk")
 # overlay_problems checks this one, and shows the keys that it may have.
 CHECKED_LATER = ("overlay_backend",)
+# The variables of the playbooks, which no role has; some are set by one playbook for another.
+PLAYBOOKS = (
+    "overlay_backup_dir",
+    "overlay_backup_password",
+    "overlay_host_ranges",
+    "overlay_max_fail_percentage",
+    "overlay_recover_confirm",
+    "overlay_recover_from",
+    "overlay_remove",
+    "overlay_remove_confirm",
+    "overlay_remove_gone",
+    "overlay_replace",
+    "overlay_replace_confirm",
+    "overlay_reset_ca_heir",
+    "overlay_reset_confirm",
+    "overlay_reset_etcd",
+    "overlay_reset_gone",
+    "overlay_reset_reservation",
+    "overlay_reset_scope",
+    "overlay_restore_from",
+    "overlay_restore_parts",
+    "overlay_rotate_ca",
+    "overlay_rotate_confirm",
+    "overlay_rotate_serial",
+    "overlay_serial",
+    "overlay_upgrade_etcd",
+)
 
 # For each type: the check, what an invalid value is not, and what to write instead.
 TYPES: dict[str, tuple[Callable[[Any], Any], str, str]] = {
@@ -40,17 +69,22 @@ _OPTION = re.compile(r"(?<![\w-])(?:--)?(iface(?:[_-]regex|[_-]can[_-]reach)?|pu
 
 
 def overlay_variable_problems(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each role variable with an invalid value on one of the hosts.
+    """Return a sentence for each role variable with an invalid value or a misspelt name on one of the hosts.
 
-    The argument specs of the roles have the types and the choices. A variable that cannot be computed yet, for example
-    because it uses facts, is left to its role.
+    The argument specs of the roles have the names, the types and the choices. A variable that cannot be computed yet,
+    for example because it uses facts, is left to its role. A name that may be the user's own is a warning.
     """
     known = list(hosts)
     found: dict[str, list[str]] = {}
+    doubts: dict[str, list[str]] = {}
     for host in known:
         for problem in _host_problems(hostvars[host]):
             found.setdefault(problem, []).append(host)
-    return [text if holders == known else f"{', '.join(holders)}: {text}" for text, holders in found.items()]
+        for text, is_certain in _misspellings(hostvars[host]):
+            (found if is_certain else doubts).setdefault(text, []).append(host)
+    for warning in _with_hosts(doubts, known):
+        Display().warning(warning)
+    return _with_hosts(found, known)
 
 
 def overlay_common_problems(hosts: Iterable[Mapping[str, Any]], result: str, unless: str = "") -> list[str]:
@@ -74,6 +108,32 @@ def overlay_variable_names(text: str) -> str:
         return f"agent_{name}" if name == "public_ip" else f"overlay_{name}"
 
     return _OPTION.sub(variable, text)
+
+
+def _with_hosts(found: Mapping[str, list[str]], known: list[str]) -> list[str]:
+    """Return the sentences, each after the names of its hosts unless all known hosts have it."""
+    return [text if holders == known else f"{', '.join(holders)}: {text}" for text, holders in found.items()]
+
+
+def _misspellings(variables: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Yield a sentence for each variable that is probably misspelt, and whether there is no doubt.
+
+    If the host has the variable that is meant, too, the other one may be a part of its value.
+    """
+    for name in variables:
+        found = _misspelling(name)
+        if found and found.is_certain and found.meant not in variables:
+            yield (
+                f"{name}: no such variable; did you mean {found.meant}? (if {name} is yours: set {found.meant}, too)",
+                True,
+            )
+        elif found:
+            yield f"{name}: this collection has no such variable and ignores it; did you mean {found.meant}?", False
+
+
+@cache
+def _misspelling(name: str) -> Misspelling | None:
+    return misspelling(name, {*_specs(), *PLAYBOOKS})
 
 
 def _host_problems(variables: Mapping[str, Any]) -> Iterator[str]:

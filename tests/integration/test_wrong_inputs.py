@@ -54,6 +54,7 @@ def play(folder: Path, playbook: Path, **variables: object) -> str:
         ("overlay_network", "", "overlay_network is not set; write an unused private range"),
         ("docker_restart", "always", "docker_restart 'always' is not auto, needed or never; write one of these"),
         ("etcd_tls", True, "etcd_tls True is not disabled, role-made or provided; write one of these"),
+        ("docker_restrt", "needed", "docker_restrt: no such variable; did you mean docker_restart?"),
         ("verify_wait", "long", "verify_wait 'long' is not a number; write a number without quotes"),
         (
             "overlay_etcd_endpoints",
@@ -69,7 +70,16 @@ def test_a_wrong_variable_is_one_error_that_names_it(
 
 
 def test_a_variable_that_needs_facts_is_left_to_its_role(tmp_path: Path) -> None:
-    later = {"agent_healthz_port": "{{ ansible_facts.none.such }}", "agent_etcd_endpoints": ["{{ none_such }}"]}
+    other = {
+        "docker_users": ["me"],
+        "etcd_backup_dir": "/srv",
+        "overlay_team": "net",
+    }  # and names of the user's own are used
+    later = {
+        **other,
+        "agent_healthz_port": "{{ ansible_facts.none.such }}",
+        "agent_etcd_endpoints": ["{{ none_such }}"],
+    }
     assert "overlay_network is not set" in play(
         tmp_path,
         ROOT / "playbooks/preflight.yml",

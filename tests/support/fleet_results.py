@@ -29,7 +29,7 @@ def verified_host(number: int, count: int, peers: int = 10) -> dict[str, Any]:
             "restart_problems": [],
             "problems": [],
         },
-        "verify_container": {"address": container(number)},
+        "verify_started": {"address": container(number)},
         "verify_probe": {"peers": {container(other): path(0.2 + number % 3 * 5) for other in others}, "problems": []},
     }
 

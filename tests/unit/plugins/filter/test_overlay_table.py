@@ -85,7 +85,7 @@ def test_a_certificate_that_expires_soon_is_one_line_and_no_problem() -> None:
 
 def test_a_pending_restart_has_its_own_verdict_and_may_count_as_a_problem() -> None:
     pending = host(
-        {**FOUND, "problems": [RESTART], "restart_problems": [RESTART]}, verify_container=SKIPPED, verify_probe=SKIPPED
+        {**FOUND, "problems": [RESTART], "restart_problems": [RESTART]}, verify_started=SKIPPED, verify_probe=SKIPPED
     )
     assert cells(pending)[-2:] == ["not tested", "restart pending"]
     assert overlay_host_problems(pending) == [RESTART]
@@ -116,12 +116,12 @@ def test_hosts_whose_containers_were_not_tested_are_named_in_one_line() -> None:
         ({"verify_host": {"msg": "no Python"}}, "not checked", "the check did not run: no Python"),
         ({}, "not checked", "not checked"),
         (
-            {"verify_host": FOUND, "verify_container": {"msg": "docker run failed"}},
+            {"verify_host": FOUND, "verify_started": {"msg": "docker run failed"}},
             "1 problem",
             "no container to send packets from: docker run failed",
         ),
         (
-            {"verify_host": FOUND, "verify_container": {"process": 7}, "verify_probe": {"msg": "no such process"}},
+            {"verify_host": FOUND, "verify_started": {"process": 7}, "verify_probe": {"msg": "no such process"}},
             "1 problem",
             "no packets sent: no such process",
         ),

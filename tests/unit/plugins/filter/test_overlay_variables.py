@@ -4,16 +4,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleUndefinedVariable
+from ansible.utils.display import Display
 from ansible_collections.clusternet.overlay.plugins.filter.overlay_variables import (
+    PLAYBOOKS,
+    _specs,
     overlay_common_problems,
     overlay_variable_names,
     overlay_variable_problems,
 )
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def doubts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The warnings so far."""
+    found: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text: found.append(text))
+    return found
 
 
 def problems(**variables: Any) -> list[str]:
@@ -119,3 +134,72 @@ def test_a_problem_of_several_hosts_is_one_sentence() -> None:
 )
 def test_messages_name_role_variables(text: str, shown: str) -> None:
     assert overlay_variable_names(text) == shown
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [
+        ("docker_restrt", "docker_restart"),
+        ("overlay_backnd", "overlay_backend"),
+        ("agent_ifcae", "agent_iface"),
+        ("overaly_serial", "overlay_serial"),
+        ("overlay_reset_confirmm", "overlay_reset_confirm"),
+        ("overlay_etcd_endpoint", "overlay_etcd_endpoints"),
+        ("overlay_subnet_lem", "overlay_subnet_len"),
+        ("Overlay-Network", "overlay_network"),
+        ("etcd_tsl", "etcd_tls"),
+    ],
+)
+def test_a_variable_one_slip_away_from_a_known_one_is_refused(name: str, meant: str) -> None:
+    assert problems(**{name: "any"}) == [
+        f"{name}: no such variable; did you mean {meant}? (if {name} is yours: set {meant}, too)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["docker_users", "docker_version", "etcd_backup_dir", "etcd_cert_dir", "agent_name", "network_mtu", "verify_ssl"],
+)
+def test_a_variable_that_shares_a_prefix_is_the_user_s_own(name: str, doubts: list[str]) -> None:
+    assert problems(**{name: "any"}) == doubts == []
+
+
+@pytest.mark.parametrize(
+    "name, known",
+    [
+        ("docker_package", {}),  # a plural or a number, as other collections have it
+        ("docker_unit2", {}),
+        ("overlay_max_fail_precentge", {}),  # more than one slip
+        ("overlay_ifaces", {"overlay_iface": "eth0"}),  # a part of the value of the known one
+    ],
+)
+def test_a_name_in_doubt_is_a_warning(name: str, known: dict[str, Any], doubts: list[str]) -> None:
+    assert problems(**{name: "any"}, **known) == []
+    assert [text.partition(":")[0] for text in doubts] == [name]
+
+
+def test_a_misspelling_of_some_hosts_names_them() -> None:
+    hosts = {"h1": {"docker_restrt": "needed"}, "h2": {"docker_restart": "needed"}}
+    assert overlay_variable_problems(hosts, hosts)[0].startswith("h1: docker_restrt: no such variable")
+
+
+def test_no_name_in_this_collection_is_taken_for_a_misspelling(doubts: list[str]) -> None:
+    texts = [
+        path.read_text() for folder in ("playbooks", "roles", "inventories") for path in (ROOT / folder).rglob("*.*ml")
+    ]
+    names = {name for text in texts for name in re.findall(r"(?<![\w./-])[a-z]\w+", text)}
+    assert len(names) > 500
+    assert problems(**dict.fromkeys(names - _specs().keys())) == doubts == []
+
+
+def test_every_variable_of_the_playbooks_is_known() -> None:
+    texts = [path.read_text() for path in (ROOT / "playbooks").glob("*.yml")]
+    used = {name for text in texts for name in re.findall(r"(?<![\w.])(overlay_\w+)(?= \| (?:default|bool))", text)}
+    pages = [ROOT / "README.md", ROOT / "roles/overlay/README.md", *(ROOT / "docs").glob("*.md")]
+    rows = [
+        line.split("|")[1] for page in pages for line in page.read_text().splitlines() if line.startswith("| `overlay_")
+    ]
+    documented = {name for row in rows for name in re.findall("`(overlay_[a-z_]*[a-z])`", row)}
+    assert len(used) > 20
+    modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
+    assert (used | documented) - modules - _specs().keys() == set(PLAYBOOKS)
