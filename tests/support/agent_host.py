@@ -225,12 +225,13 @@ class Host:
         """Return the command lines of overlayd and its threads, as in the process list."""
         return "".join(path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/cmdline"))
 
-    def http(self, path: str) -> tuple[int, str]:
+    def http(self, path: str, accept: str = "*/*") -> tuple[int, str]:
         """Return status and body of a page of the health port; (0, "") if overlayd does not listen."""
+        request = urllib.request.Request(f"http://127.0.0.1:{HEALTH_PORT}{path}", headers={"Accept": accept})
 
         def ask() -> tuple[int, str]:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{HEALTH_PORT}{path}", timeout=5) as answer:
+                with urllib.request.urlopen(request, timeout=5) as answer:
                     return answer.status, answer.read().decode()
             except HTTPError as error:
                 return error.code, error.read().decode()

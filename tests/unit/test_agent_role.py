@@ -25,6 +25,7 @@ def test_the_agent_reads_its_settings_as_the_role_wrote_them() -> None:
         agent_etcd_api="v2",
         agent_iface=["eth1", "eth0"],
         agent_healthz_port=8080,
+        agent_probe_interval=60,
         agent_ip_masq_fully_random=False,
         agent_ip_blackhole_route=True,
         agent_udp_any_source=True,
@@ -35,6 +36,7 @@ def test_the_agent_reads_its_settings_as_the_role_wrote_them() -> None:
     assert (options.etcd_prefix, options.etcd_api) == ("/atomic.io/network", "v2")
     assert options.iface == ["eth1", "eth0"]
     assert (options.healthz_ip, options.healthz_port) == ("127.0.0.1", 8080)
+    assert (options.probe_interval, options.probe_peers) == (60, 10)
     assert options.udp_any_source
     assert (options.ip_masq, options.ip_masq_fully_random_disable, options.ip_blackhole_route) == (True, True, True)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import signal
 import socket
 import threading
@@ -43,6 +44,8 @@ def test_ready_comes_only_after_every_row_and_the_subnet_file(host: Host, networ
 def test_health_changes_from_starting_to_ready_and_lists_problems(host: Host, network: Network) -> None:
     host.start(*HEALTH)
     until(lambda: "etcd: there is no network config" in host.http("/readyz")[1], "the reason")
+    status, text = host.http("/readyz", accept="application/json")
+    assert (status, json.loads(text)["state"], json.loads(text)["subnet"]) == (503, "starting", None)
     assert host.http("/readyz")[0] == 503
     assert host.http("/healthz")[0] == 200
     network.configure()
@@ -52,6 +55,10 @@ def test_health_changes_from_starting_to_ready_and_lists_problems(host: Host, ne
     until(lambda: "1 peers" in host.http("/readyz")[1], "the peer")
     network.put("subnets/10.50.202.0-24", "garbage")
     until(lambda: "leases: lease 10.50.202.0-24" in host.http("/healthz")[1], "the garbage")
+    status, text = host.http("/readyz", accept="application/json")
+    found = json.loads(text)
+    assert (status, found["state"], found["subnet"], found["peers"]) == (200, "ready", host.subnet, 1)
+    assert list(found["problems"]) == ["leases"] and "10.50.202.0-24" in found["problems"]["leases"][0]
     metrics = host.http("/metrics")[1]
     assert "\noverlay_ready 1\n" in metrics
     assert "\noverlay_peers 1\n" in metrics

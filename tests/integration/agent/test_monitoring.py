@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.agent_fleet import Fleet
 from support.agent_host import HEALTH, HEALTH_PORT, Host, until
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
@@ -35,6 +36,13 @@ FIRED = {  # the series that makes each alert fire, by promtool's notation, and 
     "OverlayProblem": ({'overlay_problems{instance="a:1", part="leases"}': "1x20"}, 12),
     "OverlayRepairsOften": ({'overlay_repairs_total{instance="a:1", kind="routes"}': "0+2x30"}, 20),
     "OverlayKernelRefuses": ({'overlay_kernel_failures_total{instance="a:1"}': "0+1x20"}, 12),
+    "OverlayPathLoses": (
+        {
+            'overlay_probe_packets_total{instance="a:1", peer="p"}': "0+2x30",
+            'overlay_probe_lost_total{instance="a:1", peer="p"}': "0+1x30",
+        },
+        20,
+    ),
     "OverlaydRestartsOften": ({'overlay_start_time_seconds{instance="a:1"}': "100+60x10"}, 6),
     "OverlaydVersionsDiffer": (
         {'overlay_build_info{version="1.0.0"}': "1x90", 'overlay_build_info{version="1.1.0"}': "1x90"},
@@ -66,6 +74,8 @@ def test_each_alert_fires_once_and_is_quiet_on_a_healthy_fleet(tmp_path: Path) -
         'overlay_problems{instance="a:1", part="leases"}': "0x90",
         'overlay_repairs_total{instance="a:1", kind="routes"}': "3x90",
         'overlay_kernel_failures_total{instance="a:1"}': "0x90",
+        'overlay_probe_packets_total{instance="a:1", peer="p"}': "0+2x90",
+        'overlay_probe_lost_total{instance="a:1", peer="p"}': "0x90",
         'overlay_start_time_seconds{instance="a:1"}': "100x90",
         'overlay_build_info{version="1.0.0"}': "1x90",
     }
@@ -142,7 +152,7 @@ def test_prometheus_scrapes_every_documented_metric(
     host: Host, network: Network, etcd: EtcdServer, tmp_path: Path
 ) -> None:
     network.configure()
-    host.join(*HEALTH)
+    host.join(*HEALTH, "--probe-interval=1", "--probe-peers=1")
     network.lease("10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9")
     until(lambda: "10.50.201.0/24" in host.routes(), "the route to a peer")
     host.ip("route", "delete", "10.50.201.0/24")
@@ -152,6 +162,8 @@ def test_prometheus_scrapes_every_documented_metric(
         until(lambda: query(host, "overlay_peers") == [1.0], "a scrape of the agent")
         assert query(host, 'overlay_repairs_total{kind="routes"}') == [1.0]
         assert query(host, 'overlay_peer_changes_total{kind="added"}') == [1.0]
+        assert query(host, 'overlay_kernel_steps_total{kind="routes"}') == [2.0]
+        until(lambda: query(host, 'overlay_probe_lost_total{peer="10.50.201.0/24"}') > [1.0], "lost packets")
         assert query(host, "overlay_event_duration_seconds_count")[0] >= 1
         assert 3600 <= query(host, "overlay_lease_remaining_seconds - overlay_lease_renewal_seconds")[0] <= 3601
         pages = {name.removesuffix("_count") for name in METRIC.findall(host.http("/metrics")[1])}
@@ -162,3 +174,25 @@ def test_prometheus_scrapes_every_documented_metric(
         until(lambda: query(host, "overlay_etcd_up") == [0.0], "the outage of etcd")
         until(lambda: query(host, "overlay_etcd_interruptions_total") == [1.0], "the count of outages")
         until(lambda: query(host, 'ALERTS{alertname="OverlayEtcdUnreachable"}') == [1.0], "the pending alert")
+
+
+def test_probes_count_packets_and_delay_of_the_next_peers_only(fleet: Fleet, network: Network) -> None:
+    network.configure()
+    first, *others = fleet.joined(3, *HEALTH, "--probe-interval=1", "--probe-peers=1")
+
+    def sample(name: str, host: Host = first) -> dict[str, float]:
+        found = re.findall(rf'^overlay_probe_{name}{{peer="(.*)"}} (.*)$', host.http("/metrics")[1], re.MULTILINE)
+        return {peer: float(value) for peer, value in found}
+
+    subnets = sorted((host.subnet for host in fleet.hosts), key=lambda text: int(text.split(".")[2]))
+    following = subnets[(subnets.index(first.subnet) + 1) % 3]
+    until(lambda: sample("delay_seconds"), lambda: f"a delay:\n{first.http('/metrics')[1]}")
+    assert list(sample("packets_total")) == [following]
+    assert 0 < sample("delay_seconds")[following] < 1
+    (peer,) = (host for host in others if host.subnet == following)
+    peer.ip("link", "set", "eth0", "down")
+    lost = sample("lost_total")[following]
+    until(lambda: sample("lost_total")[following] > lost, "a lost packet")
+    assert sample("delay_seconds") == {}
+    network.delete(network.lease_name(following))
+    until(lambda: following not in sample("packets_total"), "no values of a former peer")

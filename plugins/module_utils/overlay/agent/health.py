@@ -4,23 +4,35 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from ..model.errors import OverlayError
+from ..named_tuple import NamedTuple
 from .metrics import page
 from .status import Status
 
 CLIENT_TIMEOUT = 10.0  # seconds a client may be silent
 LONGEST_BODY = 1 << 18  # bytes that are read of a request, as in Go
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Answer(NamedTuple):
+    """The answer to a request: status code, body and content type."""
+
+    code: int
+    text: str
+    content_type: str = TEXT
 
 
 def serve(address: str, port: int, status: Status) -> int:
     """Start the server in its own threads and return its port; raise OverlayError if the port cannot be used.
 
     /healthz returns 200 while the main loop runs, /readyz returns 200 while the kernel is in sync with the leases, and
-    503 otherwise. Both list the problems as text. /metrics has Prometheus' text format.
+    503 otherwise. Both list the problems: as JSON if the client accepts application/json, else as text. /metrics has
+    Prometheus' text format.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -35,11 +47,12 @@ def serve(address: str, port: int, status: Status) -> int:
         def _answer(self) -> None:
             answers = {"/healthz": _healthz, "/readyz": _readyz, "/metrics": _metrics}
             answer = answers.get(self.path.partition("?")[0])
-            code, text = answer(status) if answer else (404, "try /healthz, /readyz or /metrics\n")
+            as_json = "application/json" in self.headers.get("Accept", "")
+            given = answer(status, as_json) if answer else Answer(404, "try /healthz, /readyz or /metrics\n")
             self._skip_body()
-            body = text.encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            body = given.text.encode()
+            self.send_response(given.code)
+            self.send_header("Content-Type", given.content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
@@ -65,23 +78,27 @@ def serve(address: str, port: int, status: Status) -> int:
     return int(server.server_address[1])
 
 
-def _healthz(status: Status) -> tuple[int, str]:
-    if status.alive:
-        return 200, "ok\n" + _wrong(status)
-    return 503, "the main loop is stuck\n" + _wrong(status)
+def _healthz(status: Status, as_json: bool) -> Answer:
+    return _judged(status, status.alive, "ok" if status.alive else "the main loop is stuck", as_json)
 
 
-def _readyz(status: Status) -> tuple[int, str]:
-    if status.alive and status.in_sync:
-        return 200, f"ready: subnet {status.subnet}, {status.peers} peers\n" + _wrong(status)
-    return 503, ("not in sync with the kernel\n" if status.ready else "starting\n") + _wrong(status)
+def _readyz(status: Status, as_json: bool) -> Answer:
+    good = status.alive and status.in_sync
+    state = "ready" if good else "not in sync with the kernel" if status.ready else "starting"
+    return _judged(status, good, state, as_json)
 
 
-def _wrong(status: Status) -> str:
-    return "".join(
-        f"{part}: {sentence}\n" for part, sentences in sorted(status.troubles.items()) for sentence in sentences
-    )
+def _judged(status: Status, good: bool, state: str, as_json: bool) -> Answer:
+    """Return the state and all problems, as text or as JSON."""
+    code = 200 if good else 503
+    troubles = {part: sentences for part, sentences in sorted(status.troubles.items()) if sentences}
+    if as_json:
+        found = {"state": state, "subnet": status.subnet or None, "peers": status.peers, "problems": troubles}
+        return Answer(code, json.dumps(found) + "\n", "application/json")
+    detail = f": subnet {status.subnet}, {status.peers} peers" if state == "ready" else ""
+    wrong = (f"{part}: {sentence}\n" for part, sentences in troubles.items() for sentence in sentences)
+    return Answer(code, f"{state}{detail}\n{''.join(wrong)}")
 
 
-def _metrics(status: Status) -> tuple[int, str]:
-    return 200, page(status)
+def _metrics(status: Status, _as_json: bool) -> Answer:
+    return Answer(200, page(status))

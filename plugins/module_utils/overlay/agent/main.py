@@ -124,6 +124,10 @@ def _serve_health(options: Options, status: Status) -> None:
         from .health import serve  # http.server costs memory, and most hosts do not use it
 
         serve(options.healthz_ip, options.healthz_port, status)
+    if options.probe_interval:
+        from .probes import start  # most hosts do not use it
+
+        start(status, options.probe_interval, options.probe_peers)
 
 
 def _pass_on(monitor: Monitor, inbox: SimpleQueue[Message]) -> None:

@@ -5,23 +5,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from ..model.addresses import Subnet
 from .options import VERSION
-from .status import BUCKETS, Status
+from .status import BUCKETS, Probe, Status
 
 _COUNTERS = {  # each one is on the page from the start, so that its rate is right from the first event on
     "etcd_interruptions": "times that etcd could not be used any more",
     "firewall_repairs": "firewall rules that were added or restored",
     "kernel_failures": "changes that the kernel refused",
     "kernel_operations": "changes of the kernel",
+    "kernel_step_failures": "changes that the kernel refused, by kind",
+    "kernel_steps": "changes of the kernel, by kind",
     "lease_renewals": "renewals of the own lease",
     "peer_changes": "peers that were added, changed or removed",
     "reconcile_seconds": "seconds spent in full reconciliations",
     "reconciliations": "full reconciliations",
     "repairs": "rows of the kernel that another program changed and overlayd restored",
 }
-_BY_KIND = ("peer_changes", "repairs")
+_BY_KIND = ("kernel_step_failures", "kernel_steps", "peer_changes", "repairs")
 
 
 def page(status: Status) -> str:
@@ -57,6 +60,21 @@ def _lines(status: Status) -> Iterator[str]:
             yield f'overlay_{name}_bucket{{le="{bucket}"}} {count}'
         yield f"overlay_{name}_sum {durations.sum:g}"
         yield f"overlay_{name}_count {count}"
+    yield from _probes(status.probes)
+
+
+def _probes(probes: Mapping[Subnet, Probe]) -> Iterator[str]:
+    """Yield the packets to peers; there are no values unless probing is switched on."""
+    for name, text, kind, field in (
+        ("probe_packets_total", "packets that were sent to a peer through the overlay", "counter", "sent"),
+        ("probe_lost_total", "packets to a peer without an answer", "counter", "lost"),
+        ("probe_delay_seconds", "seconds from the last answered packet to its answer", "gauge", "delay"),
+    ):
+        yield from _head(name, text, kind)
+        for subnet, probe in probes.items():
+            value = getattr(probe, field)
+            if value is not None:
+                yield f'overlay_{name}{{peer="{subnet}"}} {value:g}'
 
 
 def _head(name: str, text: str, kind: str) -> tuple[str, str]:

@@ -47,6 +47,8 @@ class Options:
     iptables_forward_rules: bool
     healthz_ip: str
     healthz_port: int
+    probe_interval: int
+    probe_peers: int
     state_dir: str
     extension_commands: str
     extension_timeout: int
@@ -130,6 +132,8 @@ _FLAGS = (
     _switch("iptables-forward-rules", "true", "accept forwarded packets of the overlay network"),
     Flag("healthz-ip", "0.0.0.0", "address of /healthz, /readyz and /metrics"),
     Flag("healthz-port", "0", "port of /healthz, /readyz and /metrics; 0 disables them", whole),
+    Flag("probe-interval", "0", "seconds between two packets to a peer, for /metrics; 0 disables them", whole),
+    Flag("probe-peers", "10", "how many peers are sent such packets at most", whole),
     Flag("state-dir", DEFAULT_STATE_DIR, "folder of the last known state"),
     Flag(
         "extension-commands",
@@ -219,6 +223,12 @@ def _check(options: Options) -> None:
         raise FlagError(f"--etcd-api {options.etcd_api!r} is unknown; use auto, v2 or v3")
     if not 0 <= options.healthz_port <= 65535:
         raise FlagError(f"--healthz-port {options.healthz_port} is not a TCP port; use 1 to 65535, or 0 to disable it")
+    if not 0 <= options.probe_interval <= 3600:
+        raise FlagError(f"--probe-interval {options.probe_interval} is out of range; use 0 (off) to 3600 seconds")
+    if options.probe_interval and not options.healthz_port:
+        raise FlagError("--probe-interval is set without --healthz-port, which shows the results; set both or neither")
+    if not 1 <= options.probe_peers <= 100:
+        raise FlagError(f"--probe-peers {options.probe_peers} is out of range; use 1 to 100")
     if bool(options.etcd_certfile) != bool(options.etcd_keyfile):
         raise FlagError("only one of --etcd-certfile and --etcd-keyfile is set; set both or neither")
     if options.extension_commands not in ("none", "direct", "shell"):

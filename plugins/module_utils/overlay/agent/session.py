@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..backends.by_lease import ByLease
@@ -244,7 +245,13 @@ class Session:
         failures = self._dataplane.apply(steps)
         self._status.count("kernel_operations", len(steps.steps))
         self._status.count("kernel_failures", len(failures))
+        self._count_by_kind("kernel_steps", steps.steps)
+        self._count_by_kind("kernel_step_failures", [failure.step for failure in failures])
         return failures
+
+    def _count_by_kind(self, counter: str, steps: Sequence[Step]) -> None:
+        for kind, number in Counter(step.kind for step in steps).items():
+            self._status.count(counter, number, kind)
 
     def _expect(self, changes: Iterable[PeerChange]) -> None:
         """Record rows that are not applied yet: steps for them are not repairs."""
@@ -277,6 +284,8 @@ class Session:
 
     def _tell_leases(self) -> None:
         self._status.peers = len(self.table.rows) + self._status.added
+        if self._status.subnets is not None:
+            self._status.subnets = tuple(self.table.rows)
         if self.table.has_new_problems:
             self._status.trouble_later("leases", lambda: self.table.problems)
         else:

@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from ..host.log import log
+from ..model.addresses import Subnet
+from ..named_tuple import NamedTuple
 from .notify import notify
 
 PAUSE = 0.5  # seconds between two status lines, to limit the load of the service manager during mass changes
@@ -31,6 +33,14 @@ class Durations:
         self.counts[bisect_left(BUCKETS, seconds)] += 1
 
 
+class Probe(NamedTuple):
+    """The packets to one peer: how many were sent and lost, and the delay of the last answer in seconds."""
+
+    sent: int = 0
+    lost: int = 0
+    delay: float | None = None
+
+
 class Status:
     """State that the main loop writes and the HTTP thread reads without a lock: fields are replaced, never modified."""
 
@@ -41,6 +51,8 @@ class Status:
         self.added = 0  # of these, the peers that commands added
         self.troubles: dict[str, tuple[str, ...]] = {}
         self.counters: dict[tuple[str, str], float] = {}
+        self.subnets: tuple[Subnet, ...] | None = None  # of the peers; None if nothing needs them
+        self.probes: dict[Subnet, Probe] = {}
         self.started = time.time()
         self.events = Durations()
         self.reconciliations = Durations()

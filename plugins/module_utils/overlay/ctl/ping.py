@@ -8,11 +8,11 @@ import json
 import time
 from typing import Any
 
-from ..diagnosis.echo import Echo, ping
 from ..diagnosis.gather import gather_kernel
 from ..diagnosis.probe import Peer, chosen_peers, largest_size, source_address
 from ..diagnosis.setup import Setup
 from ..diagnosis.view import View
+from ..kernel.echo import Echo, ping
 from ..model.errors import OverlayError
 from . import text
 

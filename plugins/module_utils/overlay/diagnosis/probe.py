@@ -9,13 +9,11 @@ import time
 from collections.abc import Iterable, Sequence
 
 from ..host.peer_table import readable_leases
-from ..kernel.netlink.interfaces import addresses
-from ..kernel.netlink.rtnetlink import Netlink
+from ..kernel.echo import Echo, inside, next_subnets, own_address, ping
 from ..model.addresses import Subnet, format_ipv4
 from ..model.lease import SubnetLease
 from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Item
-from .echo import Echo, ping
 from .facts import Reach
 from .setup import Setup
 from .view import View
@@ -28,23 +26,19 @@ _WAIT = 1.0  # seconds for an answer
 
 
 class Peer:
-    """A peer to send packets to: its public IP, and its addresses in the overlay.
-
-    The first address of its subnet is that of its tunnel device, the second one that of its Docker bridge.
-    """
+    """A peer to send packets to: its public IP, and its addresses in the overlay."""
 
     def __init__(self, subnet: Subnet, host: int) -> None:
         self.subnet = subnet
         self.host = format_ipv4(host)
-        self.inside = tuple(format_ipv4(subnet.first + offset) for offset in (0, 1))
+        self.inside = inside(subnet)
 
 
 def chosen_peers(view: View, count: int) -> list[Peer]:
     """Return up to ``count`` peers whose rows the kernel has: the next ones in the order of subnets, going round."""
     leases = {lease.subnet: lease.public_ip for lease in leases_of(view)}
-    known = sorted(view.programmed & leases.keys())
-    ring = [each for each in known if each > view.own] + [each for each in known if each < view.own]
-    return [Peer(subnet, leases[subnet]) for subnet in ring[:count]]
+    known = view.programmed & leases.keys()
+    return [Peer(subnet, leases[subnet]) for subnet in next_subnets(view.own, known, count)]
 
 
 def leases_of(view: View) -> Iterable[SubnetLease]:
@@ -54,13 +48,7 @@ def leases_of(view: View) -> Iterable[SubnetLease]:
 
 def source_address(view: View) -> str:
     """Return the address of this host in its own subnet: of Docker's bridge, else of the tunnel device; "" if none."""
-    netlink = Netlink()
-    try:
-        held = {one.address for one in addresses(netlink)}
-    finally:
-        netlink.close()
-    inside = (view.own.first + 1, view.own.first)
-    return next((format_ipv4(address) for address in inside if address in held), "")
+    return own_address(view.own)
 
 
 def probe_peers(view: View, env: SubnetEnv | None, setup: Setup) -> list[Reach]:

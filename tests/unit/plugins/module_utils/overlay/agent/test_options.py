@@ -101,11 +101,12 @@ def test_help_names_every_flag_and_exits_with_status_0(word: str, capsys: pytest
         ("--extension-commands=sh", "--extension-commands 'sh' is unknown; use none, direct or shell"),
         ("--extension-timeout=0", "--extension-timeout 0 is out of range; use 1 to 600 seconds"),
         ("--extension-timeout=601", "--extension-timeout 601 is out of range"),
+        ("--probe-interval=3601", "--probe-interval 3601 is out of range; use 0 (off) to 3600 seconds"),
+        ("--probe-interval=60", "--probe-interval is set without --healthz-port"),
+        ("--probe-peers=0", "--probe-peers 0 is out of range; use 1 to 100"),
     ],
 )
-def test_a_wrong_setting_of_the_extension_commands_is_refused(
-    word: str, error: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_setting_is_refused(word: str, error: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_options([word], {})
     assert error in capsys.readouterr().err

@@ -12,7 +12,10 @@ import struct
 import time
 from collections.abc import Callable, Collection, Iterable
 
+from ..model.addresses import Subnet, format_ipv4
 from ..named_tuple import NamedTuple
+from .netlink.interfaces import addresses
+from .netlink.rtnetlink import Netlink
 
 HEADERS = 28  # bytes of the IP header and the ICMP header
 _ECHO, _REPLY = 8, 0
@@ -26,6 +29,30 @@ class Echo(NamedTuple):
 
     address: str
     size: int = 84
+
+
+def inside(subnet: Subnet) -> tuple[str, ...]:
+    """Return the addresses of a host in its subnet: of its tunnel device, and of its Docker bridge."""
+    return tuple(format_ipv4(subnet.first + offset) for offset in (0, 1))
+
+
+def own_address(own: Subnet) -> str:
+    """Return this host's address in its own subnet: of Docker's bridge, else of the tunnel device; "" if none."""
+    netlink = Netlink()
+    try:
+        held = {format_ipv4(one.address) for one in addresses(netlink)}
+    finally:
+        netlink.close()
+    return next((address for address in reversed(inside(own)) if address in held), "")
+
+
+def next_subnets(own: Subnet, others: Iterable[Subnet], count: int) -> list[Subnet]:
+    """Return up to ``count`` subnets of others: the next ones after the own one, going round.
+
+    So each host of a large fleet is chosen by ``count`` others.
+    """
+    known = sorted(others)
+    return [*(each for each in known if each > own), *(each for each in known if each < own)][:count]
 
 
 def ping(
