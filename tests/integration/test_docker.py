@@ -64,7 +64,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 def test_a_host_that_cannot_get_docker_is_refused_before_anything_is_changed(fresh: Host) -> None:
     refused = fresh.fleet.play("site", docker_install="present", docker_unit="absent.service")
-    assert "h1 has no unit absent.service (docker_unit)" in refused.output
+    assert "h1: the host has no unit absent.service (docker_unit)" in refused.output
     assert "changed=0 unreachable=0 failed=1" in refused.output
 
 
@@ -109,7 +109,10 @@ def test_a_docker_without_its_command_is_refused_with_the_package_to_install(hos
     finally:
         host.sh("mv /usr/bin/docker.away /usr/bin/docker")
     assert changed == -1
-    assert "h1 has the unit docker.service (docker_unit), but no docker command; install the docker CLI" in output
+    assert (
+        "h1: the host has the unit docker.service (docker_unit), but no docker command; install the docker CLI"
+        in output
+    )
 
 
 def test_running_containers_are_restarted_only_when_a_restart_is_allowed(host: Host) -> None:

@@ -15,17 +15,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = {name: {"ansible_connection": "local"} for name in ("a", "b", "c")}
 FLEET = {"overlay_network": "10.50.0.0/16", "ansible_python_interpreter": sys.executable}
-NETWORK = """
+PLAY = """
 - hosts: overlay
   gather_facts: false
-  any_errors_fatal: true
   roles:
-    - clusternet.overlay.network
+    - clusternet.overlay.{role}
 """
 
 
-def play(folder: Path, playbook: Path, **variables: object) -> str:
-    """Run a playbook for a fleet with these variables; return its only error as one line."""
+def play(folder: Path, playbook: Path, errors: int = 1, **variables: object) -> str:
+    """Run a playbook for a fleet with these variables; return its errors as one line."""
     inventory = folder / "hosts.json"
     groups = {"overlay": {"hosts": HOSTS}, "etcd": {}}
     inventory.write_text(json.dumps({"all": {"children": groups, "vars": {**FLEET, **variables}}}))
@@ -39,7 +38,7 @@ def play(folder: Path, playbook: Path, **variables: object) -> str:
         check=False,
     )
     assert done.returncode != 0, done.stdout
-    assert done.stdout.count("\nfatal: [") == 1, done.stdout
+    assert done.stdout.count("\nfatal: [") == errors, done.stdout
     assert "changed=1" not in done.stdout
     return " ".join(done.stdout.partition("\nfatal: [")[2].partition("PLAY RECAP")[0].split())
 
@@ -89,9 +88,31 @@ def test_a_variable_that_needs_facts_is_left_to_its_role(tmp_path: Path) -> None
     )
 
 
+@pytest.fixture
+def agent(tmp_path: Path) -> Path:
+    """A play of the user's own with the role agent."""
+    playbook = tmp_path / "agent.yml"
+    playbook.write_text(PLAY.format(role="agent"))
+    return playbook
+
+
+def test_a_problem_of_all_hosts_is_one_error_of_a_role(tmp_path: Path, agent: Path) -> None:
+    endpoints = ["http://127.0.0.1:1"]
+    error = play(tmp_path, agent, overlay_etcd_endpoints=endpoints, agent_healthz_port=70000)
+    assert "a, b, c: agent_healthz_port 70000 is not a TCP port; set 1 to 65535" in error
+
+
+def test_a_problem_of_some_hosts_stops_these_hosts_only(tmp_path: Path, agent: Path) -> None:
+    port = "{{ 70000 if inventory_hostname == 'b' else 0 }}"
+    endpoints = ["http://127.0.0.1:1"]
+    error = play(tmp_path, agent, 2, overlay_etcd_endpoints=endpoints, agent_healthz_port=port, agent_python="/none")
+    assert "b: agent_healthz_port 70000 is not a TCP port; set 1 to 65535" in error
+    assert "a, c: agent_python /none cannot run the agent" in error
+
+
 def test_an_etcd_that_no_host_reaches_is_one_error_that_names_the_variable(tmp_path: Path) -> None:
     playbook = tmp_path / "network.yml"
-    playbook.write_text(NETWORK)
+    playbook.write_text(PLAY.format(role="network"))
     endpoints = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
     error = play(tmp_path, playbook, overlay_etcd_endpoints=endpoints)
     assert "Connection to etcd (overlay_etcd_endpoints) failed on a, b, c" in error
