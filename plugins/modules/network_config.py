@@ -28,6 +28,7 @@ options:
   network:
     description:
       - The address range of the overlay network, such as V(10.5.0.0/16).
+      - Bits after the prefix length are ignored, as in flannel. V(10.5.0.1/16) is written as V(10.5.0.0/16).
       - Required if O(state=present).
     type: str
   subnet_len:

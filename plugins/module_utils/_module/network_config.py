@@ -41,7 +41,7 @@ NAMED = 5  # maximum of leases that an error lists
 
 
 def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None) -> dict[str, Any]:
-    """Return the config of the options, with flannel's keys in flannel's order.
+    """Return the config of the options, with flannel's keys in flannel's order, and the Network without host bits.
 
     Raise ConfigError if it is invalid; ``names`` are the names of the settings in the message, by default the options.
     """
@@ -58,7 +58,7 @@ def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None)
     wanted["Backend"] = backend
     if "SubnetLen" in wanted:
         wanted["SubnetLen"] = _converted(wanted["SubnetLen"], check_type_int)
-    NetworkConfig.from_mapping(wanted, names)
+    wanted["Network"] = str(NetworkConfig.from_mapping(wanted, names).network)
     return wanted
 
 

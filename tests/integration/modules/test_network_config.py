@@ -48,6 +48,7 @@ def test_a_config_is_created_once_and_removed_once(overlay: ModuleNetwork) -> No
         again = run(check=check, **VXLAN)
         assert not again["changed"] and again["diff"]["before"] == again["diff"]["after"]
         assert again["revision"] == created["revision"]
+    assert not run(**{**VXLAN, "network": "10.5.0.1/16"})["changed"]
     gone = run(check=True, state="absent")
     assert gone["changed"] and gone["diff"]["after"] == "" and overlay.value("config") == TEXT
     assert run(state="absent")["changed"] and overlay.value("config") is None

@@ -37,6 +37,10 @@ def test_only_keys_that_are_set_are_written_in_flannels_order() -> None:
     assert list(full) == ["Network", "SubnetLen", "SubnetMin", "SubnetMax", "Backend"]
 
 
+def test_bits_of_the_network_after_its_prefix_length_are_not_written() -> None:
+    assert wanted(network="10.5.0.1/16") == wanted(network="10.5.0.0/16")
+
+
 def test_backend_keys_get_flannels_spelling_and_json_types() -> None:
     given = {"type": "vxlan", "vni": "7", "PORT": "4789", "directrouting": "yes", "Learning": False, "mtu": 1400}
     assert wanted(backend=given)["Backend"] == {
