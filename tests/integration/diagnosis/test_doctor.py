@@ -26,6 +26,7 @@ class World:
 
     def __init__(self, fleet: Fleet, network: Network) -> None:
         self.fleet, self.network = fleet, network
+        self.lost = ""  # the lease that another host took
         network.configure()
         self.host, self.peer = fleet.joined(2)
         fleet.containers()
@@ -88,6 +89,28 @@ def stopped(change: Callable[[World], object]) -> Callable[[World], object]:
 def literally(world: World) -> None:
     """Run the first finding's cure as a script."""
     world.sh(world.ctl.problems()[0]["cure"])
+
+
+def command(world: World) -> None:
+    """Run the command with which the first finding's cure begins."""
+    world.sh(world.ctl.problems()[0]["cure"].partition("; if ")[0])
+
+
+def lose_lease(world: World) -> None:
+    """Let another host lease this host's subnet while overlayd is stopped."""
+    data = {"VNI": 1, "VtepMAC": "0e:00:00:00:00:99"}
+    world.lost = world.own_lease()
+    world.rewrite_lease(PublicIP="192.0.2.99", BackendData=data)
+
+
+def lease_another(world: World) -> None:
+    """Apply the cure: a restart leases another subnet, which Docker then gets; then remove the other host's lease."""
+    former = world.host.subnet
+    world.restart()
+    assert world.host.subnet != former
+    world.restart_docker()
+    until(lambda: set(world.ctl.names()) <= {"peer-down"}, lambda: f"{world.ctl.problems()}")
+    world.network.delete(world.lost)
 
 
 def small_state_folder(world: World) -> None:
@@ -185,6 +208,7 @@ CASES = (
         lambda w: w.network.delete(STRANGER),
         "0e:00:00:00:00:99",
     ),
+    Case("lease-taken", stopped(lose_lease), lease_another, "belongs to the host 192.0.2.99"),
     Case("lease-missing", stopped(lambda w: w.network.delete(w.own_lease())), World.restart),
     Case("lease-not-renewed", stopped(lambda w: w.rewrite_lease(ttl=3000)), renew, "expires in"),
     Case("subnet-file", lambda w: w.host.subnet_file.unlink(), World.restart, "no such file"),
@@ -218,8 +242,14 @@ CASES = (
     Case(
         "firewall-drop",
         lambda w: w.sh("iptables -I FORWARD -i flannel.1 -j DROP"),
-        lambda w: w.sh("iptables -D FORWARD -i flannel.1 -j DROP"),
+        command,
         "-i flannel.1 -j DROP",
+    ),
+    Case(
+        "firewall-drop",
+        lambda w: w.sh("iptables -I INPUT -s 192.0.2.0/24 -p udp --dport 8472 -j DROP"),
+        command,
+        "drops tunnel packets (UDP port 8472)",
     ),
     Case(
         "firewall-drop",

@@ -34,11 +34,16 @@ class Disk(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """A firewall rule or policy that drops forwarded packets of the overlay: where it is, and how it is shown."""
+    """A firewall rule or policy that drops packets of the overlay: where it is, how it is shown, and which packets.
+
+    ``delete`` is the command that deletes the rule, "" for a policy and for rules of nftables.
+    """
 
     where: str
     rule: str
     show: str
+    delete: str = ""
+    what: str = "forwarded packets of the overlay"
 
 
 class Strict(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from .command import output
 from .facts import Drop, Facts, Manager, Strict
-from .view import View
+from .view import View, port_of
 
 _CONF = Path("/proc/sys/net/ipv4/conf")
 _LEGACY_TABLES = Path("/proc/net/ip_tables_names")  # exists only while the legacy modules are loaded
@@ -61,7 +61,10 @@ def gather_firewall(facts: Facts) -> None:
         return
     device = view.backend.device.name if view.backend.device is not None else ""
     rules = drops_before(tables, view.config.network, device, FORWARD_CHAIN)
-    facts.drops = [Drop("iptables, chain FORWARD", rule, "iptables -S FORWARD") for rule in rules]
+    facts.drops = [
+        Drop("iptables, chain FORWARD", rule, "iptables -S FORWARD", delete=f"iptables -D{rule[2:]}") for rule in rules
+    ]
+    facts.drops += port_drops(tables, port_of(view), view.underlay.name, {one.public_ip for one in facts.leases})
     facts.drops += _other_variant(view.config.network)
     facts.drops += _nft_drops(view.config.network)
 
@@ -83,6 +86,47 @@ def drops_before(tables: Tables, network: Subnet, device: str, ours: str) -> lis
         return False
 
     return found if walk("FORWARD", ("FORWARD",)) else []
+
+
+def port_drops(tables: Tables, port: int, device: str, peers: Collection[int]) -> list[Drop]:
+    """Return the rules in INPUT and OUTPUT that drop the tunnel packets: UDP packets to a port; none for port 0."""
+    found = []
+    for chain in ("INPUT", "OUTPUT") if port else ():
+        for rule in tables.get("filter", {}).get(chain, []):
+            if not _names_port(rule.text, port) or not _meets(rule.text, device, peers):
+                continue
+            if rule.target == "ACCEPT":
+                break
+            if rule.target in _VERDICTS:
+                found.append(
+                    Drop(
+                        f"iptables, chain {chain}",
+                        f"-A {chain} {rule.text}",
+                        f"iptables -S {chain}",
+                        delete=f"iptables -D {chain} {rule.text}",
+                        what=f"tunnel packets (UDP port {port})",
+                    )
+                )
+    return found
+
+
+def _names_port(text: str, port: int) -> bool:
+    """Return whether a rule is about UDP packets to a port, with any source port."""
+    ports = re.search(r"(?:^| )--dports? (\S+)", text)
+    if "-p udp" not in text or " ! " in f" {text}" or "--sport" in text or ports is None:
+        return False
+    ranges = (part.partition(":") for part in ports[1].split(","))
+    return any(int(low or 0) <= port <= int(high or (65535 if colon else low)) for low, colon, high in ranges)
+
+
+def _meets(text: str, device: str, peers: Collection[int]) -> bool:
+    """Return whether a rule can apply to packets of one of these hosts on a device."""
+    for side, value in re.findall(r"(?:^| )-([sdio]) (\S+)", text):
+        if side in "io" and value != device:
+            return False
+        if side in "sd" and not any(ipaddress.ip_address(one) in ipaddress.ip_network(value, False) for one in peers):
+            return False
+    return True
 
 
 def _concerns(text: str, network: Subnet, device: str) -> bool:

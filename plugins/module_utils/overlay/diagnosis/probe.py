@@ -16,7 +16,7 @@ from ..model.subnet_env import SubnetEnv
 from ..store.protocol import Item
 from .facts import Reach
 from .setup import Setup
-from .view import View
+from .view import View, port_of
 
 _DISCARD = 9  # RFC 863; hardly any host listens there
 _SO_NO_CHECK = 11  # asm-generic/socket.h: UDP without checksum
@@ -79,11 +79,6 @@ def probe_peers(view: View, env: SubnetEnv | None, setup: Setup) -> list[Reach]:
         sound = checksum_passes(address, source)
         found.append(Reach(peer.subnet, peer.host, True, passes, largest, checksum=sound, delay=small[Echo(address)]))
     return found
-
-
-def port_of(view: View) -> int:
-    """Return the UDP port of the tunnels, 0 for a backend without one."""
-    return int(getattr(view.config.backend, "port", 0))
 
 
 def largest_size(address: str, source: str, mtu: int) -> int:

@@ -108,3 +108,8 @@ def is_programmed(rows: PeerRows, observed: ObservedState) -> bool:
         observed.found(type(row)).rows.get(row.key) == row or (row is rows.route and is_equivalent)
         for row in rows.all()
     )
+
+
+def port_of(view: View) -> int:
+    """Return the UDP port of the tunnels, 0 for a backend without one."""
+    return int(getattr(view.config.backend, "port", 0))

@@ -77,12 +77,18 @@ def bridge(facts: Facts) -> Iterator[Finding]:
     reasons = bridge_differences(wanted, docker.bridge, name)
     if docker.bridge.address == "":
         reasons = [f"{name} has no address, not {wanted['bip']}"]
+    given = {**docker.in_file, **(docker.flags or {})}
+    fits = docker.flags is not None and all(str(given.get(flag)) == wanted[flag] for flag in ("bip", "mtu"))
     if reasons:
         yield error(
             "docker-bridge",
             "; ".join(reasons),
-            "Docker was not restarted after overlayd got its subnet, or it kept a former bridge",
-            RESTART,
+            f"somebody changed {name}, or Docker kept a former bridge"
+            if fits
+            else "Docker was not restarted after overlayd got its subnet, or it kept a former bridge",
+            f"systemctl restart {facts.setup.docker_unit}; if its containers must not restart now, do it later"
+            if fits
+            else RESTART,
             FORMER,
         )
 

@@ -36,9 +36,11 @@ def drops(facts: Facts) -> Iterator[Finding]:
     for one in facts.drops:
         yield error(
             "firewall-drop",
-            f"{one.where} drops forwarded packets of the overlay: {one.rule}",
+            f"{one.where} drops {one.what}: {one.rule}",
             "an administrator or another firewall program added it; a packet must pass every ruleset",
-            f"{one.show}; remove it, or accept {_network(facts)} before it",
+            f"{one.delete}; if a firewall program added it, also change its configuration"
+            if one.delete
+            else f"{one.show}; remove it, or accept {_network(facts)} before it",
         )
 
 

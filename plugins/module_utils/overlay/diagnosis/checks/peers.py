@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ..facts import Facts, Reach
 from ..finding import Finding, error, warning
-from ..probe import port_of
+from ..view import port_of
 from .agent import NOT_RUNNING
 from .kernel import FORMER
 
