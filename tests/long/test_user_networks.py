@@ -165,6 +165,26 @@ def test_an_application_on_two_hosts_as_in_the_compose_file(site: Site) -> None:
     site.fleet.sh("h1", "docker rm -f app")
 
 
+def test_overlayctl_knows_the_containers_on_user_networks(site: Site) -> None:
+    assert site.fleet.sh("h1", "overlayctl doctor") == "no problems found"
+    state = json.loads(site.fleet.sh("h1", "overlayctl status --json"))["docker"]
+    found = {one["name"]: (one["containers"], one["reached"]) for one in state["networks"]}
+    assert found == {"docker0": (1, True), "shop": (1, True), "other": (1, True)}
+    assert "web" in site.fleet.sh("h1", "overlayctl drain < /dev/null 2> /dev/null || true")
+    taken = f"{site.lease['h2']}.224/28"
+    site.fleet.sh(
+        "h1", f"docker network create --subnet={taken} stolen; docker network create --subnet=172.30.0.0/24 away"
+    )
+    found = json.loads(site.fleet.sh("h1", "overlayctl doctor --json || true"))["findings"]
+    assert [(one["name"], one["severity"]) for one in found] == [
+        ("docker-network", "error"),
+        ("docker-network-use", "note"),
+    ]
+    assert f"stolen has the range {taken}" in found[0]["text"] and "away" in found[1]["text"]
+    site.fleet.sh("h1", "docker network rm stolen away")
+    assert site.fleet.sh("h1", "overlayctl doctor") == "no problems found"
+
+
 def test_a_network_outside_of_the_overlay_reaches_other_hosts_with_the_address_of_its_host(site: Site) -> None:
     site.fleet.sh("h1", "docker network create --subnet=172.30.0.0/24 away")
     site.run("h1", "lone", "--network=away")

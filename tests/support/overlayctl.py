@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import struct
 import subprocess
 import sys
+import termios
 from typing import Any, NamedTuple
 
 from support.agent_host import PACKAGE, Host
@@ -47,14 +51,34 @@ class Ctl:
         lines = [f'FLANNELD_{name.upper()}="{value}"\n' for name, value in known.items()]
         self.settings.write_text("".join(lines))
 
-    def __call__(self, command: str, *words: str) -> Done:
-        """Run a command until it ends."""
-        line = [sys.executable, "-m", "overlay.ctl", command, "--settings", str(self.settings), *words]
-        environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    def __call__(self, command: str, *words: str, **environment: str) -> Done:
+        """Run a command until it ends, with further variables in its environment."""
+        line, merged = self.line(command, *words), {**os.environ, "PYTHONPATH": str(PACKAGE), **environment}
         done = self.host.namespace.run(
-            lambda: subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120, check=False)
+            lambda: subprocess.run(line, env=merged, capture_output=True, text=True, timeout=120, check=False)
         )
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def line(self, command: str, *words: str) -> list[str]:
+        """Return the command line of a command."""
+        return [sys.executable, "-m", "overlay.ctl", command, "--settings", str(self.settings), *words]
+
+    def on_terminal(self, columns: int, command: str, *words: str) -> str:
+        """Return what a command prints on a terminal of this width, without colours."""
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "NO_COLOR": "1", "TERM": "vt100"}
+        environment.pop("COLUMNS", None)
+        line = self.line(command, *words)
+        running = self.host.namespace.run(lambda: subprocess.Popen(line, env=environment, stdout=theirs, stderr=theirs))
+        os.close(theirs)
+        printed = b""
+        with contextlib.suppress(OSError):  # EIO: all other ends are closed
+            while data := os.read(ours, 1 << 16):
+                printed += data
+        os.close(ours)
+        running.wait(120)
+        return printed.decode().replace("\r\n", "\n")
 
     def problems(self) -> list[dict[str, str]]:
         """Return doctor's findings above a note, in their order."""

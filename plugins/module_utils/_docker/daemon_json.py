@@ -10,12 +10,12 @@ from typing import Any
 
 from ..overlay.diagnosis.dockerd import (
     DIRECT_ROUTING,
-    MTU_OPTION,
     NETWORK_OPTIONS,
     OPTIONS,
     POOLS,
     REPEATED,
 )
+from ..overlay.diagnosis.user_networks import MTU_OPTION
 from ..overlay.model.addresses import Subnet
 from ..overlay.model.errors import OverlayError
 

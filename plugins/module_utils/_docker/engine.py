@@ -7,13 +7,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..overlay.diagnosis.dockerd import BRIDGE, MASQUERADE_OPTION, MTU_OPTION, Bridge, docker_version, read_flags
-from ..overlay.diagnosis.user_networks import UserNetwork
-from ..overlay.model.addresses import Subnet
+from ..overlay.diagnosis.dockerd import BRIDGE, MASQUERADE_OPTION, Bridge, docker_version, read_flags
+from ..overlay.diagnosis.user_networks import MTU_OPTION, SWARM_BRIDGE, UserNetwork, parse_network
 from ..overlay.model.errors import OverlayError
 from .unit import (
     DaemonStart,
@@ -24,8 +22,6 @@ from .unit import (
 )
 
 VALIDATE_SINCE = (23, 0)  # dockerd --validate
-_DEFAULT_MTU = 1500  # bytes: Docker's for a network without the option
-_SWARM_BRIDGE = "docker_gwbridge"
 
 
 class Engine:
@@ -89,7 +85,7 @@ class Engine:
         custom = ("--filter", "driver=bridge", "--filter", "type=custom")
         names = self._answer("docker", "network", "ls", "--quiet", *custom).split()
         shown = json.loads(self._answer("docker", "network", "inspect", *names) or "[]") if names else []
-        return sorted(_user_network(network) for network in shown if network["Name"] != _SWARM_BRIDGE)
+        return sorted(parse_network(network) for network in shown if network["Name"] != SWARM_BRIDGE)
 
     def bridge_address(self) -> str | None:
         """Return the address of the default bridge with its length, None if it has none."""
@@ -109,19 +105,6 @@ class Engine:
         path = self._module.get_bin_path(program)
         code, text = self._module.run_command([path, *words])[:2] if path else (127, "")
         return text if code == 0 else ""
-
-
-def _user_network(shown: Mapping[str, Any]) -> UserNetwork:
-    """Return a network from the output of docker network inspect."""
-    ranges = [config.get("Subnet", "") for config in shown["IPAM"].get("Config") or []]
-    ipv4 = [Subnet.parse_interface(text)[0] for text in ranges if "." in text and ":" not in text]
-    mtu = (shown.get("Options") or {}).get(MTU_OPTION, "")
-    return UserNetwork(
-        shown["Name"],
-        ipv4[0] if ipv4 else None,
-        int(mtu) if mtu.isdigit() else _DEFAULT_MTU,
-        bool(shown.get("Internal")),
-    )
 
 
 def environment(start: DaemonStart, without: str) -> dict[str, tuple[str, str]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..overlay.diagnosis.dockerd import MTU_OPTION
+from ..overlay.diagnosis.user_networks import MTU_OPTION
 
 PORT = 8080
 START_TIMEOUT = 15.0  # seconds

@@ -111,6 +111,71 @@ def test_plan_prints_the_commands_of_a_repair(ctl: Ctl, peer: Host) -> None:
     ctl.host.join()
 
 
+NOBODY = "http://192.0.2.1:1"
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}  # a locale without UTF-8
+
+
+def test_without_etcd_the_peers_are_those_in_the_memory_file(ctl: Ctl, peer: Host) -> None:
+    file = next(ctl.host.state.glob("*.json"))
+    until(lambda: peer.address in file.read_text(), "the peer in the memory file")
+    ctl.set(etcd_endpoints=NOBODY)
+    try:
+        state = ctl("status", "--json").json()
+        assert (state["source"], state["problems"]) == ("memory", ["etcd-unreachable"])
+        assert [(one["subnet"], one["answers"]) for one in state["peers"]] == [(peer.subnet, True)]
+        shown = " ".join(ctl("status").out.split())
+        assert "etcd cannot be read; the leases are those that overlayd stored on this host" in shown
+        assert "unknown, as etcd cannot be read" in shown
+        for done in (ctl("ping", "all", "--count", "1"), ctl("plan")):
+            assert done.status == 0, done
+            assert done.err.startswith("overlayctl: etcd cannot be read; the leases are those that overlayd stored")
+        leases = ctl("leases")
+        assert (leases.status, leases.out) == (2, "") and "192.0.2.1:1" in leases.err
+        ctl.host.stop()
+        ctl.host.ip("route", "del", peer.subnet)
+        assert f"ip route add {peer.subnet} " in ctl("plan").out
+        assert ctl("plan", "--json").json()["source"] == "memory"
+        file.rename(file.with_suffix(".away"))
+        without = ctl("plan")
+        assert (without.status, without.out) == (2, "") and "no etcd endpoint can be used" in without.err
+        file.with_suffix(".away").rename(file)
+    finally:
+        ctl.set()
+    ctl.host.join()
+
+
+@pytest.mark.parametrize("command", ["doctor", "status", "leases", "ping"])
+def test_a_terminal_of_40_columns_is_enough(ctl: Ctl, peer: Host, command: str) -> None:
+    lines = ctl.on_terminal(40, command).splitlines()
+    assert lines and max(map(len, lines)) <= 40, lines
+    assert peer.subnet in " ".join(lines) or command == "doctor"
+
+
+def test_a_long_finding_is_wrapped_at_40_columns(ctl: Ctl) -> None:
+    ctl.set(etcd_endpoints=NOBODY)
+    lines = ctl.on_terminal(40, "doctor").splitlines()
+    ctl.set()
+    assert "error: etcd-unreachable" in lines
+    assert max(map(len, lines)) <= 40, lines
+
+
+@pytest.mark.parametrize("command", ["doctor", "status", "leases", "plan", "ping"])
+def test_a_locale_without_utf_8_is_enough(ctl: Ctl, fleet: Fleet, command: str) -> None:
+    fleet.network.put("subnets/10.50.200.0-24", "gr\u00f6\u00dfe")
+    done = ctl(command, **ASCII)
+    fleet.network.delete("subnets/10.50.200.0-24")
+    assert "Traceback" not in done.err and done.out and done.status in (0, 1), done
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["status"], ["leases"], ["plan"], ["ping"], ["log"], ["drain", "--yes"]])
+def test_without_permission_one_sentence_says_to_use_sudo(words: list[str]) -> None:
+    code = f"import os, sys; from overlay.ctl.main import main; os.setuid(65534); sys.exit(main({words}))"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "run it with sudo" in done.stderr
+
+
 def test_a_wrong_setting_is_one_sentence(ctl: Ctl) -> None:
     ctl.set(subnet_lease_renew_margin="soon")
     done = ctl("doctor")

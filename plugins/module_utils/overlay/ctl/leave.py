@@ -13,7 +13,9 @@ from ..diagnosis.docker_facts import container_names
 from ..diagnosis.setup import Setup, read_setup
 from ..host.lock import is_held
 from ..host.memory import recall
+from ..model.addresses import Subnet
 from ..model.errors import OverlayError
+from ..model.subnet_env import parse_subnet_env
 from .text import show
 
 UNIT = "overlayd.service"
@@ -40,12 +42,19 @@ MEANINGS = {
 def leave(how: str, settings: Path, confirmed: bool) -> int:
     """Do one of the three after a confirmation; raise OverlayError without one."""
     setup = read_setup(settings, {"release": ("--remove", "--release"), "uninstall": ("--remove",)}.get(how, ()))
-    for line in meaning(how, container_names(setup.docker_unit)):
+    for line in meaning(how, container_names(setup.docker_unit, _own(setup))):
         show(line)
     if not confirmed and not _agrees():
         raise OverlayError(f"nothing was changed: {how} was not confirmed; use --yes")
     _stop_agent(setup)
     return _drain(setup) if how == "drain" else remove(setup.options, setup.connection)
+
+
+def _own(setup: Setup) -> Subnet | None:
+    try:
+        return parse_subnet_env(Path(setup.subnet_file).read_text(encoding="utf-8"), setup.subnet_file).subnet
+    except (OSError, UnicodeDecodeError, OverlayError):
+        return None
 
 
 def meaning(how: str, containers: list[str]) -> list[str]:
@@ -54,7 +63,7 @@ def meaning(how: str, containers: list[str]) -> list[str]:
     effect = (
         f"the containers on this host lose the connection to those on other hosts: {shown}"
         if containers
-        else "no container runs on this host's bridge"
+        else "no container runs on this host's networks of the overlay"
     )
     return [f"{how}:", *(f"  - {line}" for line in (_STOP, *MEANINGS[how], effect))]
 

@@ -22,7 +22,9 @@ def log(lines: int, since: str, follow: bool, as_json: bool) -> int:
     command = ["journalctl", f"--unit={UNIT}", "--identifier=overlayd", "--output=json", "--no-pager"]
     command += [f"--lines={lines}", *([f"--since={since}"] if since else []), *(["--follow"] if follow else [])]
     try:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as journal:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+        ) as journal:
             for entry in _entries(journal):
                 text.show(json.dumps(entry) if as_json else line_of(entry))
             errors = journal.stderr.read() if journal.stderr else ""

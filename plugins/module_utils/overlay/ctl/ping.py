@@ -26,10 +26,12 @@ def ping_peers(setup: Setup, as_json: bool, peer: str, count: int) -> int:
     if facts.view is None:
         reason = facts.etcd_error or facts.config_error or facts.view_error or facts.env_error
         raise OverlayError(f"no peers are known: {reason or 'etcd has no lease of this host'}; run overlayctl doctor")
+    if facts.remembered is not None:
+        text.remark(text.memory_words(facts.remembered))
     mtu = facts.env.mtu if facts.env is not None else facts.view.backend.mtu
     results = measure(facts.view, _chosen(facts.view, peer), count, mtu)
     if as_json:
-        text.show(json.dumps({"peers": results, "mtu": mtu}, indent=2))
+        text.show(json.dumps({"peers": results, "mtu": mtu, "source": facts.source}, indent=2))
     else:
         header = ("peer", "subnet", "answered", "delay min/avg/max", "largest packet")
         text.show(

@@ -9,7 +9,7 @@ import json
 from ..diagnosis.gather import gather_kernel
 from ..diagnosis.setup import Setup
 from ..model.errors import OverlayError
-from .text import show
+from .text import memory_words, remark, show
 
 
 def plan(setup: Setup, as_json: bool) -> int:
@@ -26,10 +26,12 @@ def plan(setup: Setup, as_json: bool) -> int:
         )
     if facts.firewall_error:
         raise OverlayError(facts.firewall_error)
+    if facts.remembered is not None:
+        remark(memory_words(facts.remembered))
     commands = [*map(str, facts.view.plan.steps), *facts.firewall]
     conflicts = list(facts.view.plan.conflicts)
     if as_json:
-        show(json.dumps({"commands": commands, "conflicts": conflicts}, indent=2))
+        show(json.dumps({"commands": commands, "conflicts": conflicts, "source": facts.source}, indent=2))
     else:
         show("\n".join([*commands, *(f"# {text}" for text in conflicts)] or ["nothing to change"]))
     return 1 if commands or conflicts else 0

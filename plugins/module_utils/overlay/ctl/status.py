@@ -9,6 +9,7 @@ from typing import Any
 
 from ..agent.options import VERSION
 from ..diagnosis.checks import diagnose
+from ..diagnosis.docker_facts import DEFAULT
 from ..diagnosis.facts import Facts, Reach
 from ..diagnosis.gather import gather
 from ..diagnosis.probe import leases_of
@@ -53,9 +54,35 @@ def state_of(facts: Facts) -> dict[str, Any]:
             "active_seconds": agent.active_seconds if agent else None,
             "status": agent.status if agent else None,
         },
+        "docker": _docker(facts),
+        "source": facts.source,
+        "memory_age": int(facts.remembered) if facts.remembered is not None else None,
         "peers": _peers(facts),
         "problems": [one.name for one in diagnose(facts) if one.is_problem],
     }
+
+
+def _docker(facts: Facts) -> dict[str, Any] | None:
+    """Return the state of Docker, and its bridge networks; "reached": containers of other hosts reach this one's."""
+    docker, own = facts.docker, facts.env.subnet if facts.env is not None else None
+    if docker is None:
+        return None
+    networks = [
+        {
+            "name": one.name,
+            "subnet": str(one.subnet) if one.subnet else None,
+            "containers": docker.containers.get(one.name, 0),
+            "reached": bool(one.subnet and own and own.covers(one.subnet) and not one.internal),
+        }
+        for one in docker.networks
+    ]
+    bridge = {
+        "name": facts.setup.bridge,
+        "subnet": docker.bridge.address or None,
+        "containers": docker.containers.get(DEFAULT, 0),
+        "reached": bool(own and (docker.bridge.address or "").partition("/")[0] == own.host(1)),
+    }
+    return {"state": docker.state or None, "networks": [bridge, *networks]}
 
 
 def _peers(facts: Facts) -> list[dict[str, Any]]:
@@ -97,7 +124,9 @@ def _lines(state: dict[str, Any]) -> list[str]:
         if etcd["answering"]
         else "no endpoint answers",
         "agent": _agent_words(agent),
+        **({"docker": _docker_words(state["docker"])} if state["docker"] else {}),
         "problems": problems,
+        **({"note": text.memory_words(state["memory_age"])} if state["memory_age"] is not None else {}),
     }
     lines = [text.wrapped(name, value, _INDENT) for name, value in fields.items()]
     if not state["peers"]:
@@ -127,6 +156,17 @@ def _agent_words(agent: dict[str, Any]) -> str:
     since = f" for {text.duration(agent['active_seconds'])}" if agent["state"] == "active" else ""
     shown = f": {agent['status']}" if agent["status"] else ""
     return f"{agent['unit']}{version}, {agent['state']}{since}{shown}"
+
+
+def _docker_words(docker: dict[str, Any]) -> str:
+    """Return the networks with containers, and docker0."""
+    shown = [
+        f"{one['name']} {one['subnet'] or 'without an address'}, {one['containers']} containers"
+        + ("" if one["reached"] else " that other hosts cannot reach")
+        for number, one in enumerate(docker["networks"])
+        if number == 0 or one["containers"]
+    ]
+    return f"{docker['state'] or 'unknown'}: " + "; ".join(shown)
 
 
 def _peer_words(peer: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 WIDTH = 80  # columns if the output is no terminal
 _NARROWEST, _WIDEST = 40, 120
+_LEAST = 20  # columns for the last cell of a table
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "ok": "32", "bold": "1"}
 
 
@@ -19,6 +20,16 @@ def show(text: str, end: str = "\n") -> None:
     """Write a line to standard output at once, so that a reader of a pipe gets it."""
     sys.stdout.write(text + end)
     sys.stdout.flush()
+
+
+def remark(sentence: str) -> None:
+    """Write a sentence to standard error, so that standard output has the result only."""
+    sys.stderr.write(f"overlayctl: {sentence}\n")
+
+
+def memory_words(age: float) -> str:
+    """Return what is used instead of etcd: the leases in overlayd's memory file."""
+    return f"etcd cannot be read; the leases are those that overlayd stored on this host {duration(age)} ago"
 
 
 def width() -> int:
@@ -49,18 +60,31 @@ def wrapped(label: str, text: str, indent: int) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table with aligned columns; the last column is wrapped if the terminal is too narrow."""
+    """Return the lines of a table with aligned columns; the last column is wrapped if the terminal is too narrow.
+
+    If the other columns leave no room for it, each row becomes a block with a line for each cell.
+    """
+    rows = list(rows)
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     start = sum(widths[:-1]) + 2 * (len(header) - 1)
+    if start + max(len(line[-1]) for line in lines) > width() and start > width() - _LEAST:
+        return [line for row in rows for line in _block(header, row)]
     shown = []
     for line in lines:
         text = "  ".join(cell.ljust(size) for cell, size in zip(line[:-1], widths))
-        if start + len(line[-1]) <= width() or start > width() - 20:
+        if start + len(line[-1]) <= width():
             shown.append(f"{text}  {line[-1]}".rstrip())
         else:
             shown.append(wrapped(f"{text}  ", line[-1], start))
     return shown
+
+
+def _block(header: Sequence[str], row: Sequence[str]) -> list[str]:
+    """Return a row of a table as lines: its first cell, then the others after the names of their columns."""
+    indent = max(map(len, header)) + 4
+    named = [(f"  {name}", cell) for name, cell in zip(header[1:], row[1:]) if cell]
+    return [row[0], *(wrapped(name, cell, indent) for name, cell in named)]
 
 
 def duration(seconds: float) -> str:

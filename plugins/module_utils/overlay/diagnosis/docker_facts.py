@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..kernel.netlink.interfaces import addresses, link
 from ..kernel.netlink.rtnetlink import Netlink, NetlinkError
@@ -14,15 +15,25 @@ from ..model.addresses import Subnet, format_ipv4
 from ..model.errors import OverlayError
 from .agent_service import read_services
 from .command import output
-from .dockerd import BRIDGE, DIRECT_ROUTING, OPTIONS, Bridge, docker_version, options_of, read_flags, running_division
+from .dockerd import (
+    BRIDGE,
+    DIRECT_ROUTING,
+    MASQUERADE_OPTION,
+    OPTIONS,
+    Bridge,
+    docker_version,
+    options_of,
+    read_flags,
+    running_division,
+)
 from .facts import Docker, Facts
+from .user_networks import MTU_OPTION, SWARM_BRIDGE, UserNetwork, parse_network
 
 DAEMON_FILE = Path("/etc/docker/daemon.json")
 DROP_IN = Path(
     "/etc/systemd/system/docker.service.d/zz-overlay.conf"
 )  # of the role docker: passes all OPTIONS as flags
-_MTU = "com.docker.network.driver.mtu"
-_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+DEFAULT = "bridge"  # Docker's name of the network of docker0
 
 
 def gather_docker(facts: Facts) -> None:
@@ -44,8 +55,10 @@ def gather_docker(facts: Facts) -> None:
         return
     bridge = Bridge(address, None, None)
     strangers: tuple[str, ...] = ()
-    if flags is not None and facts.setup.bridge == BRIDGE:
-        bridge, strangers = _default_network(address, facts.env.subnet if facts.env is not None else None)
+    known = _networks() if flags is not None else []
+    default = next((one for one in known if one["Name"] == DEFAULT), None)
+    if default is not None and facts.setup.bridge == BRIDGE:
+        bridge, strangers = _default_network(default, address, facts.env.subnet if facts.env is not None else None)
     facts.docker = Docker(
         state,
         bridge,
@@ -55,18 +68,34 @@ def gather_docker(facts: Facts) -> None:
         _set_twice(flags, in_file),
         strangers,
         in_file,
+        _user_networks(known),
+        {one["Name"]: len(one.get("Containers") or {}) for one in known},
     )
 
 
-def container_names(unit: str) -> list[str]:
-    """Return the names of the containers on Docker's default bridge; none if dockerd does not run."""
-    if _flags(unit) is None:
-        return []
+def container_names(unit: str, own: Subnet | None) -> list[str]:
+    """Return the names of the containers on Docker's default bridge, and on user-defined networks in this subnet."""
+    known = _networks() if _flags(unit) is not None else []
+    user = {one.name for one in _user_networks(known) if one.subnet and own and own.covers(one.subnet)}
+    found = [one["Containers"] or {} for one in known if one["Name"] in {DEFAULT, *user}]
+    return sorted(container.get("Name", "") for each in found for container in each.values())
+
+
+def _networks() -> list[dict[str, Any]]:
+    """Return Docker's bridge networks as docker network inspect shows them; [] if that fails."""
+    identifiers = output("docker", "network", "ls", "--quiet", "--filter", "driver=bridge").split()
     try:
-        known = json.loads(output("docker", "network", "inspect", "bridge"))[0]["Containers"] or {}
-        return sorted(one.get("Name", "") for one in known.values())
+        shown = json.loads(output("docker", "network", "inspect", *identifiers)) if identifiers else []
+        return [one for one in shown if one["Name"] and isinstance(one.get("Containers") or {}, dict)]
     except (ValueError, LookupError, TypeError, AttributeError):
         return []
+
+
+def _user_networks(known: list[dict[str, Any]]) -> tuple[UserNetwork, ...]:
+    try:
+        return tuple(sorted(parse_network(one) for one in known if one["Name"] not in (DEFAULT, SWARM_BRIDGE)))
+    except (ValueError, LookupError, TypeError):
+        return ()
 
 
 def _bridge_address(name: str, wanted: str) -> str | None:
@@ -92,14 +121,10 @@ def _flags(unit: str) -> dict[str, str] | None:
         return None
 
 
-def _default_network(address: str | None, own: Subnet | None) -> tuple[Bridge, tuple[str, ...]]:
+def _default_network(known: dict[str, Any], address: str | None, own: Subnet | None) -> tuple[Bridge, tuple[str, ...]]:
     """Return the bridge with what Docker knows of it, and the containers whose address is not in the subnet."""
-    try:
-        known = json.loads(output("docker", "network", "inspect", "bridge"))[0]
-        options, containers = known.get("Options") or {}, known.get("Containers") or {}
-    except (ValueError, LookupError, TypeError):
-        return Bridge(address, None, None), ()
-    mtu, masquerade = options.get(_MTU, ""), options.get(_MASQUERADE)
+    options, containers = known.get("Options") or {}, known.get("Containers") or {}
+    mtu, masquerade = options.get(MTU_OPTION, ""), options.get(MASQUERADE_OPTION)
     bridge = Bridge(address, int(mtu) if mtu.isdigit() else None, None if masquerade is None else masquerade == "true")
     placed = {one.get("Name", ""): one.get("IPv4Address", "") for one in containers.values()}
     outside = tuple(f"{name} ({place})" for name, place in placed.items() if own and not _is_in(place, own))

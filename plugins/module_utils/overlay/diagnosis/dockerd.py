@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from ..model.errors import OverlayError
 from ..model.subnet_env import SubnetEnv
 from ..named_tuple import NamedTuple
-from .user_networks import UserNetworks
+from .user_networks import MTU_OPTION, UserNetworks
 
 BRIDGE = "docker0"
 DIRECT_ROUTING = "allow-direct-routing"
@@ -19,7 +19,6 @@ POOLS, NETWORK_OPTIONS = "default-address-pool", "default-network-opt"
 NETWORK_OPTIONS_SINCE = (24, 0)
 REPEATED = (POOLS, NETWORK_OPTIONS)  # flags that occur once for each word of their value
 OPTIONS = ("bip", "ip-masq", "mtu", *REPEATED)  # the first three in the order of mk-docker-opts
-MTU_OPTION = "com.docker.network.driver.mtu"
 MASQUERADE_OPTION = "com.docker.network.bridge.enable_ip_masquerade"
 _SHORT = {"-b": "bridge"}
 _BOOLEAN = ("ip-masq", DIRECT_ROUTING)

@@ -21,6 +21,7 @@ from .certificate import Certificate
 from .dockerd import Bridge
 from .endpoints import Member
 from .setup import Setup
+from .user_networks import UserNetwork
 from .view import View
 
 
@@ -65,7 +66,8 @@ class Docker(NamedTuple):
     """Docker on this host.
 
     ``flags`` are those of the running dockerd, ``in_file`` are the overlay's options in daemon.json, ``twice`` those
-    that are set in both places. ``strangers`` are the containers outside of this host's subnet.
+    that are set in both places. ``strangers`` are the containers on docker0 outside of this host's subnet.
+    ``networks`` are the user-defined bridge networks, ``containers`` the number of containers by network.
     """
 
     state: str
@@ -76,6 +78,8 @@ class Docker(NamedTuple):
     twice: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     in_file: Mapping[str, object] = {}
+    networks: tuple[UserNetwork, ...] = ()
+    containers: Mapping[str, int] = {}
 
 
 class Reach(NamedTuple):
@@ -99,7 +103,10 @@ class Reach(NamedTuple):
 
 @dataclass
 class Facts:
-    """All facts about one host."""
+    """All facts about one host.
+
+    ``remembered`` is the age in seconds of the memory file, if etcd cannot be read and ``view`` is from that file.
+    """
 
     setup: Setup
     now: float
@@ -133,6 +140,7 @@ class Facts:
     leases: list[SubnetLease] = field(default_factory=list)
     view: View | None = None
     view_error: str = ""
+    remembered: float | None = None
     forwarding: str = ""
     strict: list[Strict] = field(default_factory=list)
     firewall: list[str] = field(default_factory=list)
@@ -142,6 +150,11 @@ class Facts:
     docker: Docker | None = None
     denials: list[str] = field(default_factory=list)
     reach: list[Reach] = field(default_factory=list)
+
+    @property
+    def source(self) -> str | None:
+        """Where the peers are from: "etcd", "memory" (the memory file), None if they are unknown."""
+        return None if self.view is None else "etcd" if self.remembered is None else "memory"
 
     @property
     def runs_overlayd(self) -> bool:

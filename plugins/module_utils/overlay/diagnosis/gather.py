@@ -21,13 +21,15 @@ from ..kernel.underlay import choose_underlay
 from ..model.addresses import format_ipv4, format_mac, parse_ipv4, parse_mac
 from ..model.backends import EXTENSION
 from ..model.errors import ConfigError, LeaseError, OverlayError
-from ..model.lease import lease_key, parse_lease
+from ..model.lease import SubnetLease, lease_key, parse_lease
+from ..model.network import NetworkConfig
 from ..model.overlap import network_problems
 from ..model.setting_names import option_names
 from ..model.subnet_env import parse_subnet_env
 from ..store.api_choice import connect
+from ..store.protocol import Item
 from ..store.reachable import reachable_first
-from ..store.schema import Keys, NestedKeys, read_network
+from ..store.schema import Keys, NestedKeys, StoredNetwork, read_network
 from ..store.stored_config import parse_config
 from .agent_facts import gather_agent
 from .certificate import read_certificates
@@ -182,14 +184,41 @@ def _addresses_of(facts: Facts) -> list[int]:
 
 
 def _gather_view(facts: Facts) -> None:
-    if facts.config is None or facts.network is None or facts.own is None:
+    """Compare the kernel with the leases in etcd, or with those in the memory file if etcd cannot be read."""
+    if facts.etcd_error is not None:
+        known = _remembered(facts)
+    elif facts.config is not None and facts.network is not None and facts.own is not None:
+        known = facts.config, facts.network, facts.own
+    else:
+        known = None
+    if known is None:
         return
+    config, network, own = known
     try:
-        underlay = facts.underlay or choose_underlay((), (), "", format_ipv4(facts.own.public_ip))[0]
+        underlay = facts.underlay or choose_underlay((), (), "", format_ipv4(own.public_ip))[0]
         networks = read_host_networks(_addresses_of(facts))
         unreachable = facts.setup.options.ip_blackhole_route if facts.runs_overlayd else None
-        facts.view = read_view(facts.config, facts.network, facts.own, underlay, networks, unreachable, keep=True)
+        facts.view = read_view(config, network, own, underlay, networks, unreachable, keep=True)
     except OverlayError as error:
         facts.view_error = str(error)
         return
     facts.strict = strict_devices(facts.view)
+
+
+def _remembered(facts: Facts) -> tuple[NetworkConfig, StoredNetwork, SubnetLease] | None:
+    """Return the config, the leases and the own lease in overlayd's memory file, None if it has none for this host."""
+    path = facts.setup.options.memory_file
+    if facts.other_machine or not path.exists():
+        return None
+    memory = recall(path)
+    name = lease_key(memory.own_subnet()) if memory is not None else ""
+    if memory is None or name not in memory.leases:
+        return None
+    try:
+        own = parse_lease(name, memory.leases[name])
+    except LeaseError:
+        return None
+    facts.remembered = max(0.0, facts.now - path.stat().st_mtime)
+    leases = {each: Item(each, value, revision) for revision, (each, value) in enumerate(memory.leases.items())}
+    network = StoredNetwork(None, leases, (), frozenset(), 0)
+    return NetworkConfig.parse(memory.config), network, own

@@ -18,6 +18,7 @@ from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from .command import output
 from .facts import Drop, Facts, Manager, Strict
+from .probe import leases_of
 from .view import View, port_of
 
 _CONF = Path("/proc/sys/net/ipv4/conf")
@@ -64,7 +65,7 @@ def gather_firewall(facts: Facts) -> None:
     facts.drops = [
         Drop("iptables, chain FORWARD", rule, "iptables -S FORWARD", delete=f"iptables -D{rule[2:]}") for rule in rules
     ]
-    facts.drops += port_drops(tables, port_of(view), view.underlay.name, {one.public_ip for one in facts.leases})
+    facts.drops += port_drops(tables, port_of(view), view.underlay.name, {one.public_ip for one in leases_of(view)})
     facts.drops += _other_variant(view.config.network)
     facts.drops += _nft_drops(view.config.network)
 

@@ -12,6 +12,9 @@ from ..model.errors import OverlayError
 from ..model.subnet_env import SubnetEnv
 from ..named_tuple import NamedTuple
 
+MTU_OPTION = "com.docker.network.driver.mtu"
+SWARM_BRIDGE = "docker_gwbridge"
+_DEFAULT_MTU = 1500  # bytes: Docker's for a network without the option
 _LONGEST = 30  # the prefix length of a network with room for one container beside its gateway
 
 
@@ -26,6 +29,19 @@ class UserNetwork(NamedTuple):
     def as_result(self) -> dict[str, Any]:
         """Return the network for the result of a module."""
         return {**self._asdict(), "subnet": str(self.subnet or "")}
+
+
+def parse_network(shown: Mapping[str, Any]) -> UserNetwork:
+    """Return a network from the output of docker network inspect."""
+    ranges = [config.get("Subnet", "") for config in shown["IPAM"].get("Config") or []]
+    ipv4 = [Subnet.parse_interface(text)[0] for text in ranges if "." in text and ":" not in text]
+    mtu = (shown.get("Options") or {}).get(MTU_OPTION, "")
+    return UserNetwork(
+        shown["Name"],
+        ipv4[0] if ipv4 else None,
+        int(mtu) if mtu.isdigit() else _DEFAULT_MTU,
+        bool(shown.get("Internal")),
+    )
 
 
 class UserNetworks(NamedTuple):

@@ -58,6 +58,7 @@ CHECKS: tuple[Check, ...] = (
     docker.bridge,
     docker.direct_routing,
     docker.old_containers,
+    docker.networks,
     docker.order,
     etcd.expiring,
     agent.denials,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...model.errors import OverlayError
 from ..dockerd import (
     DIRECT_ROUTING,
     DIRECT_ROUTING_SINCE,
@@ -15,7 +16,8 @@ from ..dockerd import (
     running_division,
 )
 from ..facts import Facts
-from ..finding import Finding, error, warning
+from ..finding import Finding, error, note, warning
+from ..user_networks import network_notes, network_problems
 from .agent import NOT_RUNNING
 
 RESTART = "run clusternet.overlay.site with -e docker_restart=needed when the containers of this host may restart"
@@ -129,6 +131,33 @@ def old_containers(facts: Facts) -> Iterator[Finding]:
             "Docker kept them running over a restart (live-restore), so they kept the addresses of the former bridge",
             "docker restart " + " ".join(name.partition(" ")[0] for name in facts.docker.strangers),
             ("docker-bridge", "docker-options"),
+        )
+
+
+def networks(facts: Facts) -> Iterator[Finding]:
+    """No user-defined network has addresses of another host; with a divided subnet, each is part of the overlay."""
+    docker, env = facts.docker, facts.env
+    if docker is None or env is None:
+        return
+    for text in network_problems(docker.networks, env):
+        yield error(
+            "docker-network",
+            text.partition("; ")[0],
+            "the network was created before this host got its subnet, or with a range that somebody chose",
+            text.partition("; ")[2],
+            (*FORMER, "docker-bridge"),
+        )
+    division = running_division(env, docker.flags or {}, docker.in_file)
+    try:
+        notes = network_notes(docker.networks, division, env) if division is not None else []
+    except OverlayError:
+        return  # the division leaves no room for networks: nothing can be said about them
+    for text in notes:
+        yield note(
+            "docker-network-use",
+            text.partition("; ")[0],
+            "the network was created before docker_user_networks was set, or with other options",
+            text.partition("; ")[2] or text.rpartition(": ")[2],
         )
 
 

@@ -22,6 +22,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnos
     Reach,
     Strict,
 )
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.user_networks import UserNetwork
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import ConfigError, StoreError
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.subnet_env import SubnetEnv
@@ -52,10 +53,35 @@ def docker(**changes: Any) -> Docker:
     )
 
 
+def network(name: str, subnet: str, mtu: int = 1450) -> UserNetwork:
+    """A user-defined network of Docker."""
+    return UserNetwork(name, Subnet.parse(subnet), mtu, internal=False)
+
+
+def test_a_changed_bridge_of_a_docker_with_the_right_options_needs_a_restart_of_docker_only() -> None:
+    changed = SOUND._replace(address="172.17.0.1/16")
+    (direct,) = diagnose(facts(env=ENV, docker=docker(bridge=changed)))
+    assert direct.cure.startswith("systemctl restart docker.service;")
+    (other,) = diagnose(facts(env=ENV, docker=docker(bridge=changed, flags={})))
+    assert "docker_restart=needed" in other.cure
+
+
+def test_networks_outside_of_the_overlay_are_a_note_only_with_a_divided_subnet() -> None:
+    networks = (network("shop", "10.50.7.128/28"), network("away", "172.18.0.0/16"))
+    assert diagnose(facts(env=ENV, docker=docker(networks=networks))) == []
+    flags = {**FLAGS, "bip": "10.50.7.1/25", "default-address-pool": "base=10.50.7.128/25,size=28"}
+    divided = docker(networks=networks, flags=flags, bridge=SOUND._replace(address="10.50.7.1/25"))
+    (found,) = diagnose(facts(env=ENV, docker=divided))
+    assert (found.name, found.severity) == ("docker-network-use", "note")
+    assert "the user-defined network away has the range 172.18.0.0/16" in found.text
+
+
 @pytest.mark.parametrize(
     "name, known",
     [
         ("underlay", {"underlay_error": "there is no interface eth9"}),
+        ("docker-network", {"env": ENV, "docker": docker(networks=(network("old", "10.50.9.128/28"),))}),
+        ("docker-bridge", {"env": ENV, "docker": docker(bridge=SOUND._replace(address="172.17.0.1/16"))}),
         ("certificate-expired", {"certificates": [Certificate("/etc/ca.pem", NOW - 1)]}),
         ("certificate-expires", {"certificates": [Certificate("/etc/ca.pem", NOW + EXPIRES_SOON - 1)]}),
         ("certificate-expires", {"members": [Member(URL, expires=NOW + EXPIRES_SOON - 1)]}),
