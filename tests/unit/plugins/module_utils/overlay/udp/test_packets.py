@@ -38,6 +38,14 @@ def test_the_sum_is_that_of_the_rfc_and_an_odd_byte_is_an_upper_half() -> None:
     assert ones_sum(EXAMPLE + b"\x01") == 0xDEF2
 
 
+@pytest.mark.parametrize("size", [4094, 4095, 4096, 4097, 4098, 4099, 8192, 65535])
+def test_the_sum_of_long_data_is_that_of_its_words(size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    padded = data + bytes(size % 2)
+    words = [int.from_bytes(padded[at : at + 2], "big") for at in range(0, len(padded), 2)]
+    assert ones_sum(data) == ones_sum(memoryview(data)) == sum(words) % 65535
+
+
 def test_a_correct_header_sums_up_to_zero() -> None:
     assert ones_sum(packet()[:20]) == 0
 
