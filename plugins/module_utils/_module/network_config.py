@@ -51,6 +51,7 @@ def wanted_config(options: Mapping[str, Any], names: SettingNames | None = None)
     if backend is None:  # flannel's default is not ours
         raise ConfigError(f"{names.backend} is missing; write {names.backend_examples}")
     if isinstance(backend, Mapping):
+        _refuse_twice(backend, names)
         known = _known_keys(backend)
         backend = dict(_backend_item(key, value, known, names) for key, value in backend.items())
         if str(backend.get("Type")).lower() == "wireguard":
@@ -203,6 +204,15 @@ def _add_psk(backend: dict[str, Any], psk: str | None, names: SettingNames) -> N
         raise ConfigError(f"{names.backend} must not contain PSK, because logs show it; set {option} instead")
     if psk:
         backend["PSK"] = psk
+
+
+def _refuse_twice(backend: Mapping[str, Any], names: SettingNames) -> None:
+    """Raise ConfigError if two keys of Backend differ in their case only."""
+    spellings: dict[str, str] = {}
+    for key in map(str, backend):
+        other = spellings.setdefault(key.lower(), key)
+        if other != key:
+            raise ConfigError(f"{names.backend} has {other} and {key}, which are the same key; remove one of them")
 
 
 def _known_keys(backend: Mapping[str, Any]) -> Mapping[str, tuple[str, Callable[[str], Any]]]:

@@ -62,6 +62,10 @@ def test_a_misspelt_backend_key_is_refused_instead_of_ignored() -> None:
     "options, message",
     [
         ({"backend": {"Type": "vxlan", "VNI": "seven"}}, "backend.VNI 'seven' is not a whole number"),
+        (
+            {"backend": {"Type": "udp", "type": "vxlan"}},
+            "backend has Type and type, which are the same key; remove one",
+        ),
         ({"backend": {"Type": "alloc", "VNI": 1}}, "backend.VNI is not a known key; use Type$"),
         (
             {"backend": {"Type": "vxlan", "SubnetAddCommand": "a"}},
