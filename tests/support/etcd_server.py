@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 PORTS = range(10_000, 32_000)
-START_LIMIT = 30.0  # seconds for a cluster to become healthy; it takes one or two
+START_LIMIT = 120.0  # seconds for a cluster to become healthy; it takes one or two, in an emulated guest up to fifty
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 
 

@@ -1,0 +1,15 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the backends with devices of the stock kernel owe to a host."""
+
+from __future__ import annotations
+
+import pytest
+from support.agent_host import Host
+from support.agent_network import Network
+from support.backend_contract import STOCK_KERNEL, Contract, keep_contract
+
+
+@pytest.mark.parametrize("contract", STOCK_KERNEL, ids=[contract.type for contract in STOCK_KERNEL])
+def test_a_backend_keeps_its_contract_over_the_life_of_a_host(host: Host, network: Network, contract: Contract) -> None:
+    keep_contract(host, network, contract)
