@@ -15,16 +15,22 @@ from support.lab_fleet import Fleet
 DROP_IN = "/run/systemd/system/overlayd.service.d"
 NETWORK_FILE = "/etc/systemd/network/00-claim.network"
 DOCKER_DROP_IN = "/etc/systemd/system/docker.service.d"
+STATE = "/var/lib/overlayd"
 DAEMON_FILE = "/etc/docker/daemon.json"
 
 
 class Case(NamedTuple):
-    """A break on h1 (a script), the name of its finding, and its cure; None: the cure in the finding."""
+    """A break (a script), the name of its finding on h1, and its cure; None: the cure in the finding.
+
+    ``on`` is the host of the break and the cure, ``after`` a script for h1 that removes what the test left.
+    """
 
     name: str
     make: str
     cure: str | None = None
     words: str = ""
+    on: str = "h1"
+    after: str = ""
 
 
 CASES = (
@@ -68,6 +74,22 @@ CASES = (
         "systemctl start systemd-networkd; networkctl reload; networkctl reconfigure flannel.1",
         None,
         "systemd-networkd",
+        after=f"rm {NETWORK_FILE} /etc/systemd/network/0-overlay.network; systemctl stop systemd-networkd",
+    ),
+    Case("etcd-unreachable", "systemctl stop etcd", "systemctl start etcd", "connection refused", on="h2"),
+    Case("agent-stopped", "systemctl stop overlayd; ip link del flannel.1", None),
+    Case(
+        "docker-bridge",
+        "ip address flush dev docker0; ip address add 172.17.0.1/16 dev docker0",
+        None,
+        "docker0 has the address 172.17.0.1/16",
+    ),
+    Case(
+        "state-folder",
+        f"mount -t tmpfs -o size=256k tmpfs {STATE}; head -c 1M /dev/zero > {STATE}/fill || true",
+        f"rm {STATE}/fill; systemctl restart overlayd",
+        "has 0 bytes left",
+        after=f"umount {STATE}; systemctl restart overlayd",
     ),
 )
 
@@ -98,7 +120,7 @@ def test_a_host_that_site_has_set_up_is_sound(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{number}-{case.name}" for number, case in enumerate(CASES)])
 def test_a_break_is_named_first_and_alone_and_its_cure_works(fleet: Fleet, case: Case) -> None:
-    fleet.sh("h1", case.make)
+    fleet.sh(case.on, case.make)
 
     def is_only() -> bool:
         found = problems(fleet)
@@ -106,10 +128,24 @@ def test_a_break_is_named_first_and_alone_and_its_cure_works(fleet: Fleet, case:
 
     until(is_only, lambda: f"{case.name} alone: {json.dumps(problems(fleet), indent=2)}")
     cure = case.cure if case.cure is not None else problems(fleet)[0]["cure"].partition("; if ")[0]
-    fleet.sh("h1", cure)
+    fleet.sh(case.on, cure)
     until(lambda: names(fleet) == [], lambda: f"quiet after {case.name}: {json.dumps(problems(fleet), indent=2)}")
-    if case.name == "device-manager":
-        fleet.sh("h1", f"rm {NETWORK_FILE} /etc/systemd/network/0-overlay.network; systemctl stop systemd-networkd")
+    if case.after:
+        fleet.sh("h1", case.after)
+        until(lambda: names(fleet) == [], lambda: f"quiet at the end: {json.dumps(problems(fleet), indent=2)}")
+
+
+def test_a_firewall_rule_against_the_tunnels_is_named_on_its_host_and_by_verify(fleet: Fleet) -> None:
+    fleet.sh("h2", "iptables -I INPUT -p udp --dport 8472 -j DROP")
+    until(lambda: names(fleet) == ["path-blocked"], lambda: f"path-blocked alone: {problems(fleet)}")
+    assert "run overlayctl doctor on the other host" in problems(fleet)[0]["cure"]
+    (found,) = problems(fleet, "h2")
+    status, output = fleet.play("verify")
+    fleet.sh("h2", found["cure"].partition("; if ")[0])
+    assert found["name"] == "firewall-drop" and "--dport 8472 -j DROP" in found["text"]
+    until(lambda: names(fleet) == [] == problems(fleet, "h2"), lambda: f"quiet on both hosts: {problems(fleet)}")
+    assert status != 0
+    assert "h1: cause: path-blocked: " in output and "h2: cause: firewall-drop: " in output
 
 
 def test_verify_names_the_cause_in_its_table(fleet: Fleet) -> None:
