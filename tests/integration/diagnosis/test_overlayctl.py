@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.ctl.events import event_of
 from support.agent_fleet import Fleet
 from support.agent_host import PACKAGE, Host, until
 from support.agent_network import Network
@@ -174,6 +175,12 @@ def test_without_permission_one_sentence_says_to_use_sudo(words: list[str]) -> N
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "run it with sudo" in done.stderr
+
+
+def test_the_lines_of_overlayd_have_their_events(ctl: Ctl) -> None:
+    lines = [line.partition(" ") for line in ctl.host.log.splitlines()]
+    found = {event_of(level, text) for level, _unused, text in lines}
+    assert {"started", "leased", "firewall-changed", "ready", "peer-added"} <= found
 
 
 def test_a_wrong_setting_is_one_sentence(ctl: Ctl) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..model.errors import OverlayError
 from . import text
+from .events import event_of
 
 UNIT = "overlayd.service"
 _COLOURS = {"ERROR": "error", "WARNING": "warning"}
@@ -46,15 +47,12 @@ def _entries(journal: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
 
 
 def entry_of(found: dict[str, Any]) -> dict[str, Any]:
-    """Return time, level and text of a line of the journal; overlayd writes its level as the first word."""
+    """Return time, level, event and text of a line of the journal; overlayd writes its level as the first word."""
     message = found["MESSAGE"]
     level, _unused, rest = message.partition(" ")
-    known = level in ("ERROR", "WARNING", "INFO", "DEBUG")
-    return {
-        "time": int(found.get("__REALTIME_TIMESTAMP", 0)) / 1e6,
-        "level": level if known else "INFO",
-        "text": rest if known else message,
-    }
+    level, words = (level, rest) if level in ("ERROR", "WARNING", "INFO", "DEBUG") else ("INFO", message)
+    time = int(found.get("__REALTIME_TIMESTAMP", 0)) / 1e6
+    return {"time": time, "level": level, "event": event_of(level, words), "text": words}
 
 
 def line_of(entry: dict[str, Any]) -> str:
