@@ -156,6 +156,34 @@ def test_a_v2_watch_reads_the_events_that_it_waits_for_in_one_request(etcd: Etcd
     store.close()
 
 
+def test_a_v2_watch_that_is_far_behind_reads_the_folder_instead_of_each_event(etcd: EtcdServer, folder: str) -> None:
+    store = connect(EtcdConnection(etcd.endpoints, api="v2"))
+    kept, lost = (store.create(f"{folder}/{name}", "0", None) for name in ("kept", "lost"))
+    _unused, revision = store.snapshot(folder)
+    own = store.create(f"{folder}/own", "0", None)  # a key that the snapshot does not have
+    other = connect(EtcdConnection(etcd.endpoints, api="v2"))
+    for item in (lost, own):
+        other.delete(item)
+    for number in range(50):
+        kept = other.replace(kept, str(number), None)
+        other.create(f"{folder}/{number}", "", None)
+    before = watch_requests(etcd)
+    watch = store.watch(folder, revision, 0.2)
+    events = brief(collect(watch, 1))
+    assert watch_requests(etcd) - before == 1
+    assert events[:2] == ["-lost", "-own"]
+    assert events[2:] == [*(f"{number}=" for number in range(49)), "kept=49", "49="]
+    other.create(f"{folder}/later", "1", None)
+    assert brief(collect(watch, 1)) == ["later=1"]
+    for item in other.snapshot(folder)[0].values():
+        other.delete(item)
+    request = urllib.request.Request(f"{etcd.endpoint}/v2/keys{folder}?dir=true", method="DELETE")
+    with urllib.request.urlopen(request):
+        assert len(collect(watch, 1)) == 52
+    store.close()
+    other.close()
+
+
 def watch_requests(etcd: EtcdServer) -> int:
     """Return how many watches of the v2 API the server has begun."""
     with urllib.request.urlopen(f"{etcd.endpoint}/metrics") as answer:

@@ -88,6 +88,7 @@ class Store(Protocol):
     def watch(self, folder: str, revision: int, timeout: float) -> Watch:
         """Return the changes below folder + "/" after the revision: each change once, in order, as soon as it is made.
 
+        With v2 a watch that is many changes late may yield the difference to the present state instead.
         The watch yields [] if nothing changed for ``timeout`` seconds. It resumes a lost connection at another endpoint
         without an error. It raises UnreachableError if no endpoint can be used, and continues at the next call. It
         raises CompactedError if changes may have been missed: then take a new snapshot.

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable
 from weakref import WeakSet
 
 from ..model.errors import StoreError
@@ -13,7 +12,7 @@ from .connection import EtcdConnection
 from .errors import ChangedError, GoneError, KeyExistsError
 from .protocol import Item
 from .v2_client import KEY_NOT_FOUND, NODE_EXISTS, RefusedError, V2Client
-from .v2_watch import V2Watch, node_item
+from .v2_watch import V2Watch, leaves, node_item
 
 
 class V2Store:
@@ -25,6 +24,8 @@ class V2Store:
         self.connection = connection
         self._client = V2Client(connection)
         self._watches: WeakSet[V2Watch] = WeakSet()
+        # Folder, index and keys of the last snapshot, and the keys that were created since then.
+        self._last: tuple[str, int, set[str]] | None = None
 
     def root(self, prefix: str) -> str:
         """Return the prefix with a leading slash, as all keys of v2 have one."""
@@ -50,11 +51,14 @@ class V2Store:
             raise
         if "dir" not in reply.node:
             raise StoreError(f"{folder} is a key in etcd's v2 store, but must be a directory; delete the key")
-        return {node["key"]: node_item(node) for node in _leaves(reply.node)}, reply.store_index
+        items = {node["key"]: node_item(node) for node in leaves(reply.node)}
+        self._last = folder, reply.store_index, set(items)
+        return items, reply.store_index
 
     def watch(self, folder: str, revision: int, timeout: float) -> V2Watch:
         """Return the changes below folder + "/" after the index; see Store.watch."""
-        watch = V2Watch(self._client, self.connection, folder, revision, timeout)
+        known = set(self._last[2]) if self._last and self._last[:2] == (folder, revision) else None
+        watch = V2Watch(self._client, self.connection, folder, revision, timeout, known)
         self._watches.add(watch)
         return watch
 
@@ -65,11 +69,14 @@ class V2Store:
     def create(self, key: str, value: str, ttl: int | None) -> Item:
         """Create the key; raise KeyExistsError if it exists."""
         try:
-            return node_item(self._client.write(key, value=value, prevExist="false", **_lifetime(ttl)).node)
+            item = node_item(self._client.write(key, value=value, prevExist="false", **_lifetime(ttl)).node)
         except RefusedError as error:
             if error.code == NODE_EXISTS:
                 raise KeyExistsError(f"key {key} already exists") from None
             raise
+        if self._last and key.startswith(f"{self._last[0].rstrip('/')}/"):
+            self._last[2].add(item.key)
+        return item
 
     def replace(self, item: Item, value: str, ttl: int | None) -> Item:
         """Change the key if it is unchanged since it was read."""
@@ -109,15 +116,6 @@ class V2Store:
         for watch in list(self._watches):
             watch.interrupt()
         self._client.close()
-
-
-def _leaves(folder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the keys and the empty directories below a folder."""
-    for node in folder.get("nodes", ()):
-        if node.get("nodes"):
-            yield from _leaves(node)
-        else:
-            yield node
 
 
 def _lifetime(ttl: int | None) -> dict[str, str]:

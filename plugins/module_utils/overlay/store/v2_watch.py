@@ -4,12 +4,14 @@
 
 etcd answers a stream that begins at a past index with the first event after that index, and then with nothing more. So
 a past event is read with a long poll for each, and a stream begins where the last poll had to wait for its event. The
-index of the store at the beginning of a request, in its answer's header, shows which case it was."""
+index of the store at the beginning of a request, in its answer's header, shows which case it was.
+
+If many events are past, for example while a whole fleet starts, one read of the folder replaces their polls."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..model.errors import StoreError
@@ -22,17 +24,29 @@ from .v2_client import INDEX_CLEARED, KEY_NOT_FOUND, RefusedError, Reply, V2Clie
 from .wire import EndpointError, HttpWire
 
 REMOVED = ("delete", "compareAndDelete", "expire")
+FAR_BEHIND = 8  # past changes of the store for which the folder is read, in a folder of a few keys
+KEYS_PER_POLL = 20  # keys that are read in about the time of one poll
 
 
 class V2Watch:
     """All changes below a folder after an index; see Store.watch."""
 
-    def __init__(self, client: V2Client, connection: EtcdConnection, folder: str, index: int, timeout: float) -> None:
+    def __init__(
+        self,
+        client: V2Client,
+        connection: EtcdConnection,
+        folder: str,
+        index: int,
+        timeout: float,
+        known: set[str] | None,
+    ) -> None:
+        """Watch from an index on; ``known`` has the keys in the folder at that index, None if they are not known."""
         self._client = client
         self._connection = connection
         self._folder = folder
         self._index = index
         self._timeout = timeout
+        self._known = known
         self._wire: HttpWire | None = None  # to a server that has all events since the index
         self._response: Response | None = None  # of the request under way
         self._streams = False  # whether the next request is a stream
@@ -51,7 +65,7 @@ class V2Watch:
             if self._wire is None:
                 self._wire = self._client.failover.run(self._open)
             try:
-                replies = self._read(self._wire)
+                events, index = self._next_events(self._wire)
             except EndpointError as error:
                 self._lose(self._wire, str(error))
                 continue
@@ -64,7 +78,7 @@ class V2Watch:
                 self.drop()
                 raise
             self._losses.clear()
-            return self._arrived(replies)
+            return self._arrived(events, index)
         raise StoreError("the watch was closed")
 
     def interrupt(self) -> None:
@@ -97,8 +111,49 @@ class V2Watch:
             losses, self._losses = self._losses, []
             raise UnreachableError(dict(losses))
 
-    def _read(self, wire: HttpWire) -> list[Reply]:
-        """Return the next changes, [] if none arrived in time."""
+    def _next_events(self, wire: HttpWire) -> tuple[list[Event], int]:
+        """Return the next events, [] if none arrived in time, and the index after them."""
+        replies, present = self._read(wire)
+        if not replies:
+            return [], self._index
+        index = int(replies[-1].node["modifiedIndex"])
+        if self._known is not None and present - index > FAR_BEHIND + len(self._known) // KEYS_PER_POLL:
+            return self._difference(wire, self._known)
+        events = [event for reply in replies for event in self._events(reply)]
+        if self._known is not None:
+            for event in events:
+                if isinstance(event, Put):
+                    self._known.add(event.item.key)
+                else:
+                    self._known.discard(event.key)
+        return events, index
+
+    def _difference(self, wire: HttpWire, known: set[str]) -> tuple[list[Event], int]:
+        """Read the folder; return the events that make the known state the present one, and its index."""
+        try:
+            reply = self._client.read_at(wire, self._folder, recursive="true")
+            nodes, present = leaves(reply.node), reply.store_index
+        except RefusedError as error:
+            if error.code != KEY_NOT_FOUND:
+                raise
+            nodes, present = iter(()), error.index
+        if present < self._index:
+            raise self._lost_history(wire.endpoint, present)
+        items = sorted(map(node_item, nodes), key=lambda item: item.revision)
+        gone = known - {item.key for item in items}
+        known.clear()
+        known.update(item.key for item in items)
+        changed = [Put(item) for item in items if item.revision > self._index]
+        return [*map(Deleted, sorted(gone)), *changed], present
+
+    def _lost_history(self, endpoint: Endpoint, present: int) -> CompactedError:
+        return CompactedError(
+            f"etcd at {endpoint} is at index {present}, lower than index {self._index} that was read before: "
+            f"it lags, or its data was restored or lost"
+        )
+
+    def _read(self, wire: HttpWire) -> tuple[list[Reply], int]:
+        """Return the next changes, [] if none arrived in time, and the store's index when their request began."""
         if self._response is None:
             query = {"wait": "true", "recursive": "true", "waitIndex": str(self._index + 1)}
             self._client.begin(wire, self._folder, {**query, "stream": "true"} if self._streams else query)
@@ -108,29 +163,29 @@ class V2Watch:
         while not response.complete:
             left = end - time.monotonic()
             if left <= 0 or not wire.poll(response, left):
-                return []
+                return [], 0
             replies = self._client.arrived(wire, response) if self._streams else []
             if replies:
                 if not self._waited(response):
                     wire.close()  # nothing more arrives in this stream
                     self._response, self._streams = None, False
-                return replies
+                return replies, _index_of(response)
         self._response = None
         if not response.body.strip():
-            return []  # etcd ends a request without an event after a long time, or when it shuts down
+            return [], 0  # etcd ends a request without an event after a long time, or when it shuts down
         reply = self._client.finish(wire, response)
         self._streams = self._waited(response)
-        return [reply]
+        return [reply], _index_of(response)
 
     def _waited(self, response: Response) -> bool:
         """Whether the store had no later index than ``self._index`` when the request began."""
-        return int(response.headers.get("x-etcd-index") or 0) <= self._index
+        return _index_of(response) <= self._index
 
-    def _arrived(self, replies: list[Reply]) -> list[Event]:
+    def _arrived(self, events: list[Event], index: int) -> list[Event]:
         now = time.monotonic()
-        if replies:
-            self._index, self._heard = int(replies[-1].node["modifiedIndex"]), now
-            return [event for reply in replies for event in self._events(reply)]
+        if index > self._index:
+            self._index, self._heard = index, now
+            return events
         # A frozen server, or one that lost its leader, cannot be distinguished from a server without changes.
         if now - self._heard > LONGEST_SILENCE * self._connection.timeout:
             self.drop()
@@ -150,10 +205,7 @@ class V2Watch:
                     raise
                 present = error.index
             if present < self._index:
-                raise CompactedError(
-                    f"etcd at {endpoint} is at index {present}, lower than index {self._index} that was read before: "
-                    f"it lags, or its data was restored or lost"
-                )
+                raise self._lost_history(endpoint, present)
         except StoreError:
             wire.close()
             raise
@@ -167,6 +219,19 @@ class V2Watch:
         if not node["key"].startswith(self._folder.rstrip("/") + "/"):
             return []
         return [Deleted(node["key"]) if removed else Put(node_item(node))]
+
+
+def leaves(folder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the keys and the empty directories below a folder."""
+    for node in folder.get("nodes", ()):
+        if node.get("nodes"):
+            yield from leaves(node)
+        else:
+            yield node
+
+
+def _index_of(response: Response) -> int:
+    return int(response.headers.get("x-etcd-index") or 0)
 
 
 def node_item(node: Mapping[str, Any]) -> Item:
