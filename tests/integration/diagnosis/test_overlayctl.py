@@ -204,7 +204,8 @@ def test_the_completion_script_is_valid_and_completes_commands() -> None:
 def test_leaving_needs_a_confirmation_and_a_stopped_agent(ctl: Ctl) -> None:
     asked = ctl("drain")
     assert asked.status == 2
-    assert "other hosts remove their routes to its subnet" in asked.out
+    assert "other hosts remove their routes to its subnet" in " ".join(asked.out.split())
+    assert max(map(len, asked.out.splitlines())) <= 80
     assert "nothing was changed: drain was not confirmed; use --yes" in asked.err
     running = ctl("drain", "--yes")
     assert running.status == 2

@@ -16,7 +16,7 @@ from ..host.memory import recall
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.subnet_env import parse_subnet_env
-from .text import show
+from .text import show, wrapped
 
 UNIT = "overlayd.service"
 _STOP = f"{UNIT} is stopped and does not start at boot"
@@ -65,7 +65,7 @@ def meaning(how: str, containers: list[str]) -> list[str]:
         if containers
         else "no container runs on this host's networks of the overlay"
     )
-    return [f"{how}:", *(f"  - {line}" for line in (_STOP, *MEANINGS[how], effect))]
+    return [f"{how}:", *(wrapped("  - ", line, 4) for line in (_STOP, *MEANINGS[how], effect))]
 
 
 def _agrees() -> bool:
