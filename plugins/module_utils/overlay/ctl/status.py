@@ -161,12 +161,16 @@ def _agent_words(agent: dict[str, Any]) -> str:
 def _docker_words(docker: dict[str, Any]) -> str:
     """Return the networks with containers, and docker0."""
     shown = [
-        f"{one['name']} {one['subnet'] or 'without an address'}, {one['containers']} containers"
+        f"{one['name']} {one['subnet'] or 'without an address'}, {_counted(one['containers'])}"
         + ("" if one["reached"] else " that other hosts cannot reach")
         for number, one in enumerate(docker["networks"])
         if number == 0 or one["containers"]
     ]
     return f"{docker['state'] or 'unknown'}: " + "; ".join(shown)
+
+
+def _counted(containers: int) -> str:
+    return f"{containers} container" + ("" if containers == 1 else "s")
 
 
 def _peer_words(peer: dict[str, Any]) -> str:
