@@ -9,12 +9,14 @@ Two hosts in network namespaces run overlayd, each with a container; the figures
 
 The rounds of the backends alternate, and each figure is the median. Both hosts share the processors of one machine, and
 their link is a virtual one without limits. So the figures compare the backends with each other, within one run, on a
-machine that does nothing else; they are not the figures of a real network.
+machine that does nothing else; they are not the figures of a real network. The processor time of the data path
+processes of udp for each packet depends less on other programs.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import socket
 import statistics
@@ -22,13 +24,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "collections"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.udp import protocol
 from support.agent_fleet import Fleet
-from support.agent_host import Container, until
+from support.agent_host import Container, Host, until
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
 from support.wireguard import with_sockets
@@ -42,11 +46,40 @@ PINGS = 1000
 
 
 class Figures(NamedTuple):
-    """TCP throughput in bits per second, received packets of 64 bytes per second, round trip of a ping in seconds."""
+    """TCP throughput in bits per second, received packets of 64 bytes per second, round trip of a ping in seconds.
+
+    The others are the processor time in seconds that the processes of udp needed for each TCP segment and for each
+    packet of 64 bytes; nan for other backends.
+    """
 
     throughput: float
     packets: float
     latency: float
+    send_segment: float
+    take_segment: float
+    send_small: float
+    take_small: float
+
+
+class Work(NamedTuple):
+    """The processor time in seconds of the data path process of udp, and the number of packets that it carried."""
+
+    seconds: float
+    packets: int
+
+    @classmethod
+    def of(cls, host: Host) -> Work:
+        """Read what the process of a host has done; (0, 0) if there is none."""
+        status = host.namespace.run(protocol.status)
+        if status is None:
+            return cls(0, 0)
+        nanoseconds = int(Path(f"/proc/{status['pid']}/schedstat").read_text(encoding="ascii").split()[0])
+        return cls(nanoseconds / 1e9, status["counters"]["sent"] + status["counters"]["received"])
+
+    def since(self, before: Work) -> float:
+        """Return the seconds for each packet."""
+        packets = self.packets - before.packets
+        return (self.seconds - before.seconds) / packets if packets else math.nan
 
 
 def receive(kind: str) -> None:
@@ -96,6 +129,13 @@ def rate(one: Container, other: Container, kind: str) -> float:
             process.wait()
 
 
+def worked(hosts: list[Host], run: Callable[[], float]) -> tuple[float, ...]:
+    """Return the result of a run, and the processor time for each packet on each host."""
+    before = [Work.of(host) for host in hosts]
+    result = run()
+    return result, *(Work.of(host).since(earlier) for host, earlier in zip(hosts, before))
+
+
 def _start(container: Container, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, *words]
     return container.namespace.run(
@@ -127,7 +167,9 @@ def measure(etcd: EtcdServer, backend: str, folder: Path) -> tuple[Figures, int]
         until(lambda: one.reaches(other), f"a ping with {backend}")
         latency(one, other)  # warms up
         ping = latency(one, other)  # before the queues are full
-        figures = Figures(rate(one, other, "tcp") * 8, rate(one, other, "udp"), ping)
+        throughput, *segment = worked(hosts, lambda: rate(one, other, "tcp") * 8)
+        packets, *small = worked(hosts, lambda: rate(one, other, "udp"))
+        figures = Figures(throughput, packets, ping, *segment, *small)
         mtu = int(hosts[0].subnet_env["FLANNEL_MTU"])
         for host in hosts:
             host.stop()
@@ -172,6 +214,13 @@ def _report(found: dict[str, list[Figures]], mtus: dict[str, int]) -> None:
             f"{figures.packets:20,.0f}/s{packets:7.0%}{figures.latency * 1e6:7.0f} µs",
             flush=True,
         )
+    for figures in medians.values():
+        if not math.isnan(figures.send_segment):
+            send, take, send_small, take_small = (f"{seconds * 1e6:.1f} µs" for seconds in figures[3:])
+            print(
+                f"processor time of udp: {send} to send a TCP segment, {take} to receive it; "
+                f"{send_small} and {take_small} for a packet of 64 bytes"
+            )
 
 
 if __name__ == "__main__":
