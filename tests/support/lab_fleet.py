@@ -10,8 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from support.lab import LAB, ROOT, Lab
 
 HOSTS = ("h1", "h2", "h3")
 STOP = "/run/watched.stop"
+LONGEST = 1800  # seconds for a playbook, on a busy machine
 DOCKER_STATE = "if [ -e /run/docker.pid ]; then echo active; fi"  # starts no program, ten times a second
 
 
@@ -132,8 +134,19 @@ class Fleet:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         ) as run:
-            self.sh(host, f"for i in $(seq 3000); do if {condition}; then exit; fi; sleep 0.05; done; exit 1")
-            os.killpg(run.pid, signal.SIGKILL)
+            try:
+                self._await(host, condition, run)
+            finally:
+                with suppress(ProcessLookupError):  # the playbook ended by itself
+                    os.killpg(run.pid, signal.SIGKILL)
+
+    def _await(self, host: str, condition: str, run: subprocess.Popen[bytes]) -> None:
+        """Wait until a condition (a script) holds on the host while a playbook runs."""
+        end = time.monotonic() + LONGEST
+        look = f"for i in $(seq 60); do if {condition}; then exit; fi; sleep 0.05; done; exit 1"
+        while self.lab.try_to("exec", host, "sh", "-c", look).returncode:
+            assert run.poll() is None, f"the playbook ended with {run.returncode}, and on {host} never: {condition}"
+            assert time.monotonic() < end, f"not within {LONGEST} seconds on {host}: {condition}"
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -150,7 +163,7 @@ class Fleet:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=LONGEST,
             check=False,
         )
         return Run(done.returncode, " ".join((done.stdout + done.stderr).split()))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from support.lab_fleet import Fleet
 
-LONGEST = 1800  # seconds after which the ping ends by itself
+LONGEST = 3600  # seconds after which the ping ends by itself
 
 
 @contextmanager
