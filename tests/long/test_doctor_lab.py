@@ -86,7 +86,7 @@ CASES = (
     ),
     Case(
         "state-folder",
-        f"mount -t tmpfs -o size=256k tmpfs {STATE}; head -c 1M /dev/zero > {STATE}/fill || true",
+        f"mount -t tmpfs -o size=4m tmpfs {STATE}; head -c 8M /dev/zero > {STATE}/fill || true",
         f"rm {STATE}/fill; systemctl restart overlayd",
         "has 0 bytes left",
         after=f"umount {STATE}; systemctl restart overlayd",
