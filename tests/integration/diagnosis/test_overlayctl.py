@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.ctl.events import event_of
@@ -16,6 +17,7 @@ from support.agent_fleet import Fleet
 from support.agent_host import PACKAGE, Host, until
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
+from support.netns import Namespace
 from support.overlayctl import Ctl
 
 
@@ -166,6 +168,20 @@ def test_a_locale_without_utf_8_is_enough(ctl: Ctl, fleet: Fleet, command: str) 
     done = ctl(command, **ASCII)
     fleet.network.delete("subnets/10.50.200.0-24")
     assert "Traceback" not in done.err and done.out and done.status in (0, 1), done
+
+
+def test_a_host_without_overlayd_gives_what_is_known(tmp_path: Path) -> None:
+    namespace = Namespace()
+    line = [sys.executable, "-m", "overlay.ctl", "status", "--settings", str(tmp_path / "none.env")]
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    done = namespace.run(lambda: subprocess.run(line, env=environment, capture_output=True, text=True, check=False))
+    namespace.close()
+    assert done.returncode == 1
+    assert done.stdout.startswith("host      subnet none, public IP unknown on no interface\n")
+    assert done.stdout.endswith("\nno peers are known\n")
+    assert done.stderr == (
+        f"overlayctl: settings file {tmp_path}/none.env: it is missing or empty, so the defaults of overlayd are used\n"
+    )
 
 
 @pytest.mark.parametrize("words", [["doctor"], ["status"], ["leases"], ["plan"], ["ping"], ["log"], ["drain", "--yes"]])

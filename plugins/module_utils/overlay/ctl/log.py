@@ -26,13 +26,17 @@ def log(lines: int, since: str, follow: bool, as_json: bool) -> int:
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
         ) as journal:
+            shown = False
             for entry in _entries(journal):
+                shown = True
                 text.show(json.dumps(entry) if as_json else line_of(entry))
             errors = journal.stderr.read() if journal.stderr else ""
     except OSError as error:
         raise OverlayError(f"journalctl cannot be run: {error.strerror}; overlayd's log is in the journal") from error
     if journal.returncode:
         raise OverlayError(f"journalctl failed: {' '.join(errors.split())}")
+    if not shown:
+        text.remark(f"the journal has no lines of {UNIT} in this time")
     return 0
 
 

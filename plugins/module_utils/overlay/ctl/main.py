@@ -12,9 +12,9 @@ from pathlib import Path
 
 from ..agent.options import VERSION
 from ..diagnosis.agent_settings import AGENT_FILE
-from ..diagnosis.setup import read_setup
+from ..diagnosis.setup import Setup, read_setup
 from ..model.errors import OverlayError
-from .text import show
+from .text import remark, show
 
 FAILED = 2
 Work = Callable[[argparse.Namespace], int]
@@ -101,34 +101,42 @@ def _add(
     return command
 
 
+def _setup(given: argparse.Namespace) -> Setup:
+    """Return the setup of this host; note a missing settings file."""
+    setup = read_setup(given.settings)
+    if not setup.known:
+        remark(f"settings file {given.settings}: it is missing or empty, so the defaults of overlayd are used")
+    return setup
+
+
 def _doctor(given: argparse.Namespace) -> int:
     from .doctor import doctor
 
-    return doctor(read_setup(given.settings), given.json)
+    return doctor(_setup(given), given.json)
 
 
 def _status(given: argparse.Namespace) -> int:
     from .status import status
 
-    return status(read_setup(given.settings), given.json)
+    return status(_setup(given), given.json)
 
 
 def _leases(given: argparse.Namespace) -> int:
     from .leases import leases
 
-    return leases(read_setup(given.settings), given.json, given.watch)
+    return leases(_setup(given), given.json, given.watch)
 
 
 def _plan(given: argparse.Namespace) -> int:
     from .plan import plan
 
-    return plan(read_setup(given.settings), given.json)
+    return plan(_setup(given), given.json)
 
 
 def _ping(given: argparse.Namespace) -> int:
     from .ping import ping_peers
 
-    return ping_peers(read_setup(given.settings), given.json, given.peer, given.count)
+    return ping_peers(_setup(given), given.json, given.peer, given.count)
 
 
 def _log(given: argparse.Namespace) -> int:

@@ -113,7 +113,7 @@ def _answer(reach: Reach | None) -> dict[str, Any]:
 
 def _lines(state: dict[str, Any]) -> list[str]:
     etcd, agent = state["etcd"], state["agent"]
-    where = f"{state['public_ip'] or 'unknown public IP'} on {state['interface'] or 'no interface'}"
+    where = f"{state['public_ip'] or 'unknown'} on {state['interface'] or 'no interface'}"
     device = f", device {state['device']}" if state["device"] else ""
     problems = ", ".join(state["problems"]) + " (overlayctl doctor)" if state["problems"] else "none"
     fields = {
