@@ -20,7 +20,7 @@ from .wire import HttpWire
 if TYPE_CHECKING:
     from .v3 import V3Store
 
-__all__ = ["EtcdConnection", "connect", "other_api_hint"]
+__all__ = ["EtcdConnection", "connect", "other_api_hint", "serves_v2"]
 
 
 def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
@@ -72,6 +72,11 @@ def other_api_hint(connection: EtcdConnection, prefix: str) -> str | None:
         f"the key {key} exists in etcd's {other} store, but the {used} API is used; set the etcd API to {other} "
         f"(--etcd-api, overlay_etcd_api), or write the config with {used} (etcdctl: ETCDCTL_API={used[1]})"
     )
+
+
+def serves_v2(connection: EtcdConnection) -> bool:
+    """Return whether etcd serves the v2 API; raise UnreachableError."""
+    return _peek_v2(connection, "/").is_served
 
 
 class _V2Peek(NamedTuple):
