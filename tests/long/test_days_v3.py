@@ -63,8 +63,17 @@ def test_the_agents_move_without_a_lost_packet_and_keep_their_subnets(fleet: Fle
         assert "FLANNELD_ETCD_API=v3" in fleet.sh(host, "cat /etc/overlayd/overlayd.env")
 
 
-def test_the_v2_store_can_be_deleted_and_its_api_switched_off(fleet: Fleet) -> None:
+def test_a_run_that_leaves_the_v3_store_is_refused(fleet: Fleet) -> None:
     fleet.sh("h1", "ETCDCTL_API=2 etcdctl rm --recursive /coreos.com/network")
+    fleet.group_vars(**V2)
+    refused = fleet.play("site")
+    assert refused.status != 0
+    assert "is in etcd's v3 store" in refused.output and "Nothing was changed" in refused.output, refused.output
+    for host in fleet.hosts:
+        assert "FLANNELD_ETCD_API=v3" in fleet.sh(host, "cat /etc/overlayd/overlayd.env")
+
+
+def test_the_v2_api_can_be_switched_off(fleet: Fleet) -> None:
     fleet.group_vars(overlay_etcd_api="v3", etcd_enable_v2=False)
     done = fleet.play("site")
     assert done.status == 0, done.output
