@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HOSTS = {name: {"ansible_connection": "local"} for name in ("a", "b", "c")}
 FLEET = {"overlay_network": "10.50.0.0/16", "ansible_python_interpreter": sys.executable}
+ENDPOINTS = ["http://127.0.0.1:1"]
 PLAY = """
 - hosts: overlay
   gather_facts: false
@@ -23,7 +25,7 @@ PLAY = """
 """
 
 
-def play(folder: Path, playbook: Path, errors: int = 1, **variables: object) -> str:
+def play(folder: Path, playbook: Path, variables: Mapping[str, object], errors: int = 1) -> str:
     """Run a playbook for a fleet with these variables; return its errors as one line."""
     inventory = folder / "hosts.json"
     groups = {"overlay": {"hosts": HOSTS}, "etcd": {}}
@@ -65,27 +67,18 @@ def play(folder: Path, playbook: Path, errors: int = 1, **variables: object) -> 
 def test_a_wrong_variable_is_one_error_that_names_it(
     tmp_path: Path, variable: str, value: object, sentence: str
 ) -> None:
-    assert sentence in play(tmp_path, ROOT / "playbooks/preflight.yml", **{variable: value})
+    assert sentence in play(tmp_path, ROOT / "playbooks/preflight.yml", {variable: value})
 
 
 def test_a_variable_that_needs_facts_is_left_to_its_role(tmp_path: Path) -> None:
-    other = {
+    own = {
         "docker_users": ["me"],
         "etcd_backup_dir": "/srv",
         "overlay_team": "net",
-    }  # and names of the user's own are used
-    later = {
-        **other,
-        "agent_healthz_port": "{{ ansible_facts.none.such }}",
-        "agent_etcd_endpoints": ["{{ none_such }}"],
-    }
-    assert "overlay_network is not set" in play(
-        tmp_path,
-        ROOT / "playbooks/preflight.yml",
-        **later,
-        overlay_etcd_endpoints="{{ none_such }}",
-        overlay_network="",
-    )
+    }  # names of the user
+    later = {"agent_healthz_port": "{{ ansible_facts.none.such }}", "agent_etcd_endpoints": ["{{ none_such }}"]}
+    variables = {**own, **later, "overlay_etcd_endpoints": "{{ none_such }}", "overlay_network": ""}
+    assert "overlay_network is not set" in play(tmp_path, ROOT / "playbooks/preflight.yml", variables)
 
 
 @pytest.fixture
@@ -97,15 +90,14 @@ def agent(tmp_path: Path) -> Path:
 
 
 def test_a_problem_of_all_hosts_is_one_error_of_a_role(tmp_path: Path, agent: Path) -> None:
-    endpoints = ["http://127.0.0.1:1"]
-    error = play(tmp_path, agent, overlay_etcd_endpoints=endpoints, agent_healthz_port=70000)
+    error = play(tmp_path, agent, {"overlay_etcd_endpoints": ENDPOINTS, "agent_healthz_port": 70000})
     assert "a, b, c: agent_healthz_port 70000 is not a TCP port; set 1 to 65535" in error
 
 
 def test_a_problem_of_some_hosts_stops_these_hosts_only(tmp_path: Path, agent: Path) -> None:
     port = "{{ 70000 if inventory_hostname == 'b' else 0 }}"
-    endpoints = ["http://127.0.0.1:1"]
-    error = play(tmp_path, agent, 2, overlay_etcd_endpoints=endpoints, agent_healthz_port=port, agent_python="/none")
+    variables = {"overlay_etcd_endpoints": ENDPOINTS, "agent_healthz_port": port, "agent_python": "/none"}
+    error = play(tmp_path, agent, variables, errors=2)
     assert "b: agent_healthz_port 70000 is not a TCP port; set 1 to 65535" in error
     assert "a, c: agent_python /none cannot run the agent" in error
 
@@ -114,6 +106,6 @@ def test_an_etcd_that_no_host_reaches_is_one_error_that_names_the_variable(tmp_p
     playbook = tmp_path / "network.yml"
     playbook.write_text(PLAY.format(role="network"))
     endpoints = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
-    error = play(tmp_path, playbook, overlay_etcd_endpoints=endpoints)
+    error = play(tmp_path, playbook, {"overlay_etcd_endpoints": endpoints})
     assert "Connection to etcd (overlay_etcd_endpoints) failed on a, b, c" in error
     assert "http://127.0.0.1:1: connection refused; http://127.0.0.1:2: connection refused" in error
