@@ -60,7 +60,7 @@ def test_the_agents_move_without_a_lost_packet_and_keep_their_subnets(fleet: Fle
     assert subnets(fleet) == before
     assert sorted(v3_leases(fleet)) == sorted(subnet.replace(".1/", ".0-") for subnet in before)
     for host in fleet.hosts:
-        assert "FLANNELD_ETCD_API=v3" in fleet.sh(host, "cat /etc/overlayd/overlayd.env")
+        assert 'FLANNELD_ETCD_API="v3"' in fleet.sh(host, "cat /etc/overlayd/overlayd.env")
 
 
 def test_a_run_that_leaves_the_v3_store_is_refused(fleet: Fleet) -> None:
@@ -70,7 +70,7 @@ def test_a_run_that_leaves_the_v3_store_is_refused(fleet: Fleet) -> None:
     assert refused.status != 0
     assert "is in etcd's v3 store" in refused.output and "Nothing was changed" in refused.output, refused.output
     for host in fleet.hosts:
-        assert "FLANNELD_ETCD_API=v3" in fleet.sh(host, "cat /etc/overlayd/overlayd.env")
+        assert 'FLANNELD_ETCD_API="v3"' in fleet.sh(host, "cat /etc/overlayd/overlayd.env")
 
 
 def test_the_v2_api_can_be_switched_off(fleet: Fleet) -> None:
