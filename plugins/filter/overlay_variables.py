@@ -177,6 +177,8 @@ def _endpoint_problem(value: Any) -> str:
     urls = value if isinstance(value, list) else [value] if value else []
     if isinstance(value, list) and all(re.match("https?://[^/, ]+$", str(url)) for url in urls):
         return ""
+    if isinstance(value, list) and all(re.match("https?://[^, ]+$", str(url)) for url in urls):
+        return "not a list of URLs without a path; write a list such as [http://192.0.2.10:2379]"
     return "not a list of URLs; write a list such as [http://192.0.2.10:2379]" if urls else ""
 
 

@@ -47,6 +47,7 @@ def test_another_etcd_prefix_is_refused_before_the_first_change(fleet: Fleet) ->
     assert (
         "overlay_etcd_prefix is /other/network, but the agents of h1, h2, h3 use /coreos.com/network" in refused.output
     )
+    assert "until all agents use the new prefix, containers cannot reach the containers" in refused.output
     assert refused.output.count("changed=0") == refused.output.count("changed=") == len(HOSTS)
     assert states(fleet) == before
 

@@ -76,6 +76,12 @@ def test_a_valid_value_is_no_problem(name: str, value: object) -> None:
             "agent_etcd_endpoints ['192.0.2.10:2379'] is not a list of URLs; write a list such as "
             "[http://192.0.2.10:2379]",
         ),
+        (
+            "overlay_etcd_endpoints",
+            ["https://192.0.2.10:2379/"],
+            "overlay_etcd_endpoints ['https://192.0.2.10:2379/'] is not a list of URLs without a path; write a list "
+            "such as [http://192.0.2.10:2379]",
+        ),
         ("overlay_etcd_password", ["secret"], "overlay_etcd_password is not a text; write one value"),
     ],
 )
