@@ -172,9 +172,8 @@ def test_overlayctl_knows_the_containers_on_user_networks(site: Site) -> None:
     assert found == {"docker0": (1, True), "shop": (1, True), "other": (1, True)}
     assert "web" in site.fleet.sh("h1", "overlayctl drain < /dev/null 2> /dev/null || true")
     taken = f"{site.lease['h2']}.224/28"
-    site.fleet.sh(
-        "h1", f"docker network create --subnet={taken} stolen; docker network create --subnet=172.30.0.0/24 away"
-    )
+    site.fleet.sh("h1", f"docker network create {MTU} --subnet={taken} stolen")
+    site.fleet.sh("h1", f"docker network create {MTU} --subnet=172.30.0.0/24 away")
     found = json.loads(site.fleet.sh("h1", "overlayctl doctor --json || true"))["findings"]
     assert [(one["name"], one["severity"]) for one in found] == [
         ("docker-network", "error"),
