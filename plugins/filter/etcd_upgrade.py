@@ -31,7 +31,8 @@ def etcd_upgrade_problems(running: Mapping[str, str], target: str, v2: bool = Fa
             )
         elif version > wanted:
             problems.append(
-                f"{host}: etcd {running[host]} is newer than {target}; etcd has no way back to an older version"
+                f"{host}: etcd {running[host]} is newer than {target}, and etcd cannot be downgraded; "
+                "use a version that is not older"
             )
         elif version[0] != wanted[0] or wanted[1] - version[1] > 1:
             between = f"{version[0]}.{version[1] + 1}"

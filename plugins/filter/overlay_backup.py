@@ -17,16 +17,24 @@ def overlay_backup(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError:
-        return {"problems": ["it is not JSON, so it is damaged or no file of clusternet.overlay.backup"]}
+        return {
+            "problems": [
+                "it is not JSON, so it is damaged or not a file of clusternet.overlay.backup; use another backup"
+            ]
+        }
     if not isinstance(found, dict) or "format" not in found:
-        return {"problems": ["it has no format, so it is no file of clusternet.overlay.backup"]}
+        return {"problems": ["it has no format, so it is not a file of clusternet.overlay.backup; use another file"]}
     if found["format"] != FORMAT:
-        return {"problems": [f"its format is {found['format']}; this collection reads format {FORMAT}"]}
+        return {
+            "problems": [
+                f"its format is {found['format']}; this collection reads format {FORMAT}; use the release that wrote it"
+            ]
+        }
     missing = [name for name in _TEXTS if not isinstance(found.get(name), str)]
     if not isinstance(found.get("ca"), dict):
         missing.append("ca")
     if missing:
-        return {"problems": [f"it has no {', '.join(missing)}"]}
+        return {"problems": [f"it has no {', '.join(missing)}, so it is damaged; use another backup"]}
     return {**found, "problems": []}
 
 
@@ -44,12 +52,13 @@ def overlay_backup_problems(backup: Mapping[str, Any], fleet: Mapping[str, Any])
     ]
     if backup["api"] != "v3":
         problems.append(
-            "it was taken of a fleet with the v2 API, whose network config and leases a snapshot does not have"
+            "it is of a fleet with the v2 API, and a snapshot does not contain the network config and leases of v2; "
+            "use a backup that was written after the move to v3"
         )
     if not backup["snapshot"]:
-        problems.append("it has no snapshot")
+        problems.append("it has no snapshot of etcd; use another backup")
     if fleet["tls"] == "role-made" and sorted(backup["ca"]) != ["crt", "key"]:
-        problems.append("it has no CA, but etcd_tls is role-made")
+        problems.append("it has no CA, but etcd_tls is role-made; use another backup")
     return problems
 
 

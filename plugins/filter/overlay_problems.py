@@ -80,7 +80,7 @@ def _address_problems(config: NetworkConfig, hosts: list[Mapping[str, Any]], nam
         elif address in overlay:
             yield f"host {host['name']}: address {address} lies inside {names.network} {overlay}; choose another range"
         if address in holders:
-            yield f"hosts {holders[address]} and {host['name']} have the same address {address}"
+            yield f"hosts {holders[address]} and {host['name']} have the same address {address}; correct one of them"
         holders.setdefault(address, host["name"])
 
 
@@ -102,7 +102,7 @@ def _subnet_problems(
                 f"from {names.subnet_min} {config.subnet_min} to {names.subnet_max} {config.subnet_max}"
             )
         if subnet in holders:
-            yield f"hosts {holders[subnet]} and {host['name']} have the same {option} {subnet}"
+            yield f"hosts {holders[subnet]} and {host['name']} have the same {option} {subnet}; change one of them"
         holders.setdefault(subnet, host["name"])
 
 

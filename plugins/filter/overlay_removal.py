@@ -142,7 +142,10 @@ def _problems(
             f"with -e overlay_remove={names} instead"
         )
     if not any(host["reached"] for host in staying):
-        problems.append(f"no host that stays was reached ({', '.join(str(host['name']) for host in staying)})")
+        names = ", ".join(str(host["name"]) for host in staying)
+        problems.append(
+            f"none of the remaining hosts was reached ({names}); start one of them and run {PLAYBOOK} again"
+        )
     elif error:
         problems.append(f"the leases cannot be read: {error}; repair etcd first (clusternet.overlay.recover_etcd)")
     return problems

@@ -32,7 +32,9 @@ def log(lines: int, since: str, follow: bool, as_json: bool) -> int:
                 text.show(json.dumps(entry) if as_json else line_of(entry))
             errors = journal.stderr.read() if journal.stderr else ""
     except OSError as error:
-        raise OverlayError(f"journalctl cannot be run: {error.strerror}; overlayd's log is in the journal") from error
+        raise OverlayError(
+            f"journalctl cannot be run: {error.strerror}; install systemd's journalctl, which reads overlayd's log"
+        ) from error
     if journal.returncode:
         raise OverlayError(f"journalctl failed: {' '.join(errors.split())}")
     if not shown:

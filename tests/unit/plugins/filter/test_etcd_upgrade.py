@@ -30,7 +30,7 @@ def test_a_step_of_one_minor_version_and_an_interrupted_one_are_accepted(running
             False,
             "h1: etcd 3.4.23 cannot be upgraded to 3.6.1; upgrade all members to 3.5 first",
         ),
-        ({"h1": "3.5.16"}, "3.4.23", False, "h1: etcd 3.5.16 is newer than 3.4.23; etcd has no way back"),
+        ({"h1": "3.5.16"}, "3.4.23", False, "h1: etcd 3.5.16 is newer than 3.4.23, and etcd cannot be downgraded"),
         ({"h1": ""}, "3.5.16", False, "h1: the version of the running etcd is unknown: none; start etcd there"),
         ({"h1": "3.4.23"}, "", False, "the version of the new etcd is unknown: none; name the archive as"),
         ({"h1": "3.5.16"}, "3.6.1", True, "etcd 3.6.1 has no v2 API (removed in 3.6), but etcd_enable_v2 is true"),
