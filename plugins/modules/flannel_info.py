@@ -40,7 +40,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Read how this host runs flanneld
+- name: Read the unit and the settings of flanneld
   clusternet.overlay.flannel_info:
   register: flannel
 """

@@ -24,7 +24,7 @@ _LEAVING = {
     "release": "give the lease back and remove what overlayd created in the kernel",
     "uninstall": "remove what overlayd created in the kernel; keep the lease for a day",
 }
-_EPILOG = "Exit status: 0 nothing is wrong, 1 something is, 2 the command could not do its work."
+_EPILOG = "Exit status: 0 without a problem, 1 with a problem, 2 if the command failed."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -119,11 +119,11 @@ def _detail(agent: Service) -> str:
 
 
 def stuck(facts: Facts) -> Iterator[Finding]:
-    """The agent's main loop turns."""
+    """The agent's main loop runs."""
     if facts.stuck:
         yield error(
             "agent-stuck",
-            "overlayd runs, but its main loop does not turn (/healthz answers 503)",
+            "overlayd runs, but its main loop is blocked (/healthz answers 503)",
             "a program that it called does not return, or the process is stopped by a signal",
             "systemctl restart overlayd",
         )
@@ -158,7 +158,7 @@ def denials(facts: Facts) -> Iterator[Finding]:
     if facts.denials:
         yield warning(
             "access-denied",
-            f"SELinux or AppArmor denied something to a program of the overlay: {facts.denials[-1]}",
+            f"SELinux or AppArmor denied an access of a program of the overlay: {facts.denials[-1]}",
             "a policy of this host does not permit what the program needs",
             "ausearch -m avc, or journalctl -k --grep DENIED; permit it in the policy",
         )
@@ -170,7 +170,7 @@ def reported(facts: Facts) -> Iterator[Finding]:
         yield warning(
             "agent-reports",
             f"overlayd reports: {text}",
-            "the sentence names it",
+            "the message contains it",
             "journalctl -u overlayd",
             ANYTHING,
         )

@@ -56,5 +56,5 @@ def refused(facts: Facts) -> Iterator[Finding]:
             "join-refused",
             f"overlayd cannot take part in the network: {facts.join_error}",
             "the network config does not fit this host",
-            "correct the setting that the sentence names, and run clusternet.overlay.site",
+            "correct the setting in this message, and run clusternet.overlay.site",
         )

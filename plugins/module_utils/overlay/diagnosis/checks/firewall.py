@@ -18,7 +18,7 @@ def own_rules(facts: Facts) -> Iterator[Finding]:
             "firewall-unreadable",
             f"the firewall rules cannot be read: {facts.firewall_error}",
             "iptables is missing, or another program made its table unreadable for it",
-            "correct what the sentence names, then systemctl restart overlayd",
+            "correct the cause in this message, then systemctl restart overlayd",
             FORMER,
         )
     if facts.firewall:

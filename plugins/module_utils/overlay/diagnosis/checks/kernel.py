@@ -81,8 +81,8 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
         yield error(
             "kernel-unknown",
             f"the kernel cannot be compared with the leases: {facts.view_error}",
-            "the sentence names it",
-            "correct what the sentence names, then systemctl restart overlayd",
+            "the message contains it",
+            "correct the cause in this message, then systemctl restart overlayd",
             (*FORMER, "network-overlap", "join-refused", "underlay"),
         )
 
@@ -105,7 +105,7 @@ def reverse_path(facts: Facts) -> Iterator[Finding]:
             "reverse-path",
             f"packets of {len(one.peers)} peers ({', '.join(map(str, one.peers[:_SHOWN]))}) are dropped on "
             f"{one.device}: reverse path filtering is strict (rp_filter 1)",
-            "these peers have another backend, so their packets arrive on another device than the answers leave by",
+            "these peers have another backend, so packets from them arrive on one device and answers leave by another",
             f"sysctl -w net/ipv4/conf/{one.device}/rp_filter=2",
         )
 

@@ -37,7 +37,7 @@ def down(facts: Facts) -> Iterator[Finding]:
             f"{len(found)} of {len(facts.reach)} peers answer neither through the overlay nor by their public IP: "
             f"{_named(found)}",
             "the host is down or was removed, or the network between passes no packets. Its lease remains for a day",
-            "start the host, or check the network between; if it is gone for ever: subnet_lease with state=absent "
+            "start the host, or check the network between; if it never comes back: subnet_lease with state=absent "
             f"public_ip={found[0].host_address}",
             _LOCAL,
         )
