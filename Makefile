@@ -114,7 +114,9 @@ bench-data: setup ## measure throughput, packets and latency of each backend; BE
 	@$(PYTHON) tests/bench/data.py $(BENCH)
 
 .PHONY: build
-build: setup ## build the collection's archive in .cache/build
+build: ## build the collection's archive in .cache/build; needs git and ansible-core, and installs nothing
+	@command -v ansible-galaxy >/dev/null || \
+		{ echo "make build: ansible-galaxy is not installed; install ansible-core, or run make setup"; exit 1; }
 	@tools/stage .cache/build
 	@ansible-galaxy collection build --force --output-path .cache/build .cache/build/ansible_collections/clusternet/overlay
 

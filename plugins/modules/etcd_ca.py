@@ -22,7 +22,7 @@ options:
     default: /etc/etcd/ca
   phase:
     description:
-      - The phase that the CA shall have. Without it the module only reads.
+      - The phase to enter. Without it the module only reads.
       - V(trusting) creates the next CA. The old one signs, and C(ca.crt) has the certificates of both.
       - V(signing) makes the next CA sign, and deletes the private key of the old one. C(ca.crt) still has both.
       - V(single) removes the certificate of the old CA.
@@ -47,7 +47,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows the phases only.
+      - Shows only the old and the new phase.
   idempotent:
     support: full
 seealso:

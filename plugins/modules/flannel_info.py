@@ -1,13 +1,13 @@
 #!/usr/bin/python
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read how a host runs flanneld."""
+"""Read the settings of flanneld on a host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: flannel_info
-short_description: Read how a host runs flanneld
+short_description: Read the settings of flanneld on a host
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: overlayd_info
-short_description: Read how overlayd is installed and runs on a host
+short_description: Read the installed release and the service of overlayd on a host
 version_added: 1.1.0
 author: clusternet.overlay contributors (@clusternet)
 description:
