@@ -46,7 +46,7 @@ class Engine:
         """Return the major and minor version of a dockerd."""
         code, text, errors = self._module.run_command([program, "--version"])
         if code:
-            raise OverlayError(f"{program} --version failed: {errors.strip() or text.strip()}")
+            raise OverlayError(f"{program} --version failed: {errors.strip() or text.strip()}; reinstall Docker")
         return docker_version(text)
 
     def validate(self, program: str, daemon_file: str, text: str) -> None:
@@ -55,7 +55,10 @@ class Engine:
         draft.write_text(text, encoding="utf-8")
         code, answer, errors = self._module.run_command([program, "--validate", f"--config-file={draft}"])
         if code:
-            raise OverlayError(f"dockerd rejects the new content of {daemon_file}: {errors.strip() or answer.strip()}")
+            raise OverlayError(
+                f"dockerd rejects the new content of {daemon_file}: {errors.strip() or answer.strip()};"
+                f" correct the other keys of this file"
+            )
 
     def running_flags(self) -> dict[str, str] | None:
         """Return the flags of the running dockerd for the bridge, None if it does not run."""

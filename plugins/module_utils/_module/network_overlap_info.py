@@ -52,7 +52,7 @@ def _stored(module: AnsibleModule) -> tuple[NetworkConfig, str]:
         with closing(store):
             item = store.get(Keys(prefix).config)
         if item is None:
-            raise ConfigError(f"etcd has no network config {Keys(prefix).config}")
+            raise ConfigError(f"etcd has no network config {Keys(prefix).config}; write one with network_config")
         return NetworkConfig.parse(item.value), prefix
     except OverlayError as error:
         raise ConfigError(f"{error}; or set the option network, such as network=10.50.0.0/16") from error

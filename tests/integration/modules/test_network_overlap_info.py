@@ -105,7 +105,7 @@ def test_without_a_network_that_in_etcd_is_compared(
 ) -> None:
     (host,) = fleet(1)
     run = module_on(host, "network_overlap_info", subnet_file=str(host.subnet_file), state_dir=str(host.state))
-    assert f"etcd has no network config {network.prefix}/config; or set the option network" in run(fails=True)["msg"]
+    assert f"etcd has no network config {network.prefix}/config; write one" in run(fails=True)["msg"]
     network.configure(network="192.0.2.0/23")
     assert run()["problems"][0].startswith("overlay_network 192.0.2.0/23, subnets from ")
 
