@@ -15,6 +15,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.a
     other_api_hint,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.errors import (
+    AuthenticationError,
     ConfigMissingError,
     UnreachableError,
 )
@@ -67,6 +68,21 @@ def test_auto_finds_the_only_api_that_is_served(v2_only: EtcdServer, v3_only: Et
     assert connect(EtcdConnection(v2_only.endpoints)).api == "v2"
     assert connect(EtcdConnection(v3_only.endpoints), folder).api == "v3"
     assert connect(EtcdConnection(v3_only.endpoints)).api == "v3"
+
+
+def test_auto_does_not_choose_where_the_v2_store_refuses_the_user(folder: str) -> None:
+    with EtcdServer() as server:
+        write_config(server, "v2", folder)
+        server.etcdctl("user", "add", "root:secret", api="2")
+        server.etcdctl("auth", "enable", api="2")
+        server.etcdctl("role", "remove", "guest", api="2", user="root:secret")
+        wrong = EtcdConnection(server.endpoints, username="root", password="wrong")
+        for refused in (EtcdConnection(server.endpoints), wrong):
+            with pytest.raises(AuthenticationError, match=f"the read of {folder}/config in its v2 store"):
+                connect(refused, folder)
+        assert connect(EtcdConnection(server.endpoints, username="root", password="secret"), folder).api == "v2"
+        write_config(server, "v3", folder)
+        assert connect(EtcdConnection(server.endpoints), folder).api == "v3"
 
 
 def test_an_api_that_is_not_served_is_named_with_the_flag_that_serves_it(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..model.errors import StoreError
 from ..named_tuple import NamedTuple
 from .connection import Endpoint, EtcdConnection
-from .errors import UnreachableError
+from .errors import AuthenticationError, UnreachableError
 from .failover import Failover
 from .protocol import Store
 from .schema import Keys
@@ -27,7 +27,8 @@ def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
     """Return a store for the API of the connection.
 
     With "auto" it is v3 if etcd serves it, unless only the v2 store has <prefix>/config. Only "auto" sends requests
-    here. Raise StoreError for certificate files that cannot be used, and with "auto" if no endpoint can be used.
+    here. Raise StoreError for certificate files that cannot be used, and with "auto" if no endpoint can be used, or if
+    etcd refuses to read the v2 store: its network would be taken for missing, and a second one set up in the v3 store.
     """
     if connection.api == "v2":
         return _v2(connection)
@@ -37,9 +38,14 @@ def connect(connection: EtcdConnection, prefix: str | None = None) -> Store:
     try:
         if prefix is None:
             store.check()
-        elif store.get(Keys(prefix).config) is None and _peek_v2(connection, Keys(prefix).config).found:
-            store.close()
-            return _v2(connection)
+        elif store.get(Keys(prefix).config) is None:
+            peek = _peek_v2(connection, Keys(prefix).config)
+            if peek.refusal:
+                store.close()
+                raise _refused(connection, Keys(prefix).config, peek)
+            if peek.found:
+                store.close()
+                return _v2(connection)
     except UnreachableError:
         store.close()
         if _peek_v2(connection, "/").is_served:
@@ -80,15 +86,28 @@ def serves_v2(connection: EtcdConnection) -> bool:
 
 
 class _V2Peek(NamedTuple):
-    """Whether etcd serves the v2 API, and whether the key exists there."""
+    """Whether etcd serves the v2 API, whether the key exists there, and etcd's message if it refused to read it."""
 
     is_served: bool
     found: bool
+    refusal: str = ""
+    needs_user: bool = False
+
+
+def _refused(connection: EtcdConnection, key: str, peek: _V2Peek) -> StoreError:
+    who = f"user {connection.username!r}" if connection.username else "a client without a user"
+    start = f"etcd refuses {who} the read of {key} in its v2 store ({peek.refusal}), so it is unknown whether the"
+    if peek.needs_user:
+        return AuthenticationError(
+            f"{start} network is there; set username and password of the v2 API, or set the etcd API to v3 "
+            f"(--etcd-api, overlay_etcd_api) if the network is not in the v2 store"
+        )
+    return StoreError(f"{start} network is there; try again, or set the etcd API (--etcd-api, overlay_etcd_api)")
 
 
 def _peek_v2(connection: EtcdConnection, key: str) -> _V2Peek:
     """Read a key with the v2 API if etcd serves it; raise UnreachableError."""
-    from .v2_client import target  # not needed with --etcd-api=v3
+    from .v2_client import KEY_NOT_FOUND, UNAUTHORIZED, target  # not needed with --etcd-api=v3
 
     context = connection.tls_context()
     headers = {}
@@ -106,7 +125,9 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Peek:
             answer = json.loads(response.body)
         except ValueError:
             return _V2Peek(False, False)
-        return _V2Peek(isinstance(answer, dict), isinstance(answer, dict) and "node" in answer)
+        if not isinstance(answer, dict) or "node" in answer or answer.get("errorCode") in (None, KEY_NOT_FOUND):
+            return _V2Peek(isinstance(answer, dict), isinstance(answer, dict) and "node" in answer)
+        return _V2Peek(True, False, str(answer.get("message")), answer["errorCode"] == UNAUTHORIZED)
 
     return Failover(connection.parsed_endpoints).run(attempt)
 

@@ -20,7 +20,7 @@ from .wire import EndpointError, HttpWire
 
 KEY_NOT_FOUND, COMPARE_FAILED, NODE_EXISTS = 100, 101, 105
 INDEX_CLEARED, WATCHER_CLEARED = 401, 400
-_UNAUTHORIZED, _NO_LEADER = 110, (300, 301)
+UNAUTHORIZED, _NO_LEADER = 110, (300, 301)
 _UNQUOTED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/")
 
 
@@ -129,7 +129,7 @@ class V2Client:
 
     def _refusal(self, endpoint: Endpoint, status: int, raw: Mapping[str, Any], index: int) -> StoreError:
         code, message, cause = int(raw.get("errorCode", 0)), raw.get("message", ""), raw.get("cause", "")
-        if code == _UNAUTHORIZED or status == 401:
+        if code == UNAUTHORIZED or status == 401:
             return AuthenticationError(self._permission(endpoint))
         text = f"{message}: {cause}" if cause else str(message)
         if code in _NO_LEADER or (not code and status >= 500):
