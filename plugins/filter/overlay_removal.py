@@ -67,12 +67,26 @@ def overlay_removal_plan(hosts: Iterable[Mapping[str, Any]], request: Mapping[st
             *(_removed(host, [lease for owner, lease in leases if owner is host], host in gone) for host in gone),
         ],
         "warnings": _warnings(leaving, gone, staying, leases),
-        "problems": _problems(leaving, gone, staying, request.get("error") or ""),
+        "problems": [
+            *_problems(leaving, gone, staying, request.get("error") or ""),
+            *(text for host, lease in leases for other in staying for text in _shared(lease, host, other)),
+        ],
     }
 
 
 def _is_of(lease: Mapping[str, Any], host: Mapping[str, Any]) -> bool:
     return lease.get("public_ip") in (host.get("addresses") or ())
+
+
+def _shared(lease: Mapping[str, Any], host: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return why a lease of a host to remove is kept: it may be the lease of a host that stays."""
+    if not other["overlay"] or not _is_of(lease, other):
+        return []
+    return [
+        f"the lease {lease['subnet']} has the address {lease['public_ip']}, which {host['name']} and {other['name']} "
+        f"have by the inventory, and {other['name']} stays; set agent_public_ip of {host['name']} to the address that "
+        f"it had, or remove both hosts if they are one"
+    ]
 
 
 def _removed(host: Mapping[str, Any], leases: list[Mapping[str, Any]], gone: bool) -> str:

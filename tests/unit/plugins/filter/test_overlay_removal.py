@@ -109,3 +109,10 @@ def test_a_lost_ca_and_a_lease_that_is_not_found_are_warnings() -> None:
     found = plan(host(1, reached=False, ca=True), host(2), host(3), gone=["h1"], leases=[])["warnings"]
     assert any("no lease with the address 192.0.2.1" in line for line in found)
     assert any("the private key of etcd's CA was on h1: put the one of a backup on h2" in line for line in found)
+
+
+def test_a_lease_that_may_belong_to_a_host_that_stays_stops_the_removal() -> None:
+    gone = host(3, reached=False, addresses=["192.0.2.2"])
+    (problem,) = plan(host(1), host(2), gone, gone=["h3"])["problems"]
+    assert problem.startswith("the lease 10.50.2.0/24 has the address 192.0.2.2, which h3 and h2 have by the inventory")
+    assert plan(host(1), host(2, overlay=False), gone, gone=["h3"])["problems"] == []
