@@ -76,10 +76,17 @@ def _survivor(members: Sequence[Member], chosen: str) -> tuple[str, list[str]]:
     best = max(having, key=_progress)
     if all(_progress(member) > (0, 0) for member in having):
         return str(best["name"]), []
+    known = ", ".join(f"{member['name']} ({_shown(member)})" for member in having)
     return "", [
-        f"{', '.join(names)} have data of etcd, and it is unknown which is the newest, because etcd does not answer on "
-        f"all of them; choose one: -e overlay_recover_from={names[0]}"
+        f"{known}: these members have data of etcd, and it is unknown which is the newest, because etcd does not "
+        "answer on all of them; data of the others is not used, so choose the member that lost the quorum last "
+        "(journalctl --unit=etcd): -e overlay_recover_from=NAME"
     ]
+
+
+def _shown(member: Member) -> str:
+    term, index = _progress(member)
+    return f"raft term {term}, index {index}" if term else "etcd does not answer"
 
 
 def _progress(member: Member) -> tuple[int, int]:

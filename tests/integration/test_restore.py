@@ -1,0 +1,78 @@
+# Copyright (c) 2026 clusternet.overlay contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A restore accepts existing data of etcd only if it is the data of the same backup."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAY = """
+- hosts: etcd
+  gather_facts: false
+  tasks:
+    - ansible.builtin.add_host:
+        name: a
+        groups: [_overlay_etcd_hosts]
+    - ansible.builtin.include_role:
+        name: clusternet.overlay.lifecycle
+        tasks_from: restore
+"""
+BACKUP = {
+    "format": 1,
+    "created": "2026-11-02T03:00:00Z",
+    "cluster_token": "overlay",
+    "etcd_version": "3.4.23",
+    "member": "a",
+    "prefix": "/coreos.com/network",
+    "api": "v3",
+    "tls": "disabled",
+    "snapshot": "none",
+    "ca": {},
+}
+
+
+def restore(folder: Path) -> tuple[int, str]:
+    """Run the role on this machine with the data folder ``folder/data``; return its status and output."""
+    (folder / "backup.json").write_text(json.dumps(BACKUP))
+    (folder / "play.yml").write_text(PLAY)
+    variables = {
+        "ansible_python_interpreter": sys.executable,
+        "etcd_data_dir": str(folder / "data"),
+        "lifecycle_backup_file": str(folder / "backup.json"),
+        "overlay_etcd_group": "etcd",
+        "overlay_etcd_prefix": "/coreos.com/network",
+    }
+    hosts = {"a": {"ansible_connection": "local"}}
+    (folder / "hosts.json").write_text(json.dumps({"etcd": {"hosts": hosts, "vars": variables}}))
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", "-i", folder / "hosts.json", folder / "play.yml"],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_restore_continues_with_the_data_of_the_same_backup_only(tmp_path: Path) -> None:
+    member = tmp_path / "data/member"
+    member.mkdir(parents=True)
+    (tmp_path / "data/from-backup").write_text("2026-11-02T03:00:00Z\n")  # no part of the data
+    status, output = restore(tmp_path)
+    assert status != 0
+    assert "a: has data of etcd already" in output
+    (member / "from-backup").write_text("2026-11-01T03:00:00Z\n")
+    status, output = restore(tmp_path)
+    assert status != 0
+    assert "etcd has the data of the backup of 2026-11-01T03:00:00Z, and" in output, output
+    assert "-e overlay_recover_from=" in output
+    (member / "from-backup").write_text("2026-11-02T03:00:00Z\n")
+    status, output = restore(tmp_path)
+    assert status == 0, output
