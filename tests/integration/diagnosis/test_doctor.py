@@ -96,6 +96,17 @@ def command(world: World) -> None:
     world.sh(world.ctl.problems()[0]["cure"].partition("; if ")[0])
 
 
+def command_then(script: str) -> Callable[[World], object]:
+    """Return a cure: that command, and once doctor is quiet a script that removes what the break left."""
+
+    def cure(world: World) -> None:
+        command(world)
+        until(lambda: world.ctl.names() == [], lambda: f"quiet: {world.ctl('doctor').out}")
+        world.sh(script)
+
+    return cure
+
+
 def lose_lease(world: World) -> None:
     """Let another host lease this host's subnet while overlayd is stopped."""
     data = {"VNI": 1, "VtepMAC": "0e:00:00:00:00:99"}
@@ -169,6 +180,8 @@ def loose_and_uniform(world: World) -> None:
     world.network.delete(STRANGER)
 
 
+INPUT = "chain i { type filter hook input priority 0;"
+OTHERS = "meta l4proto { icmp, tcp }"
 STRANGER = "subnets/10.50.200.0-24"
 CASES = (
     Case("underlay", lambda w: w.ctl.set(iface="eth9"), lambda w: w.ctl.set(), "eth9"),
@@ -250,6 +263,24 @@ CASES = (
         lambda w: w.sh("iptables -I INPUT -s 192.0.2.0/24 -p udp --dport 8472 -j DROP"),
         command,
         "drops tunnel packets (UDP port 8472)",
+    ),
+    Case(
+        "firewall-drop",
+        lambda w: w.sh("for p in tcp icmp; do iptables -A INPUT -p $p -j ACCEPT; done; iptables -P INPUT DROP"),
+        command_then("iptables -P INPUT ACCEPT; iptables -F INPUT"),
+        "drops tunnel packets (UDP port 8472): -P INPUT DROP",
+    ),
+    Case(
+        "firewall-drop",
+        lambda w: w.sh(f"nft 'table inet strict {{ {INPUT} udp dport 8472 drop; }}; }}'"),
+        command_then("nft delete table inet strict"),
+        "chain inet strict i drops tunnel packets (UDP port 8472): udp dport 8472 drop",
+    ),
+    Case(
+        "firewall-drop",
+        lambda w: w.sh(f"nft 'table inet strict {{ {INPUT} policy drop; {OTHERS} accept; }}; }}'"),
+        command_then("nft delete table inet strict"),
+        "chain inet strict i drops tunnel packets (UDP port 8472): a packet that no rule accepts",
     ),
     Case(
         "firewall-drop",

@@ -37,13 +37,13 @@ class Disk(NamedTuple):
 class Drop(NamedTuple):
     """A firewall rule or policy that drops packets of the overlay: where it is, how it is shown, and which packets.
 
-    ``delete`` is the command that deletes the rule, "" for a policy and for rules of nftables.
+    ``cure`` is the command that lets the packets pass, "" if it is not known.
     """
 
     where: str
     rule: str
     show: str
-    delete: str = ""
+    cure: str = ""
     what: str = "forwarded packets of the overlay"
 
 
@@ -105,6 +105,7 @@ class Reach(NamedTuple):
 class Facts:
     """All facts about one host.
 
+    ``suspects`` are ends of chains that may drop the tunnel packets: only with a silent peer they are a finding.
     ``remembered`` is the age in seconds of the memory file, if etcd cannot be read and ``view`` is from that file.
     """
 
@@ -146,6 +147,7 @@ class Facts:
     firewall: list[str] = field(default_factory=list)
     firewall_error: str = ""
     drops: list[Drop] = field(default_factory=list)
+    suspects: list[Drop] = field(default_factory=list)
     managers: list[Manager] = field(default_factory=list)
     docker: Docker | None = None
     denials: list[str] = field(default_factory=list)

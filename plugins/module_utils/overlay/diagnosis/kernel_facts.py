@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from ..model.errors import OverlayError
 from .command import output
 from .facts import Drop, Facts, Manager, Strict
 from .probe import leases_of
+from .tunnel_port import VERDICTS, closed_policy, nft_closed, nft_port_drops, port_drops
 from .view import View, port_of
 
 _CONF = Path("/proc/sys/net/ipv4/conf")
 _LEGACY_TABLES = Path("/proc/net/ip_tables_names")  # exists only while the legacy modules are loaded
 _STRICT = 1
-_VERDICTS = ("DROP", "REJECT")
 _UNMANAGED = ("unmanaged", "connected (externally)", "unavailable", "")
 
 
@@ -63,11 +63,16 @@ def gather_firewall(facts: Facts) -> None:
     device = view.backend.device.name if view.backend.device is not None else ""
     rules = drops_before(tables, view.config.network, device, FORWARD_CHAIN)
     facts.drops = [
-        Drop("iptables, chain FORWARD", rule, "iptables -S FORWARD", delete=f"iptables -D{rule[2:]}") for rule in rules
+        Drop("iptables, chain FORWARD", rule, "iptables -S FORWARD", cure=f"iptables -D{rule[2:]}") for rule in rules
     ]
-    facts.drops += port_drops(tables, port_of(view), view.underlay.name, {one.public_ip for one in leases_of(view)})
+    port, peers = port_of(view), {one.public_ip for one in leases_of(view)}
+    facts.drops += port_drops(tables, port, view.underlay.name, peers)
     facts.drops += _other_variant(view.config.network)
-    facts.drops += _nft_drops(view.config.network)
+    ruleset = _nft_ruleset()
+    facts.drops += [*nft_drops(ruleset, view.config.network), *nft_port_drops(ruleset, port)]
+    if port:
+        shown = output("iptables", "-S", "INPUT")
+        facts.suspects = [*closed_policy(tables, port, shown), *nft_closed(ruleset, port)]
 
 
 def drops_before(tables: Tables, network: Subnet, device: str, ours: str) -> list[str]:
@@ -80,54 +85,13 @@ def drops_before(tables: Tables, network: Subnet, device: str, ours: str) -> lis
         for rule in present.get(chain, []):
             if rule.target == ours and chain == "FORWARD":
                 return True
-            if rule.target in _VERDICTS and _concerns(rule.text, network, device):
+            if rule.target in VERDICTS and _concerns(rule.text, network, device):
                 found.append(f"-A {chain} {rule.text}")
             if rule.target in present and rule.target not in (*seen, ours):
                 walk(rule.target, (*seen, chain))
         return False
 
     return found if walk("FORWARD", ("FORWARD",)) else []
-
-
-def port_drops(tables: Tables, port: int, device: str, peers: Collection[int]) -> list[Drop]:
-    """Return the rules in INPUT and OUTPUT that drop the tunnel packets: UDP packets to a port; none for port 0."""
-    found = []
-    for chain in ("INPUT", "OUTPUT") if port else ():
-        for rule in tables.get("filter", {}).get(chain, []):
-            if not _names_port(rule.text, port) or not _meets(rule.text, device, peers):
-                continue
-            if rule.target == "ACCEPT":
-                break
-            if rule.target in _VERDICTS:
-                found.append(
-                    Drop(
-                        f"iptables, chain {chain}",
-                        f"-A {chain} {rule.text}",
-                        f"iptables -S {chain}",
-                        delete=f"iptables -D {chain} {rule.text}",
-                        what=f"tunnel packets (UDP port {port})",
-                    )
-                )
-    return found
-
-
-def _names_port(text: str, port: int) -> bool:
-    """Return whether a rule is about UDP packets to a port, with any source port."""
-    ports = re.search(r"(?:^| )--dports? (\S+)", text)
-    if "-p udp" not in text or " ! " in f" {text}" or "--sport" in text or ports is None:
-        return False
-    ranges = (part.partition(":") for part in ports[1].split(","))
-    return any(int(low or 0) <= port <= int(high or (65535 if colon else low)) for low, colon, high in ranges)
-
-
-def _meets(text: str, device: str, peers: Collection[int]) -> bool:
-    """Return whether a rule can apply to packets of one of these hosts on a device."""
-    for side, value in re.findall(r"(?:^| )-([sdio]) (\S+)", text):
-        if side in "io" and value != device:
-            return False
-        if side in "sd" and not any(ipaddress.ip_address(one) in ipaddress.ip_network(value, False) for one in peers):
-            return False
-    return True
 
 
 def _concerns(text: str, network: Subnet, device: str) -> bool:
@@ -177,20 +141,19 @@ def variant_drop(printed: str, network: Subnet) -> str:
     for rule in chains.get("FORWARD", []):
         if rule.matches_all and rule.target == "ACCEPT":
             return ""
-        if rule.matches_all and rule.target in _VERDICTS:
+        if rule.matches_all and rule.target in VERDICTS:
             return f"-A FORWARD {rule.text}"
     policy = re.search(r"^:FORWARD (DROP)", printed, re.MULTILINE)
     return "-P FORWARD DROP" if policy else ""
 
 
-def _nft_drops(network: Subnet) -> list[Drop]:
-    """Return what drops forwarded packets in nftables tables other than those of iptables-nft."""
+def _nft_ruleset() -> list[dict[str, Any]]:
+    """Return the content of ``nft --json list ruleset``, [] without nftables."""
     printed = output("nft", "--json", "list", "ruleset")
     try:
-        listed = json.loads(printed)["nftables"] if printed else []
+        return list(json.loads(printed)["nftables"]) if printed else []
     except (ValueError, KeyError, TypeError):
         return []
-    return nft_drops(listed, network)
 
 
 def nft_drops(listed: Iterable[dict[str, Any]], network: Subnet) -> list[Drop]:

@@ -33,13 +33,14 @@ def own_rules(facts: Facts) -> Iterator[Finding]:
 
 def drops(facts: Facts) -> Iterator[Finding]:
     """No rule or policy of others drops the overlay's packets."""
-    for one in facts.drops:
+    is_silent = any(not one.overlay and one.host for one in facts.reach)
+    for one in [*facts.drops, *(facts.suspects if is_silent else [])]:
         yield error(
             "firewall-drop",
             f"{one.where} drops {one.what}: {one.rule}",
             "an administrator or another firewall program added it; a packet must pass every ruleset",
-            f"{one.delete}; if a firewall program added it, also change its configuration"
-            if one.delete
+            f"{one.cure}; if a firewall program manages the rules, also change its configuration"
+            if one.cure
             else f"{one.show}; remove it, or accept {_network(facts)} before it",
         )
 

@@ -10,11 +10,10 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.diagnosis.kernel_facts import (
     drops_before,
     nft_drops,
-    port_drops,
     variant_drop,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.firewall.iptables import parse_tables
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet
 
 NETWORK = Subnet.parse("10.50.0.0/16")
 OURS = "-A FORWARD -j FLANNEL-FWD"
@@ -96,41 +95,3 @@ def rule(*parts: dict[str, Any]) -> dict[str, Any]:
 )  # fmt: skip
 def test_a_base_chain_of_nftables_that_drops_everything_is_found(listed: list[dict[str, Any]], count: int) -> None:
     assert len(nft_drops(listed, NETWORK)) == count
-
-
-def port_rules(*rules: str) -> list[str]:
-    tables = parse_tables("*filter\n:INPUT ACCEPT [0:0]\n" + "".join(f"{rule}\n" for rule in rules) + "COMMIT\n", [])
-    return [one.delete for one in port_drops(tables, 8472, "eth0", [parse_ipv4("192.0.2.12")])]
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "INPUT -p udp -m udp --dport 8472 -j DROP",
-        "OUTPUT -p udp -m udp --dport 8000:9000 -j REJECT --reject-with icmp-port-unreachable",
-        "INPUT -s 192.0.2.0/24 -i eth0 -p udp -m multiport --dports 53,8472 -j DROP",
-    ],
-)
-def test_a_rule_that_drops_the_tunnel_port_is_found_with_the_command_that_deletes_it(rule: str) -> None:
-    assert port_rules(f"-A {rule}") == [f"iptables -D {rule}"]
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "-A INPUT -p udp -m udp --dport 53 -j DROP",
-        "-A INPUT -p tcp -m tcp --dport 8472 -j DROP",
-        "-A INPUT ! -s 192.0.2.0/24 -p udp -m udp --dport 8472 -j DROP",
-        "-A INPUT -s 203.0.113.0/24 -p udp -m udp --dport 8472 -j DROP",
-        "-A INPUT -i eth1 -p udp -m udp --dport 8472 -j DROP",
-        "-A INPUT -p udp -m udp --sport 8472 -j DROP",
-        "-A INPUT -j DROP",
-    ],
-)
-def test_a_rule_about_other_packets_is_no_finding(rule: str) -> None:
-    assert port_rules(rule) == []
-
-
-def test_a_rule_after_one_that_accepts_the_port_has_no_effect() -> None:
-    drop = "-A INPUT -p udp -m udp --dport 8472 -j DROP"
-    assert port_rules(drop.replace("DROP", "ACCEPT"), drop) == []
