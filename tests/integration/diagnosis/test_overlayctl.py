@@ -228,6 +228,15 @@ def test_leaving_needs_a_confirmation_and_a_stopped_agent(ctl: Ctl) -> None:
     assert "nothing was changed; stop it first" in running.err
 
 
+@pytest.mark.parametrize("how", ["drain", "release"])
+def test_without_etcd_overlayd_is_not_stopped_for_a_lease_that_cannot_be_deleted(ctl: Ctl, how: str) -> None:
+    ctl.set(etcd_endpoints="http://127.0.0.1:1")
+    done = ctl(how, "--yes")
+    ctl.set()
+    assert (done.status, done.out) == (2, "")
+    assert f"nothing was changed: {how} deletes the lease of this host in etcd: no etcd endpoint can be" in done.err
+
+
 def test_drain_gives_the_lease_back_and_uninstall_removes_the_rest(ctl: Ctl, peer: Host, fleet: Fleet) -> None:
     subnet = ctl.host.subnet
     ctl.host.stop()

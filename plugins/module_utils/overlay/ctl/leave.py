@@ -16,6 +16,9 @@ from ..host.memory import recall
 from ..model.addresses import Subnet
 from ..model.errors import OverlayError
 from ..model.subnet_env import parse_subnet_env
+from ..store.api_choice import connect
+from ..store.reachable import reachable_first
+from ..store.schema import Keys, read_network
 from .text import show, wrapped
 
 UNIT = "overlayd.service"
@@ -42,12 +45,28 @@ MEANINGS = {
 def leave(how: str, settings: Path, confirmed: bool) -> int:
     """Do one of the three after a confirmation; raise OverlayError without one."""
     setup = read_setup(settings, {"release": ("--remove", "--release"), "uninstall": ("--remove",)}.get(how, ()))
+    if how != "uninstall":
+        _check_etcd(how, setup)
     for line in meaning(how, container_names(setup.docker_unit, _own(setup))):
         show(line)
     if not confirmed and not _agrees():
         raise OverlayError(f"nothing was changed: {how} was not confirmed; use --yes")
     _stop_agent(setup)
     return _drain(setup) if how == "drain" else remove(setup.options, setup.connection)
+
+
+def _check_etcd(how: str, setup: Setup) -> None:
+    """Raise OverlayError if the leases cannot be read: overlayd would be stopped, and its lease would stay."""
+    try:
+        store = connect(reachable_first(setup.connection), setup.prefix)
+        try:
+            read_network(store, Keys(store.root(setup.prefix)))
+        finally:
+            store.close()
+    except OverlayError as error:
+        raise OverlayError(
+            f"nothing was changed: {how} deletes the lease of this host in etcd: {error}; uninstall works without etcd"
+        ) from error
 
 
 def _own(setup: Setup) -> Subnet | None:
