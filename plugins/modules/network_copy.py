@@ -92,6 +92,14 @@ problems:
   type: list
   elements: str
   sample: []
+conflicts:
+  description:
+    - A sentence for each lease that was not copied because the v3 store has its key for another host. The host gets
+      another subnet when it moves.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -39,12 +39,14 @@ def copy_network(connection: EtcdConnection, prefix: str, check: bool) -> dict[s
                 return _copy(network, network.config, target, keys, check)
     finally:
         target.close()
-    return _result(keys, "", [], [])
+    return _result(keys, "", [], [], [])
 
 
 def _copy(network: StoredNetwork, config: Item, target: Store, keys: Keys, check: bool) -> dict[str, Any]:
     rows = rows_of(network)
-    sound = [row for row in rows if row.lease]
+    held = {row.name: row for row in rows_of(read_network(target, keys))}
+    taken = [(row, held[row.name]) for row in rows if row.lease and _is_taken(row, held.get(row.name))]
+    sound = [row for row in rows if row.lease and not _is_taken(row, held.get(row.name))]
     if not check:
         for row in sound:
             with suppress(KeyExistsError):  # of a copy that was interrupted, or of a host that uses the v3 store
@@ -52,7 +54,13 @@ def _copy(network: StoredNetwork, config: Item, target: Store, keys: Keys, check
         with suppress(KeyExistsError):
             target.create(keys.config, config.value, None)
     problems = [f"not copied: key {row.name}: {row.problem}" for row in rows if row.problem]
-    return _result(keys, shown_config(config.value), sound, problems)
+    conflicts = [f"not copied: {row}: the v3 store has the {other}" for row, other in taken]
+    return _result(keys, shown_config(config.value), sound, problems, conflicts)
+
+
+def _is_taken(row: LeaseRow, other: LeaseRow | None) -> bool:
+    """Return whether another host than that of the lease has its key in the v3 store."""
+    return other is not None and row.lease is not None and not other.is_of(row.lease.public_ip)
 
 
 def _left(row: LeaseRow) -> int | None:
@@ -60,7 +68,7 @@ def _left(row: LeaseRow) -> int | None:
     return None if row.item.reservation else max(1, row.item.ttl or 0)
 
 
-def _result(keys: Keys, config: str, rows: list[LeaseRow], problems: list[str]) -> dict[str, Any]:
+def _result(keys: Keys, config: str, rows: list[LeaseRow], problems: list[str], conflicts: list[str]) -> dict[str, Any]:
     lines = [f"{row.name} {'reservation' if row.item.reservation else 'lease'} {row.item.value}" for row in rows]
     return {
         "changed": bool(config),
@@ -77,5 +85,6 @@ def _result(keys: Keys, config: str, rows: list[LeaseRow], problems: list[str]) 
             if row.lease
         ],
         "problems": problems,
+        "conflicts": conflicts,
         "diff": {"before": "", "after": "".join(f"{line}\n" for line in [config, *lines] if line)},
     }

@@ -61,7 +61,11 @@ def test_a_copy_that_was_interrupted_is_completed(old: ModuleNetwork, new: Modul
     old.lease("10.50.7.0/24", "192.0.2.7", MAC)
     old.lease("10.50.8.0/24", "192.0.2.8", MAC)
     new.lease("10.50.7.0/24", "192.0.2.9", MAC)  # of a host that uses the v3 store already: it is kept
-    assert new.runner("network_copy")()["changed"]
+    made = new.runner("network_copy")()
+    assert made["changed"] and [lease["subnet"] for lease in made["leases"]] == ["10.50.8.0/24"]
+    assert made["conflicts"] == [
+        "not copied: live lease 10.50.7.0-24 of 192.0.2.7: the v3 store has the live lease 10.50.7.0-24 of 192.0.2.9"
+    ]
     assert new.leases()["10.50.7.0/24"]["PublicIP"] == "192.0.2.9"
     assert new.leases()["10.50.8.0/24"]["PublicIP"] == "192.0.2.8" and new.value("config") == CONFIG
 
