@@ -94,6 +94,11 @@ def own_key(own: SubnetLease) -> WireguardEnd:
     """Return this host's end of its WireGuard tunnels by the key in the own lease; raise OverlayError for a bad one."""
     from ..kernel.tables.wireguard_device import WireguardEnd
 
+    if own.backend_type != WIREGUARD and "PublicKey" not in own.data:
+        raise OverlayError(
+            f"this host's own lease {own.key} has no WireGuard key: overlayd does not use the network config with "
+            f"wireguard yet; see its log for the reason"
+        )
     try:
         return WireguardEnd(parse_key(own.data.get("PublicKey")), "")
     except ValueError as error:
