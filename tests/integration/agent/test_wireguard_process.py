@@ -23,17 +23,37 @@ def _no_kernel_device() -> None:
     assert not wg.is_in_kernel()
 
 
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder with the programs that overlayd needs, without wireguard-go."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("iptables", "iptables-save", "iptables-restore", "ip"):
+        (folder / name).symlink_to(shutil.which(name) or "/missing")
+    return folder
+
+
 def test_without_kernel_module_and_program_the_error_names_the_package(
-    host: Host, network: Network, tmp_path: Path
+    host: Host, network: Network, tools: Path
 ) -> None:
     network.configure("wireguard")
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for name in ("iptables", "iptables-save", "iptables-restore", "ip"):
-        (tools / name).symlink_to(shutil.which(name) or "/missing")
     host.start(environment={"PATH": str(tools)})
     host.wait_said("the kernel of this host has no WireGuard device, and wireguard-go is not installed; install the")
     assert not host.has("flannel-wg")
+
+
+def test_a_running_host_changes_to_wireguard_when_the_program_is_installed_later(
+    host: Host, network: Network, tools: Path
+) -> None:
+    wg.with_sockets(host)
+    network.configure("host-gw")
+    host.join(environment={"PATH": str(tools)})
+    network.configure("wireguard")
+    host.wait_said("wireguard-go is not installed; .* the last valid network config stays in use")
+    (tools / "wireguard-go").symlink_to(shutil.which("wireguard-go") or "/missing")
+    host.wait_started_again()
+    assert network.leases()[host.subnet]["BackendType"] == "wireguard"
+    assert host.said("is not installed") == 1
 
 
 def test_a_killed_process_comes_back_with_everything(fleet: Fleet, network: Network) -> None:

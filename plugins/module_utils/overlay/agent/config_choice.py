@@ -30,6 +30,7 @@ class ConfigChoice:
         self._former = former
         self._valid = former
         self._was_read = False  # whether this process has read a valid config
+        self.is_refused_here = False  # whether the config in etcd is valid, but this host cannot use it now
 
     def usable(self, store: Store, keys: Keys, item: Item | None) -> tuple[str, str]:
         """Return the text of the config to use, and why it is not the one in etcd ("" if it is).
@@ -37,12 +38,16 @@ class ConfigChoice:
         An invalid config in etcd is replaced by the last valid one; raise ConfigError if there was none. A new process
         joins no network whose config was deleted.
         """
+        self.is_refused_here = False
         try:
-            self._check_claim(keys, parse_config(store, keys, item))
+            config = parse_config(store, keys, item)
+            self.is_refused_here = True
+            self._check_claim(keys, config)
         except ConfigError as error:
             if self._valid is None or (isinstance(error, ConfigMissingError) and not self._was_read):
                 raise
             return self._valid, f"{error}; the last valid network config stays in use"
+        self.is_refused_here = False
         self._valid, self._was_read = item.value if item else "", True
         return self._valid, ""
 

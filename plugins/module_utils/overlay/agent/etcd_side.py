@@ -78,7 +78,7 @@ class EtcdSide(threading.Thread):
         self._rivals = Rivals()
         self._configs = ConfigChoice(identity, former_config)
         self._joined_text = ""  # the network config of the last full read
-        self._retry = 0.0  # seconds until a network config whose device cannot be created is tried again, 0 for none
+        self._retry = 0.0  # seconds until a network config that this host cannot use is tried again, 0 for none
         self._hosts = 0  # number of leases at the last full read
 
     def run(self) -> None:
@@ -126,6 +126,8 @@ class EtcdSide(threading.Thread):
         config = NetworkConfig.parse(text)
         served, subnet = self._identity.served or (None, None)
         retry, self._retry = self._retry, 0.0
+        if self._configs.is_refused_here:  # until its cause is corrected on this host, for example by a package
+            self._retry = min(max(retry * 2, RETRY), LAST_RETRY)
         if served is not None and subnet is not None and served != config:
             try:
                 self._provide(served, config, network.leases, subnet)
