@@ -127,25 +127,30 @@ class Fleet:
 
     def interrupt(self, playbook: str, host: str, condition: str, **variables: object) -> None:
         """Run a playbook of the collection, and kill it as soon as the condition (a script) holds on the host."""
-        with subprocess.Popen(
-            self._command(f"clusternet.overlay.{playbook}", (), variables),
-            cwd=ROOT,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as run:
+        log = self._folder / "interrupted.log"
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                self._command(f"clusternet.overlay.{playbook}", (), variables),
+                cwd=ROOT,
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            ) as run,
+        ):
             try:
-                self._await(host, condition, run)
+                self._await(host, condition, run, log)
             finally:
                 with suppress(ProcessLookupError):  # the playbook ended by itself
                     os.killpg(run.pid, signal.SIGKILL)
 
-    def _await(self, host: str, condition: str, run: subprocess.Popen[bytes]) -> None:
+    def _await(self, host: str, condition: str, run: subprocess.Popen[bytes], log: Path) -> None:
         """Wait until a condition (a script) holds on the host while a playbook runs."""
         end = time.monotonic() + LONGEST
         look = f"for i in $(seq 60); do if {condition}; then exit; fi; sleep 0.05; done; exit 1"
         while self.lab.try_to("exec", host, "sh", "-c", look).returncode:
-            assert run.poll() is None, f"the playbook ended with {run.returncode}, and on {host} never: {condition}"
+            assert run.poll() is None, f"the playbook ended, and on {host} never: {condition}\n{log.read_text()}"
             assert time.monotonic() < end, f"not within {LONGEST} seconds on {host}: {condition}"
 
     @property
