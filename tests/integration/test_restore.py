@@ -36,9 +36,9 @@ BACKUP = {
 }
 
 
-def restore(folder: Path) -> tuple[int, str]:
+def restore(folder: Path, ca: dict[str, str] | None = None, **further: str) -> tuple[int, str]:
     """Run the role on this machine with the data folder ``folder/data``; return its status and output."""
-    (folder / "backup.json").write_text(json.dumps(BACKUP))
+    (folder / "backup.json").write_text(json.dumps({**BACKUP, "ca": ca or {}}))
     (folder / "play.yml").write_text(PLAY)
     variables = {
         "ansible_python_interpreter": sys.executable,
@@ -46,6 +46,7 @@ def restore(folder: Path) -> tuple[int, str]:
         "lifecycle_backup_file": str(folder / "backup.json"),
         "overlay_etcd_group": "etcd",
         "overlay_etcd_prefix": "/coreos.com/network",
+        **further,
     }
     hosts = {"a": {"ansible_connection": "local"}}
     (folder / "hosts.json").write_text(json.dumps({"etcd": {"hosts": hosts, "vars": variables}}))
@@ -76,3 +77,13 @@ def test_a_restore_continues_with_the_data_of_the_same_backup_only(tmp_path: Pat
     (member / "from-backup").write_text("2026-11-02T03:00:00Z\n")
     status, output = restore(tmp_path)
     assert status == 0, output
+
+
+def test_a_restore_that_would_not_restore_the_ca_is_refused(tmp_path: Path) -> None:
+    status, output = restore(tmp_path, lifecycle_restore_parts="ca")
+    assert status != 0
+    assert "has no CA. Nothing was changed" in " ".join(output.split())
+    key = {"crt": "bm9uZQ==", "key": "bm9uZQ=="}
+    status, output = restore(tmp_path, key, lifecycle_restore_parts="ca", etcd_ca_host="192.0.2.1")
+    assert status != 0
+    assert "etcd_ca_host is 192.0.2.1, which is no host of this run" in " ".join(output.split())
