@@ -1,15 +1,20 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A fleet moves from vxlan to host-gw and back; each host, its Docker and its containers follow with their MTU."""
+"""A fleet changes from vxlan to other backends and back; hosts, Docker and containers follow with their MTU."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
+from support.agent_host import until
+from support.lab import ROOT
 from support.lab_fleet import HOSTS, Fleet
 
-BACKENDS = {"vxlan": 1450, "host-gw": 1500}
+EVIDENCE = ROOT / "lab/evidence"
+BACKENDS = {"vxlan": 1450, "host-gw": 1500, "wireguard": 1420}
+DEVICES = {"vxlan": "flannel.1", "host-gw": "eth0", "wireguard": "flannel-wg"}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,18 @@ def way(fleet: Fleet, host: str, subnet: str) -> str:
     return fleet.sh(host, f"ip route show {gateway.rpartition('.')[0]}.0/{length}")
 
 
-@pytest.mark.parametrize("backend", ["host-gw", "vxlan"])
+def evidence(fleet: Fleet, backend: str) -> str:
+    """Return what `make demo` prints about the fleet, after the devices of former backends are deleted."""
+    former = "|".join(set(DEVICES.values()) - {DEVICES[backend], "eth0"})
+    until(lambda: not fleet.sh("h1", f"ip -o link | grep -E ' ({former})[:@]' || true"), f"{former} to be deleted")
+    done = subprocess.run(
+        [EVIDENCE], env=fleet.lab.environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("backend", ["host-gw", "wireguard", "vxlan"])
 def test_each_host_with_its_docker_and_containers_follows_a_changed_backend(fleet: Fleet, backend: str) -> None:
     before = subnets(fleet)
     variables = {"overlay_backend": {"Type": backend}, "overlay_change_confirm": True, "docker_restart": "needed"}
@@ -61,10 +77,14 @@ def test_each_host_with_its_docker_and_containers_follows_a_changed_backend(flee
     for host in HOSTS:
         assert set(mtus(fleet, host).values()) == {str(mtu)}, (host, mtus(fleet, host))
         for other in set(HOSTS) - {host}:
-            assert ("dev flannel.1" in way(fleet, host, before[other])) == (backend == "vxlan")
+            assert f"dev {DEVICES[backend]} " in way(fleet, host, before[other])
             assert reaches(fleet, host, other, mtu)
             assert not reaches(fleet, host, other, mtu + 1)
     verified = fleet.play("verify", **variables)
     assert verified.status == 0, verified.output
+    shown = evidence(fleet, backend)
+    assert shown.count(" 0% packet loss") == len(HOSTS) * (len(HOSTS) - 1), shown
+    assert ("the backend has none" in shown) == (backend == "host-gw"), shown
+    assert (f"the tunnel device {DEVICES[backend]}," in shown) == (backend != "host-gw"), shown
     again = fleet.play("site", **variables)
     assert again.output.count("changed=0") == again.output.count("changed=") == len(HOSTS), again.output
