@@ -195,3 +195,16 @@ def test_the_event_source_reports_an_outage_once_and_then_the_missed_changes(
             assert (await get())["lease"]["public_ip"] == "192.0.2.9"
 
     asyncio.run(follow())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("endpoints", 5, "leases: option endpoints: 5 is not a list of URLs"),
+        ("timeout", "soon", "leases: option timeout: 'soon' is not a number of seconds"),
+        ("expiring", "soon", "leases: option expiring: 'soon' is not a number of seconds"),
+    ],
+)
+def test_the_event_source_names_an_option_with_an_invalid_value(option: str, value: object, sentence: str) -> None:
+    with pytest.raises(Exception, match=sentence):
+        asyncio.run(runpy.run_path(str(SOURCE))["main"](asyncio.Queue(), {option: value}))

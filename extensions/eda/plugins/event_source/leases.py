@@ -79,6 +79,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "plugins/module_uti
 if TYPE_CHECKING:
     from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import format_ipv4
     from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import (
+        ConfigError,
         LeaseError,
         OverlayError,
     )
@@ -93,7 +94,7 @@ if TYPE_CHECKING:
     )
 else:
     from overlay.model.addresses import format_ipv4
-    from overlay.model.errors import LeaseError, OverlayError
+    from overlay.model.errors import ConfigError, LeaseError, OverlayError
     from overlay.model.lease import parse_lease
     from overlay.store.api_choice import connect
     from overlay.store.connection import EtcdConnection
@@ -111,12 +112,16 @@ class Follower:
 
     def __init__(self, args: Mapping[str, Any], emit: Emit, stopped: threading.Event) -> None:
         """Validate the options; raise OverlayError for invalid ones."""
-        endpoints = tuple(args.get("endpoints") or ["http://127.0.0.1:2379"])
+        given = args.get("endpoints") or ["http://127.0.0.1:2379"]
+        if not isinstance(given, (str, list, tuple)):
+            raise ConfigError(f"leases: option endpoints: {given!r} is not a list of URLs")
+        endpoints = tuple(each.strip() for each in given.split(",")) if isinstance(given, str) else tuple(given)
         settings = {name: args[name] for name in CONNECTION if args.get(name)}
+        settings["timeout"] = _number(args, "timeout", 5)
         self._connection = EtcdConnection(endpoints, **settings)
         self._prefix = str(args.get("prefix") or "/coreos.com/network")
-        self._expiring = int(args.get("expiring", 1800))
-        self._interval = float(args.get("expiry_interval", 300))
+        self._expiring = int(_number(args, "expiring", 1800))
+        self._interval = _number(args, "expiry_interval", 300)
         self._emit = emit
         self._stopped = stopped
         self._known: dict[str, Item] = {}
@@ -220,6 +225,15 @@ class Follower:
         except LeaseError as error:
             fields["problem"] = str(error)
         self._emit({"lease": fields})
+
+
+def _number(args: Mapping[str, Any], option: str, default: float) -> float:
+    """Return the value of an option; raise ConfigError if it is not a number."""
+    value = args.get(option)
+    try:
+        return default if value is None else float(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"leases: option {option}: {value!r} is not a number of seconds") from None
 
 
 async def main(queue: asyncio.Queue[dict[str, Any]], args: dict[str, Any]) -> None:
