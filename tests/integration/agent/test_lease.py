@@ -80,6 +80,14 @@ def test_a_fresh_host_takes_one_of_the_first_hundred_subnets(host: Host, network
     assert not network.lease_item(host.subnet).reservation
 
 
+def test_the_memory_file_of_a_new_host_has_its_own_lease(host: Host, network: Network) -> None:
+    network.configure()
+    host.join()
+    until(lambda: list(host.state.glob("*.json")), "the memory file")
+    memory = json.loads(next(host.state.glob("*.json")).read_text())
+    assert memory["leases"] == {host.subnet.replace("/", "-"): network.value(network.lease_name(host.subnet))}
+
+
 def test_the_subnet_of_a_file_that_flannel_left_is_kept(host: Host, network: Network) -> None:
     network.configure()
     host.subnet_file.write_text(

@@ -152,7 +152,8 @@ class EtcdSide(threading.Thread):
         self._identity.known_as(held.lease)
         self._connection = self._connection.with_api(store.api)  # keep this API even if etcd loses its data
         ignored, conflict = self._nested.sentences(), self._rivals.report()
-        self._out.put(Joined(config, text, held, network.leases, trouble, ignored, conflict))
+        leases = {**network.leases, held.lease.key: held.item}  # the own lease may be new, or written again
+        self._out.put(Joined(config, text, held, leases, trouble, ignored, conflict))
         watch = store.watch(self._keys.folder or "/", network.revision, WATCH_TICK)
         try:
             self._follow(store, watch, keeper, held, network.config, trouble)
