@@ -78,7 +78,7 @@ def test_auto_does_not_choose_where_the_v2_store_refuses_the_user(folder: str) -
         server.etcdctl("role", "remove", "guest", api="2", user="root:secret")
         wrong = EtcdConnection(server.endpoints, username="root", password="wrong")
         for refused in (EtcdConnection(server.endpoints), wrong):
-            with pytest.raises(AuthenticationError, match=f"the read of {folder}/config in its v2 store"):
+            with pytest.raises(AuthenticationError, match=f"key {folder}/config of etcd's v2 store cannot be read"):
                 connect(refused, folder)
         assert connect(EtcdConnection(server.endpoints, username="root", password="secret"), folder).api == "v2"
         write_config(server, "v3", folder)

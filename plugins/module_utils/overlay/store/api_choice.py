@@ -95,14 +95,14 @@ class _V2Peek(NamedTuple):
 
 
 def _refused(connection: EtcdConnection, key: str, peek: _V2Peek) -> StoreError:
-    who = f"user {connection.username!r}" if connection.username else "a client without a user"
-    start = f"etcd refuses {who} the read of {key} in its v2 store ({peek.refusal}), so it is unknown whether the"
+    who = f"as user {connection.username!r}" if connection.username else "without a user"
+    start = f"key {key} of etcd's v2 store cannot be read {who}: {peek.refusal}"
     if peek.needs_user:
         return AuthenticationError(
-            f"{start} network is there; set username and password of the v2 API, or set the etcd API to v3 "
-            f"(--etcd-api, overlay_etcd_api) if the network is not in the v2 store"
+            f"{start}; set username and password of the v2 API, or set the etcd API (--etcd-api, overlay_etcd_api) to "
+            f"v3 if the v2 store has no network config"
         )
-    return StoreError(f"{start} network is there; try again, or set the etcd API (--etcd-api, overlay_etcd_api)")
+    return StoreError(f"{start}; run this again, or set the etcd API (--etcd-api, overlay_etcd_api) to v2 or v3")
 
 
 def _peek_v2(connection: EtcdConnection, key: str) -> _V2Peek:
