@@ -14,14 +14,13 @@ from typing import NoReturn
 
 from ..host.identity import WIREGUARD, Identity
 from ..host.log import log
-from ..model.addresses import Subnet, format_ipv4
+from ..model.addresses import Subnet
 from ..model.errors import ConfigError, LeaseError, OverlayError
-from ..model.lease import parse_lease
 from ..model.network import NetworkConfig
 from ..store.api_choice import EtcdConnection, connect
 from ..store.errors import ChangedError, CompactedError, ConfigMissingError, GoneError, UnreachableError
 from ..store.failover import Failover
-from ..store.protocol import Deleted, Event, Item, Put, Store, Watch
+from ..store.protocol import Event, Item, Put, Store, Watch
 from ..store.schema import Keys, NestedKeys, StoredNetwork, key_of, lease_events, read_network
 from .config_choice import KEPT, ConfigChoice, DeviceMissingError
 from .keeper import HeldLease, LeaseKeeper, SubnetLostError
@@ -38,7 +37,8 @@ from .messages import (
     StoreTrouble,
 )
 from .outage import Outage
-from .rivals import LeaseConflictError, Rivals, claimant_of
+from .own_lease import challenges, is_known, loss, report_loss, reserves_another
+from .rivals import LeaseConflictError, Rivals
 
 WATCH_TICK = 5.0  # seconds without an event after which the thread checks its timers
 RESYNC = 600.0  # seconds between two full reads of etcd, in case a watch stopped delivering events
@@ -278,9 +278,9 @@ class EtcdSide(threading.Thread):
                     return
                 self._pass_on(events)
                 if watch.interruptions != interruptions:
-                    loss = _loss(store, held)
-                    if loss:
-                        log.warning("lease %s %s; claiming it again", held.lease.key, loss)
+                    gone = loss(store, held)
+                    if gone:
+                        log.warning("lease %s %s; claiming it again", held.lease.key, gone)
                         return
                     interruptions = watch.interruptions
                 if held.renew_at is not None and time.monotonic() >= held.renew_at:
@@ -308,7 +308,7 @@ class EtcdSide(threading.Thread):
     def _answered(self, keeper: LeaseKeeper, events: list[Event], held: HeldLease) -> HeldLease:
         """Answer the challenges in the events (see rivals.py); return the lease as written by the last answer."""
         for event in events:
-            if isinstance(event, Put) and _challenges(event.item, held):
+            if isinstance(event, Put) and challenges(event.item, held):
                 held = keeper.answer(held, event.item)
                 self._out.put(LeaseConflict(self._rivals.report()))
         return held
@@ -321,10 +321,10 @@ class EtcdSide(threading.Thread):
                 if not (isinstance(event, Put) and config and event.item.value == config.value):
                     log.info("the network config changed")
                     return True
-            elif key == held.item.key and not (isinstance(event, Put) and _is_known(event.item, held)):
-                _report_loss(event, held)
+            elif key == held.item.key and not (isinstance(event, Put) and is_known(event.item, held)):
+                report_loss(event, held)
                 return True
-            elif isinstance(event, Put) and _reserves_another(self._keys.lease_name(key), event.item, held):
+            elif isinstance(event, Put) and reserves_another(self._keys.lease_name(key), event.item, held):
                 log.info("%s reserves another subnet for this host; moving to it", key)
                 return True
         return False
@@ -339,65 +339,3 @@ class EtcdSide(threading.Thread):
         if self._store is not None:
             self._store.close()
             self._store = None
-
-
-def _loss(store: Store, held: HeldLease) -> str:
-    """Return what happened to the own lease in words, "" if it is unchanged.
-
-    Called after each interruption of the watch: an etcd that was emptied or restored sends no event for the loss, and
-    another host could lease the subnet.
-    """
-    item = store.get(held.item.key)
-    if item is None:
-        return "is no longer in etcd"
-    if item.value == held.item.value:
-        return ""
-    if _challenges(item, held):
-        return "was claimed by another host with the same public IP during an interruption of the watch"
-    return "was changed during an interruption of the watch"
-
-
-def _challenges(item: Item, held: HeldLease) -> bool:
-    """Return whether the item is another host's challenge to the holder of the own lease (see rivals.py)."""
-    if item.key != held.item.key or _is_known(item, held) or claimant_of(item.value) is None:
-        return False
-    try:
-        return parse_lease(held.lease.key, item.value) == held.lease
-    except LeaseError:
-        return False
-
-
-def _is_known(item: Item, held: HeldLease) -> bool:
-    """Return whether a change of the own lease is this host's last write, or older than it."""
-    return item.value == held.item.value or item.revision <= held.item.revision
-
-
-def _reserves_another(name: str | None, item: Item, held: HeldLease) -> bool:
-    """Return whether the item is a reservation for this host, which has an ordinary lease of another subnet."""
-    if name is None or not item.reservation or held.item.reservation or item.key == held.item.key:
-        return False
-    try:
-        return parse_lease(name, item.value).public_ip == held.lease.public_ip
-    except LeaseError:
-        return False
-
-
-def _report_loss(event: Event, held: HeldLease) -> None:
-    name = held.lease.key
-    if isinstance(event, Deleted):
-        log.warning("lease %s was deleted or expired; claiming it again", name)
-        return
-    try:
-        other = parse_lease(name, event.item.value)
-    except LeaseError as error:
-        log.warning("this host's lease was overwritten with an invalid value: %s; writing it again", error)
-        return
-    if other.public_ip == held.lease.public_ip:
-        log.error(
-            "another process writes lease %s with this host's public IP %s; stop flanneld if it runs on this host, "
-            "or set another --public-ip (agent_public_ip) on the other host that has this address",
-            name,
-            format_ipv4(other.public_ip),
-        )
-    else:
-        log.error("lease %s is now held by %s; leasing another subnet", name, format_ipv4(other.public_ip))
