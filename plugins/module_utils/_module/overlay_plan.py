@@ -19,7 +19,8 @@ from ..overlay.kernel.tables.device import DeleteDevice, DeviceTable, SetMac
 from ..overlay.kernel.tables.fdb import FdbEntry
 from ..overlay.kernel.tables.neighbour import Neighbour
 from ..overlay.kernel.tables.next_hop import NextHop, RemoveNextHop, hop_identifier
-from ..overlay.kernel.tables.route import RemoveRoute, RemoveStray, Route
+from ..overlay.kernel.tables.route import RemoveRoute, Route
+from ..overlay.kernel.tables.stray_route import RemoveStray
 from ..overlay.kernel.tables.unreachable import RemoveUnreachable, Unreachable
 from ..overlay.model.addresses import Subnet
 from ..overlay.model.network import NetworkConfig

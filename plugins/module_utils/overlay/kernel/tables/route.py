@@ -25,7 +25,7 @@ from ..netlink.constants import (
     RTPROT_KERNEL,
 )
 from ..netlink.next_hops import HopRow
-from ..netlink.routes import RouteRow, RouteWriter, dump_routes, main_table, read_route, remove_exactly
+from ..netlink.routes import RouteRow, RouteWriter, dump_routes, main_table, read_route
 from ..netlink.rtnetlink import KernelRefusal
 from ..observation import Observation
 from ..ownership import PROTOCOL
@@ -33,6 +33,7 @@ from ..state import DesiredState, Found, ObservedState
 from ..step import Removal, Step, Wire
 from ..table import Table, TableSteps
 from .next_hop import add_hop, hop_identifier, remove_hop, set_hop
+from .stray_route import RemoveStray, StrayRoute
 from .unreachable import LAST_METRIC
 
 _NEW = RouteWriter(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, PROTOCOL)
@@ -69,24 +70,6 @@ class Route(NamedTuple):
 
     def __str__(self) -> str:
         return f"route {self.way}"
-
-
-class StrayRoute(NamedTuple):
-    """A route of ours in a shape that we never add; numbers as in the kernel, 0 for a missing part."""
-
-    subnet: Subnet
-    device: str
-    gateway: int
-    metric: int
-    tos: int
-    protocol: int
-    kind: int
-    next_hop: int
-
-    def __str__(self) -> str:
-        way = f"nhid {self.next_hop}" if self.next_hop else f"via {format_ipv4(self.gateway)}" if self.gateway else ""
-        device = f"dev {self.device}" if self.device else ""
-        return " ".join(filter(None, (str(self.subnet), way, device, f"metric {self.metric}" if self.metric else "")))
 
 
 class ForeignRoute(NamedTuple):
@@ -129,15 +112,6 @@ class _RouteChange(NamedTuple):
     def key(self) -> Subnet:
         """The key of the row."""
         return self.new.subnet
-
-
-class _StrayStep(NamedTuple):
-    route: StrayRoute
-
-    @property
-    def key(self) -> Subnet:
-        """The key of the row in whose place the stray is."""
-        return self.route.subnet
 
 
 class AddRoute(_RouteStep, Step):
@@ -257,28 +231,6 @@ class RemoveRoute(_RouteStep, Removal):
     def repaired(self) -> str:
         """The log text for a repair."""
         return f"removed {self.route}"
-
-
-class RemoveStray(_StrayStep, Removal):
-    """Remove exactly one stray route."""
-
-    __slots__ = ()
-    kind = "routes"
-
-    def __str__(self) -> str:
-        return f"ip route delete {self.route} proto {self.route.protocol}"
-
-    def encode(self, wire: Wire, messages: list[bytes]) -> None:
-        """Append the request."""
-        (first, length), device, gateway, metric, tos, protocol, kind, next_hop = self.route
-        index = wire.index[device] if device else 0
-        row = RouteRow(first, length, protocol, kind, tos, metric, next_hop, index, gateway)
-        messages.append(remove_exactly(len(messages), row))
-
-    @property
-    def repaired(self) -> str:
-        """The log text for a repair."""
-        return f"removed route {self.route}"
 
 
 class Routes(Table[Route]):

@@ -12,7 +12,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     NextHop,
     hop_identifier,
 )
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route, StrayRoute
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import Route
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.stray_route import StrayRoute
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.unreachable import Unreachable
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (
     Subnet,

@@ -18,11 +18,8 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.fdb import FdbEntry
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.neighbour import Neighbour
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.next_hop import NextHop
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import (
-    ForeignRoute,
-    Route,
-    StrayRoute,
-)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.route import ForeignRoute, Route
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.stray_route import StrayRoute
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.unreachable import Unreachable
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.vxlan_device import VxlanDevice
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import (

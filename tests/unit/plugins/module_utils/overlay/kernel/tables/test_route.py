@@ -26,8 +26,10 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.
     AdoptRoute,
     ChangeRoute,
     RemoveRoute,
-    RemoveStray,
     Route,
+)
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.kernel.tables.stray_route import (
+    RemoveStray,
     StrayRoute,
 )
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import Subnet, parse_ipv4
