@@ -17,12 +17,12 @@ from ..host.files import write_atomically
 from ..host.former import former_devices, former_network
 from ..host.identity import Identity
 from ..host.log import log
-from ..host.memory import Memory, machine_id, remember
+from ..host.memory import Memory, remember
 from ..host.reach import reach
 from ..kernel.dataplane import Dataplane
 from ..kernel.forwarding import forwarding_problem
 from ..kernel.monitor import Monitor
-from ..model.addresses import Subnet, format_ipv4, format_mac
+from ..model.addresses import Subnet
 from ..model.backends import EXTENSION
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
@@ -259,17 +259,10 @@ class Loop:
     def _clear_former(self, config: NetworkConfig) -> None:
         """Remove the routes of a former network with another range; reconcile removes those inside this network."""
         network = former_network(self._memory, config)
-        if network is None:
-            return
-        from .removal import clearing  # most processes never clear a network
+        if network is not None:
+            from .removal import clear_former  # most processes never clear a network
 
-        try:
-            failures = self._dataplane.apply(clearing(self._dataplane, network))
-        except OverlayError as error:
-            log.error("routes of the former network %s were not removed: %s", network, error)
-        else:
-            for failure in failures:
-                log.error("a route of the former network %s was not removed: %s", network, failure)
+            clear_former(self._dataplane, network)
 
     def _check_passage(self) -> None:
         """Restore the firewall rules; report whether the kernel forwards IPv4 packets."""
@@ -369,12 +362,9 @@ class Loop:
         if memory is None or not self._status.troubles.get("etcd"):
             return
         log.warning("etcd cannot be used; restoring the network from memory file %s", self._memory_file)
-        # Negative revisions: in the order in which the leases were written, and older than all revisions of etcd.
-        names = enumerate(memory.leases, -len(memory.leases))
-        leases = {name: Item(name, memory.leases[name], revision) for revision, name in names}
         config = NetworkConfig.parse(memory.config)
         own = self._identity.former_subnet(config) or memory.own_subnet()
-        self._begin(config, memory.config, own, leases)
+        self._begin(config, memory.config, own, memory.lease_items())
 
     def _check_underlay(self) -> None:
         """Raise StartAgainError if the address or the MTU of the underlay interface changed."""
@@ -399,18 +389,8 @@ class Loop:
         session = self._session
         if session is None or not self._changed:
             return
-        device = session.backend.device
-        memory = Memory(
-            machine_id=machine_id(),
-            subnet=str(session.own),
-            public_ip=format_ipv4(self._identity.known_address),
-            mac=format_mac(device.mac) if device and device.mac else "",
-            device=device.name if device else "",
-            config=self._config_text,
-            leases=dict(session.table.values),
-        )
         try:
-            remember(self._memory_file, memory)
+            remember(self._memory_file, session.memory(self._identity.known_address, self._config_text))
         except OverlayError as error:
             self._status.trouble("memory", str(error))
         else:

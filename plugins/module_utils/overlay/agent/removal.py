@@ -142,6 +142,17 @@ def clearing(dataplane: Dataplane, network: Subnet, devices: Collection[str] = (
     return plan(nothing, dataplane.observe(nothing, network, devices))
 
 
+def clear_former(dataplane: Dataplane, network: Subnet) -> None:
+    """Remove all routes of overlayd into a former network; failures are only logged."""
+    try:
+        failures = dataplane.apply(clearing(dataplane, network))
+    except OverlayError as error:
+        log.error("routes of the former network %s were not removed: %s", network, error)
+    else:
+        for failure in failures:
+            log.error("a route of the former network %s was not removed: %s", network, failure)
+
+
 def release_leases(options: Options, connection: EtcdConnection, memory: Memory | None) -> None:
     """Delete this host's leases in etcd, except for reservations; raise OverlayError if etcd cannot be used."""
     store = connect(reachable_first(connection), options.etcd_prefix)

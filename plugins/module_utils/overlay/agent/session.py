@@ -13,6 +13,7 @@ from ..backends.by_lease import ByLease
 from ..backends.guarded import Guarded
 from ..host.identity import WIREGUARD, WIREGUARD_DEVICE
 from ..host.log import DEBUG, log
+from ..host.memory import Memory, machine_id
 from ..host.peer_table import PeerChange, PeerTable
 from ..kernel.dataplane import Dataplane, Failure
 from ..kernel.firewall.rules import Firewall
@@ -22,7 +23,7 @@ from ..kernel.step import Step
 from ..kernel.tables.device import DeleteDevice
 from ..kernel.tables.route import AdoptRoute
 from ..kernel.tables.unreachable import Unreachable
-from ..model.addresses import Subnet
+from ..model.addresses import Subnet, format_ipv4, format_mac
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..model.overlap import Reserved
@@ -109,6 +110,19 @@ class Session:
         """Write the delayed log lines that are due."""
         self._peer_log.flush()
         self._repair_log.flush()
+
+    def memory(self, public_ip: int, config_text: str) -> Memory:
+        """Return what the memory file keeps of this session."""
+        device = self.backend.device
+        return Memory(
+            machine_id=machine_id(),
+            subnet=str(self.own),
+            public_ip=format_ipv4(public_ip),
+            mac=format_mac(device.mac) if device and device.mac else "",
+            device=device.name if device else "",
+            config=config_text,
+            leases=dict(self.table.values),
+        )
 
     def take(self, leases: Mapping[str, Item]) -> None:
         """Replace all leases; the next ``reconcile`` changes the kernel."""

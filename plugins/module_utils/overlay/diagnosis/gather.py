@@ -27,7 +27,6 @@ from ..model.overlap import network_problems
 from ..model.setting_names import option_names
 from ..model.subnet_env import parse_subnet_env
 from ..store.api_choice import connect
-from ..store.protocol import Item
 from ..store.reachable import reachable_first
 from ..store.schema import Keys, NestedKeys, StoredNetwork, read_network
 from ..store.stored_config import parse_config
@@ -219,6 +218,5 @@ def _remembered(facts: Facts) -> tuple[NetworkConfig, StoredNetwork, SubnetLease
     except LeaseError:
         return None
     facts.remembered = max(0.0, facts.now - path.stat().st_mtime)
-    leases = {each: Item(each, value, revision) for revision, (each, value) in enumerate(memory.leases.items())}
-    network = StoredNetwork(None, leases, (), frozenset(), 0)
+    network = StoredNetwork(None, memory.lease_items(), (), frozenset(), 0)
     return NetworkConfig.parse(memory.config), network, own

@@ -12,6 +12,7 @@ from ..model.addresses import Subnet, parse_ipv4, parse_mac
 from ..model.errors import OverlayError
 from ..model.network import NetworkConfig
 from ..named_tuple import NamedTuple
+from ..store.protocol import Item
 from .files import read_text, write_atomically
 from .log import log
 
@@ -49,6 +50,14 @@ class Memory(NamedTuple):
     def own_address(self) -> int:
         """Return the public IP in its lease."""
         return parse_ipv4(self.public_ip)
+
+    def lease_items(self) -> dict[str, Item]:
+        """Return the leases as items of etcd by lease name.
+
+        Their revisions are negative: in the order in which they were written, and older than all revisions of etcd.
+        """
+        names = enumerate(self.leases, -len(self.leases))
+        return {name: Item(name, self.leases[name], revision) for revision, name in names}
 
 
 def machine_id() -> str:
