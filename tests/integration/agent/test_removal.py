@@ -5,18 +5,15 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
-from support import wireguard as wg
 from support.agent_fleet import Fleet
-from support.agent_host import Host, until
+from support.agent_host import Host
 from support.agent_network import Network
+from support.hanging_process import assert_nothing_left, hang
 
 PEER, PEER_IP, PEER_MAC = "10.50.201.0/24", "192.0.2.201", "0e:00:00:00:00:c9"
 
@@ -178,52 +175,19 @@ def test_a_release_takes_one_timeout_however_many_endpoints_are_silent(fleet: Fl
     assert time.monotonic() - begin < 10  # one endpoint after the other took 31 s
 
 
-COMPANIONS = {"udp": ("udp", "flannel0"), "wireguard": ("flannel-wg", "flannel-wg")}  # process and device by backend
+@pytest.fixture
+def stopped(host: Host, network: Network) -> tuple[int, str]:
+    """A host on which overlayd has ended and the process of the udp backend hangs; see hang."""
+    return hang(host, network, "udp")
 
 
-def assert_nothing_left(host: Host, pid: int | None, device: str) -> None:
-    """Check that a removal left no process, device or file."""
-    until(lambda: not Path(f"/proc/{pid}").exists(), "the end of the process", 5.0)
-    assert not host.has(device)
-    assert [path.name for path in host.state.iterdir()] == []
-    assert list(host.subnet_file.parent.glob(".subnet*")) == []
-
-
-@pytest.fixture(params=sorted(COMPANIONS))
-def stopped(request: pytest.FixtureRequest, host: Host, network: Network) -> tuple[int | None, str]:
-    """A host on which overlayd has ended and a process beside it hangs; return its process ID and its device.
-
-    Files of interrupted writes are left as well. A peer's lease names the backend; the network config is vxlan.
-    """
-    backend = request.param
-    if backend == "wireguard" and wg.is_in_kernel():
-        pytest.skip("the kernel has WireGuard, so there is no process")
-    name, device = COMPANIONS[backend]
-    wg.with_sockets(host)
-    network.configure()
-    network.lease(PEER, PEER_IP, BackendType=backend, BackendData={"PublicKey": wg.random_key(), "Port": 51820})
-    host.join()
-    until(lambda: PEER in host.routes(), lambda: f"the route of the peer; log:\n{host.log}")
-    host.stop()
-    pid = Companion(name, host.state).pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    (host.state / ".network.json.4711.0123abcd").write_text("PSK")
-    if backend == "udp":
-        (host.state / "udp.new").write_text("")
-    (host.subnet_file.parent / f".{host.subnet_file.name}.4711.0123abcd").write_text("")
-    return pid, device
-
-
-def test_removal_kills_a_process_that_hangs(host: Host, stopped: tuple[int | None, str]) -> None:
+def test_removal_kills_a_process_that_hangs(host: Host, stopped: tuple[int, str]) -> None:
     done = host.run("--remove")
     assert done.returncode == 0, done.stderr
     assert_nothing_left(host, *stopped)
 
 
-def test_removal_without_a_memory_file_leaves_no_process_nor_its_device(
-    host: Host, stopped: tuple[int | None, str]
-) -> None:
+def test_removal_without_a_memory_file_leaves_no_process_nor_its_device(host: Host, stopped: tuple[int, str]) -> None:
     for memory in host.state.glob("*.json"):
         memory.unlink()
     done = host.run("--remove")

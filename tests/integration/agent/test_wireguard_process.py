@@ -15,6 +15,7 @@ from support import wireguard as wg
 from support.agent_fleet import Fleet
 from support.agent_host import Host, until
 from support.agent_network import Network
+from support.hanging_process import assert_nothing_left, hang
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +116,14 @@ def test_the_process_ends_when_no_lease_needs_the_device(fleet: Fleet, network: 
     until(lambda: not any(Path(f"/proc/{process}").exists() for process in processes), "the end of both processes")
     until(lambda: not any("PublicKey" in str(lease) for lease in network.leases().values()), "no key in a lease")
     assert not any(host.has("flannel-wg") for host in hosts)
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_removal_kills_a_process_that_hangs(host: Host, network: Network, remembers: bool) -> None:
+    stopped = hang(host, network, "wireguard")
+    if not remembers:
+        for memory in host.state.glob("*.json"):
+            memory.unlink()
+    done = host.run("--remove")
+    assert done.returncode == 0, done.stderr
+    assert_nothing_left(host, *stopped)
