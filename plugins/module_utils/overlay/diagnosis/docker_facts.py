@@ -77,7 +77,7 @@ def container_names(unit: str, own: Subnet | None) -> list[str]:
     """Return the names of the containers on Docker's default bridge, and on user-defined networks in this subnet."""
     known = _networks() if _flags(unit) is not None else []
     user = {one.name for one in _user_networks(known) if one.subnet and own and own.covers(one.subnet)}
-    found = [one["Containers"] or {} for one in known if one["Name"] in {DEFAULT, *user}]
+    found = [one.get("Containers") or {} for one in known if one["Name"] in {DEFAULT, *user}]
     return sorted(container.get("Name", "") for each in found for container in each.values())
 
 

@@ -125,9 +125,12 @@ def _peek_v2(connection: EtcdConnection, key: str) -> _V2Peek:
             answer = json.loads(response.body)
         except ValueError:
             return _V2Peek(False, False)
-        if not isinstance(answer, dict) or "node" in answer or answer.get("errorCode") in (None, KEY_NOT_FOUND):
-            return _V2Peek(isinstance(answer, dict), isinstance(answer, dict) and "node" in answer)
-        return _V2Peek(True, False, str(answer.get("message")), answer["errorCode"] == UNAUTHORIZED)
+        if not isinstance(answer, dict):
+            return _V2Peek(False, False)
+        code = answer.get("errorCode")
+        if "node" in answer or code in (None, KEY_NOT_FOUND):
+            return _V2Peek(True, "node" in answer)
+        return _V2Peek(True, False, str(answer.get("message")), code == UNAUTHORIZED)
 
     return Failover(connection.parsed_endpoints).run(attempt)
 
