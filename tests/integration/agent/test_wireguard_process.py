@@ -21,7 +21,10 @@ from support.hanging_process import assert_nothing_left, hang
 @pytest.fixture(autouse=True)
 def _no_kernel_device() -> None:
     """This machine's kernel must not have the device; tools/kernel.py runs test_wireguard.py with one that has it."""
-    assert not wg.is_in_kernel()
+    assert not wg.is_in_kernel(), (
+        "the kernel of this machine has WireGuard, so wireguard-go cannot be tested; write the line 'install wireguard "
+        "/bin/false' to /etc/modprobe.d/no-wireguard.conf, run modprobe -r wireguard, and run this test again"
+    )
 
 
 @pytest.fixture
