@@ -163,8 +163,13 @@ def test_prometheus_scrapes_every_documented_metric(
         assert query(host, 'overlay_repairs_total{kind="routes"}') == [1.0]
         assert query(host, 'overlay_peer_changes_total{kind="added"}') == [1.0]
         assert query(host, 'overlay_kernel_steps_total{kind="routes"}') == [2.0]
+        assert query(host, "overlay_leases_rejected") == [0.0]
+        network.lease("10.50.202.0/24", "no address")
+        until(lambda: query(host, "overlay_leases_rejected") == [1.0], "the count of rejected leases")
         until(lambda: query(host, 'overlay_probe_lost_total{peer="10.50.201.0/24"}') > [1.0], "lost packets")
         assert query(host, "overlay_event_duration_seconds_count")[0] >= 1
+        assert query(host, "overlay_etcd_request_duration_seconds_count")[0] >= 3  # config, leases and the own lease
+        assert query(host, "overlay_etcd_request_errors_total") == [0.0]
         assert 3600 <= query(host, "overlay_lease_remaining_seconds - overlay_lease_renewal_seconds")[0] <= 3601
         pages = {name.removesuffix("_count") for name in METRIC.findall(host.http("/metrics")[1])}
         pages = {re.sub(r"_(bucket|sum)$", "", name) for name in pages}
@@ -173,6 +178,7 @@ def test_prometheus_scrapes_every_documented_metric(
         etcd.kill()
         until(lambda: query(host, "overlay_etcd_up") == [0.0], "the outage of etcd")
         until(lambda: query(host, "overlay_etcd_interruptions_total") == [1.0], "the count of outages")
+        until(lambda: query(host, "overlay_etcd_request_errors_total") > [0.0], "the count of failed requests")
         until(lambda: query(host, 'ALERTS{alertname="OverlayEtcdUnreachable"}') == [1.0], "the pending alert")
 
 

@@ -77,7 +77,7 @@ def _serve(options: Options) -> int:
     monitor = Monitor()
     loop = Loop(inbox, options, identity, path, memory, status, Dataplane(monitor), monitor, extension)
     margin, former = options.subnet_lease_renew_margin * 60.0, memory.config if memory else None
-    EtcdSide(connection, options.etcd_prefix, margin, identity, inbox, former).start()
+    EtcdSide(connection.observed_by(status.count_request), options.etcd_prefix, margin, identity, inbox, former).start()
     threading.Thread(target=_pass_on, args=(monitor, inbox), name="netlink", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_unused: inbox.put(Stop()))

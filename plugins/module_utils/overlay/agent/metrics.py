@@ -48,10 +48,15 @@ def _lines(status: Status) -> Iterator[str]:
     ):
         if due is not None:
             yield from _gauge(name, text, round(max(0.0, due - now)))
+    yield from _head("etcd_request_errors_total", "requests without an answer from etcd", "counter")
+    yield f"overlay_etcd_request_errors_total {status.failed_requests}"
+    rejected = len(status.troubles.get("leases", ()))
+    yield from _gauge("leases_rejected", "leases that cannot be used", rejected)
     yield from _counters(status)
     for name, text, durations in (
         ("event_duration_seconds", "seconds from a batch of changed leases to the kernel", status.events),
         ("reconcile_duration_seconds", "seconds of a full reconciliation", status.reconciliations),
+        ("etcd_request_duration_seconds", "seconds of a request to an endpoint of etcd", status.requests),
     ):
         yield from _head(name, text, "histogram")
         count = 0

@@ -56,6 +56,8 @@ class Status:
         self.started = time.time()
         self.events = Durations()
         self.reconciliations = Durations()
+        self.requests = Durations()  # to etcd; the thread for etcd writes them
+        self.failed_requests = 0
         self.lease_renew_at: float | None = None
         self.lease_expires_at: float | None = None
         self.last_turn = time.monotonic()
@@ -89,6 +91,11 @@ class Status:
         """Add to a counter, or to the part of it that counts this kind."""
         key = counter, kind
         self.counters = {**self.counters, key: self.counters.get(key, 0) + amount}
+
+    def count_request(self, seconds: float, answered: bool) -> None:
+        """Count a request to etcd, and whether etcd answered."""
+        self.requests.add(seconds)
+        self.failed_requests += not answered
 
     def publish(self) -> None:
         """Send the status line to the service manager: now, or by ``refresh`` if one was sent less than PAUSE ago."""

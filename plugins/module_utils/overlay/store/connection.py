@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..model.errors import StoreError
@@ -65,12 +66,15 @@ class EtcdConnection:
         username: str = "",
         password: str = "",
         timeout: float = 5.0,
+        observe: Callable[[float, bool], object] | None = None,
     ) -> None:
+        """Each request calls ``observe`` with its duration in seconds, and whether etcd answered."""
         self.endpoints = endpoints
         self.api = api
         self.ca_file, self.cert_file, self.key_file = ca_file, cert_file, key_file
         self.username, self.password = username, password
         self.timeout = timeout
+        self.observe = observe
         self._check()
 
     def with_api(self, api: str) -> EtcdConnection:
@@ -80,6 +84,10 @@ class EtcdConnection:
     def with_endpoints(self, endpoints: tuple[str, ...]) -> EtcdConnection:
         """Return the same connection with these endpoints."""
         return EtcdConnection(**{**vars(self), "endpoints": endpoints})
+
+    def observed_by(self, observe: Callable[[float, bool], object]) -> EtcdConnection:
+        """Return the same connection, whose requests call ``observe``."""
+        return EtcdConnection(**{**vars(self), "observe": observe})
 
     def without_user(self) -> EtcdConnection:
         """Return the same connection without username and password."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -19,8 +20,10 @@ T = TypeVar("T")
 class Failover:
     """The endpoints of a cluster, and the one to try first."""
 
-    def __init__(self, endpoints: tuple[Endpoint, ...]) -> None:
+    def __init__(self, endpoints: tuple[Endpoint, ...], observe: Callable[[float, bool], object] | None = None) -> None:
+        """Each attempt calls ``observe`` with its duration in seconds, and whether the endpoint answered."""
         self._endpoints = endpoints
+        self._observe = observe
         self._preferred = 0
 
     def run(self, attempt: Callable[[Endpoint], T], repeatable: bool = True) -> T:
@@ -34,7 +37,7 @@ class Failover:
         for index in range(start, start + len(self._endpoints)):
             endpoint = self._endpoints[index % len(self._endpoints)]
             try:
-                return attempt(endpoint)
+                return self._observed(attempt, endpoint)
             except EndpointError as error:
                 reasons[str(endpoint)] = str(error)
                 self._preferred = (index + 1) % len(self._endpoints)
@@ -42,6 +45,18 @@ class Failover:
                     reasons[str(endpoint)] += " (etcd may have made the change; read the key again)"
                     break
         raise UnreachableError(reasons)
+
+    def _observed(self, attempt: Callable[[Endpoint], T], endpoint: Endpoint) -> T:
+        if self._observe is None:
+            return attempt(endpoint)
+        started, answered = time.monotonic(), True
+        try:
+            return attempt(endpoint)
+        except EndpointError:
+            answered = False
+            raise
+        finally:
+            self._observe(time.monotonic() - started, answered)
 
     def avoid(self, endpoint: Endpoint) -> None:
         """Begin the next operation at another endpoint."""

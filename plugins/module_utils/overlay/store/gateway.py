@@ -62,7 +62,7 @@ class Gateway:
     """The gateway of a cluster; calls share one connection to each endpoint, each stream has its own."""
 
     def __init__(self, connection: EtcdConnection) -> None:
-        self.failover = Failover(connection.parsed_endpoints)
+        self.failover = Failover(connection.parsed_endpoints, connection.observe)
         self._connection = connection
         self._context = connection.tls_context()
         self._wires = {endpoint: self._new_wire(endpoint) for endpoint in connection.parsed_endpoints}

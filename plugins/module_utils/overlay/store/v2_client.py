@@ -45,7 +45,7 @@ class V2Client:
     """The v2 API of a cluster; calls share one connection to each endpoint, each watch has its own."""
 
     def __init__(self, connection: EtcdConnection) -> None:
-        self.failover = Failover(connection.parsed_endpoints)
+        self.failover = Failover(connection.parsed_endpoints, connection.observe)
         self._connection = connection
         self._context = connection.tls_context()
         self._wires = {endpoint: self.new_wire(endpoint) for endpoint in connection.parsed_endpoints}
