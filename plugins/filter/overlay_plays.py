@@ -97,7 +97,7 @@ def _size(serial: str, hosts: int) -> int:
 
 
 def _members(known: Sequence[Host], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    name = _agreed(known, "overlay_group") or DEFAULT_GROUP
+    name = _group_name(known, "overlay_group") or DEFAULT_GROUP
     members = list(groups.get(name, ()))
     if not members:
         what = "has no hosts" if name in groups else "is not in the inventory"
@@ -109,7 +109,7 @@ def _members(known: Sequence[Host], groups: Mapping[str, Sequence[str]]) -> list
 
 
 def _etcd_members(known: Sequence[Host], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    chosen = _agreed(known, "overlay_etcd_group")
+    chosen = _group_name(known, "overlay_etcd_group")
     name = chosen or DEFAULT_ETCD_GROUP
     if chosen and name not in groups:
         raise SettingError(
@@ -118,6 +118,14 @@ def _etcd_members(known: Sequence[Host], groups: Mapping[str, Sequence[str]]) ->
     members = list(groups.get(name, ()))
     _refuse_partly_set(known, "overlay_etcd_group", name, DEFAULT_ETCD_GROUP, members)
     return members
+
+
+def _group_name(known: Sequence[Host], variable: str) -> Any:
+    """Return the value of the variable, None if no host has it; raise SettingError if it is a list or a mapping."""
+    value = _agreed(known, variable)
+    if isinstance(value, (Mapping, list)):
+        raise SettingError(f"{variable}: {value!r} is not the name of a group; write one name")
+    return value
 
 
 def _serial(known: Sequence[Host]) -> list[str] | None:

@@ -46,6 +46,13 @@ def test_a_group_that_does_not_exist_is_refused_by_name(variable: str) -> None:
     assert f"{variable}: the group wbe is not in the inventory" in problem
 
 
+@pytest.mark.parametrize("variable", ["overlay_group", "overlay_etcd_group"])
+@pytest.mark.parametrize("value", [["overlay"], {"overlay": None}], ids=str)
+def test_a_group_that_is_no_name_is_refused(variable: str, value: Any) -> None:
+    [problem] = overlay_plays(hosts(None, **{variable: value}), GROUPS)["problems"]
+    assert problem == f"{variable}: {value!r} is not the name of a group; write one name"
+
+
 def test_an_empty_group_of_docker_hosts_is_refused_and_one_of_etcd_members_is_not() -> None:
     assert "the group none has no hosts" in overlay_plays(hosts(overlay_group="none"), GROUPS)["problems"][0]
     assert overlay_plays(hosts(overlay_etcd_group="none"), GROUPS)["problems"] == []
