@@ -105,6 +105,20 @@ def test_an_expression_ignores_loopback_and_the_overlays_own_device(host: Namesp
         choose(host, regex=r"^10\.50\. ^lo$ ^flannel")
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [{"iface": "flannel.1"}, {"iface": "10.50.7.0"}, {"reach": "10.50.9.1"}, {"public": "10.50.7.0"}],
+    ids=str,
+)
+def test_a_tunnel_device_of_the_overlay_is_never_its_underlay(host: Namespace, asked: dict[str, str]) -> None:
+    host.command("ip", "link", "add", "flannel.1", "up", "type", "vxlan", "id", "1", "dstport", "8472", "dev", "eth0")
+    host.command("ip", "address", "add", "10.50.7.0/32", "dev", "flannel.1")
+    host.command("ip", "route", "add", "10.50.9.0/24", "dev", "flannel.1")
+    with pytest.raises(KernelError, match=r"interface flannel\.1 is a tunnel device of the overlay, .*set --iface to"):
+        choose(host, **asked)
+    assert chosen(host, iface="flannel.1 eth1") == ("eth1", "198.51.100.10")
+
+
 def test_a_global_address_is_chosen_before_a_link_local_one(host: Namespace) -> None:
     host.command("ip", "address", "add", "169.254.7.7/16", "dev", "eth2", "scope", "link")
     assert chosen(host, iface="eth2") == ("eth2", "169.254.7.7")

@@ -25,10 +25,14 @@ class _Interface(NamedTuple):
     addresses: tuple[InterfaceAddress, ...]
 
     @property
+    def is_tunnel(self) -> bool:
+        """Whether it is a tunnel device of the overlay."""
+        return self.link.kind in READERS and self.link.name.startswith(PREFIX)
+
+    @property
     def is_own_or_loopback(self) -> bool:
         """Whether --iface-regex ignores it: loopback, or a tunnel device of the overlay."""
-        is_tunnel = self.link.kind in READERS and self.link.name.startswith(PREFIX)
-        return is_tunnel or bool(self.link.flags & IFF_LOOPBACK)
+        return self.is_tunnel or bool(self.link.flags & IFF_LOOPBACK)
 
     @property
     def is_dockers(self) -> bool:
@@ -145,6 +149,11 @@ def _holder(known: Iterable[_Interface], address: int) -> _Interface | None:
 
 def _underlay(chosen: _Interface, address: int | None) -> Underlay:
     link = chosen.link
+    if chosen.is_tunnel:
+        raise KernelError(
+            f"interface {link.name} is a tunnel device of the overlay, which cannot carry the overlay; set --iface to "
+            f"another interface"
+        )
     if not link.up:
         raise KernelError(
             f"interface {link.name} is down; bring it up (ip link set {link.name} up), or set --iface to another "
