@@ -18,6 +18,10 @@ setup: ## install missing packages on this machine, and create .venv
 setup-browser: setup ## install Chromium (300 MB), which only the long tests and the picture of the report need
 	@tools/setup chromium
 
+.PHONY: setup-long
+setup-long: setup ## install what only the long tests need: Chromium (300 MB) and Java (200 MB)
+	@tools/setup chromium java=default-jre-headless
+
 .PHONY: report-picture
 report-picture: setup-browser ## make docs/report.png, the picture of the report in the README
 	@$(PYTHON) tools/report_picture.py
@@ -86,7 +90,7 @@ test-molecule: setup ## run the tests of the roles on the lab's hosts; needs roo
 	@$(PYTHON) tools/test.py molecule
 
 .PHONY: test-long
-test-long: setup-browser ## run the long tests of tests/long on labs and in a browser, which make test leaves out; run them before a release
+test-long: setup-long ## run the long tests of tests/long on labs, in a browser and in ansible-rulebook, which make test leaves out; run them before a release
 	@$(PYTHON) tools/test.py long
 
 .PHONY: test-vms

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import EtcdConnection, connect
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
 from support.module_runner import ModuleNetwork
@@ -197,14 +198,29 @@ def test_the_event_source_reports_an_outage_once_and_then_the_missed_changes(
     asyncio.run(follow())
 
 
+@pytest.mark.usefixtures("own_etcd")
+def test_the_event_source_uses_a_password_that_a_template_made_a_number(etcd: EtcdServer, network: Network) -> None:
+    network.configure()
+    etcd.enable_auth("4711")
+
+    async def follow() -> None:
+        async with rulebook(network, username="root", password=4711) as get:
+            network.store = connect(EtcdConnection((etcd.endpoint,), api=network.api, username="root", password="4711"))
+            network.lease("10.50.7.0/24", "192.0.2.7", MAC)
+            assert (await get())["lease"]["public_ip"] == "192.0.2.7"
+
+    asyncio.run(follow())
+
+
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
         ("endpoints", 5, "leases: option endpoints: 5 is not a list of URLs"),
         ("timeout", "soon", "leases: option timeout: 'soon' is not a number of seconds"),
         ("expiring", "soon", "leases: option expiring: 'soon' is not a number of seconds"),
+        ("endpoint", "http://127.0.0.1:9", "leases: option endpoint: unknown; the options are endpoints, api"),
     ],
 )
 def test_the_event_source_names_an_option_with_an_invalid_value(option: str, value: object, sentence: str) -> None:
     with pytest.raises(Exception, match=sentence):
-        asyncio.run(runpy.run_path(str(SOURCE))["main"](asyncio.Queue(), {option: value}))
+        asyncio.run(asyncio.wait_for(runpy.run_path(str(SOURCE))["main"](asyncio.Queue(), {option: value}), WAIT))

@@ -101,7 +101,9 @@ else:
     from overlay.store.protocol import Put
     from overlay.store.schema import Keys, lease_events, read_network
 
-CONNECTION = ("api", "ca_file", "cert_file", "key_file", "username", "password", "timeout")
+TEXTS = ("api", "ca_file", "cert_file", "key_file", "username", "password")  # a template in a rulebook turns "7" into 7
+OPTIONS = ("endpoints", *TEXTS, "prefix", "timeout", "expiring", "expiry_interval")
+ADDED = ("eda_feedback_queue",)  # what ansible-rulebook itself adds to the options
 TICK = 1.0  # seconds after which the thread notices that the rulebook ended
 RETRY = 2.0  # seconds between attempts while etcd cannot be used
 Emit = Callable[[dict[str, Any]], None]
@@ -112,13 +114,7 @@ class Follower:
 
     def __init__(self, args: Mapping[str, Any], emit: Emit, stopped: threading.Event) -> None:
         """Validate the options; raise OverlayError for invalid ones."""
-        given = args.get("endpoints") or ["http://127.0.0.1:2379"]
-        if not isinstance(given, (str, list, tuple)):
-            raise ConfigError(f"leases: option endpoints: {given!r} is not a list of URLs")
-        endpoints = tuple(each.strip() for each in given.split(",")) if isinstance(given, str) else tuple(given)
-        settings = {name: args[name] for name in CONNECTION if args.get(name)}
-        settings["timeout"] = _number(args, "timeout", 5)
-        self._connection = EtcdConnection(endpoints, **settings)
+        self._connection = _connection(args)
         self._prefix = str(args.get("prefix") or "/coreos.com/network")
         self._expiring = int(_number(args, "expiring", 1800))
         self._interval = _number(args, "expiry_interval", 300)
@@ -225,6 +221,19 @@ class Follower:
         except LeaseError as error:
             fields["problem"] = str(error)
         self._emit({"lease": fields})
+
+
+def _connection(args: Mapping[str, Any]) -> EtcdConnection:
+    """Return the connection that the options describe; raise OverlayError for an unknown or an invalid option."""
+    unknown = sorted(map(str, args.keys() - {*OPTIONS, *ADDED}))
+    if unknown:
+        raise ConfigError(f"leases: option {unknown[0]}: unknown; the options are {', '.join(OPTIONS)}")
+    given = args.get("endpoints") or ["http://127.0.0.1:2379"]
+    if not isinstance(given, (str, list, tuple)):
+        raise ConfigError(f"leases: option endpoints: {given!r} is not a list of URLs")
+    endpoints = tuple(each.strip() for each in given.split(",")) if isinstance(given, str) else tuple(given)
+    settings: dict[str, Any] = {name: str(args[name]) for name in TEXTS if args.get(name) not in (None, "")}
+    return EtcdConnection(endpoints, **settings, timeout=_number(args, "timeout", 5))
 
 
 def _number(args: Mapping[str, Any], option: str, default: float) -> float:
