@@ -154,7 +154,10 @@ def wait(host: Host, seconds: float) -> str:
     while time.monotonic() < deadline:
         reached = state(host)
         if reached == "off":
-            raise LabError(f"{host.name} powered off; see {host.log}, then run `lab/lab start {host.name}`")
+            way_out = f"run `lab/lab start {host.name}`"
+            if host.lab.kind == VM:
+                way_out = f"if KVM does not work here, set LAB_ACCEL=tcg (software emulation); {way_out}"
+            raise LabError(f"{host.name} powered off; see {host.log}, then {way_out}")
         if reached in ("running", "degraded") and _ssh_answers(host):
             return reached
         time.sleep(0.1)
