@@ -7,6 +7,8 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from support.agent_host import Host, until
 from support.netns import Namespace
 
 DEVICE = "flannel-wg"
+FORBIDDEN = Path("/etc/modprobe.d/no-wireguard.conf")
 SOCKETS = "/run/wireguard"  # of wireguard-go; each host needs its own
 
 
@@ -35,6 +38,19 @@ def is_in_kernel() -> bool:
         return namespace.run(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
     finally:
         namespace.close()
+
+
+@contextmanager
+def no_module() -> Iterator[None]:
+    """Take WireGuard from the kernel of a guest, whose module is not loaded again, and give it /dev/net/tun."""
+    FORBIDDEN.parent.mkdir(exist_ok=True)
+    FORBIDDEN.write_text("blacklist wireguard\n")
+    subprocess.run(["modprobe", "-r", "wireguard"], check=False)  # it may not be loaded
+    subprocess.run(["modprobe", "tun"], check=True)
+    try:
+        yield
+    finally:
+        FORBIDDEN.unlink()
 
 
 def with_sockets(*hosts: Host) -> None:

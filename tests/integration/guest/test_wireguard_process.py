@@ -7,24 +7,30 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlayd_info import wireguard_error
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.backends.by_lease import GRACE
 from support import wireguard as wg
 from support.agent_fleet import Fleet
 from support.agent_host import Host, until
-from support.agent_network import Network
+from support.agent_network import TIMEOUT, Network
 from support.hanging_process import assert_nothing_left, hang
+from support.module_runner import Runner
 
 
-@pytest.fixture(autouse=True)
-def _no_kernel_device() -> None:
-    """This machine's kernel must not have the device; tools/kernel.py runs test_wireguard.py with one that has it."""
-    assert not wg.is_in_kernel(), (
-        "the kernel of this machine has WireGuard, so wireguard-go cannot be tested; write the line 'install wireguard "
-        "/bin/false' to /etc/modprobe.d/no-wireguard.conf, run modprobe -r wireguard, and run this test again"
-    )
+@pytest.fixture(autouse=True, scope="module")
+def _no_kernel_device() -> Iterator[None]:
+    """In the guest, the kernel loses its module for these tests; another kernel must not have one."""
+    with wg.no_module() if "OVERLAY_GUEST" in os.environ else nullcontext():
+        assert not wg.is_in_kernel(), (
+            "the kernel of this machine has WireGuard, so wireguard-go would not be used; run this test in the guest: "
+            "make test-kernel T=tests/integration/guest/test_wireguard_process.py"
+        )
+        yield
 
 
 @pytest.fixture
@@ -130,3 +136,28 @@ def test_removal_kills_a_process_that_hangs(host: Host, network: Network, rememb
     done = host.run("--remove")
     assert done.returncode == 0, done.stderr
     assert_nothing_left(host, *stopped)
+
+
+def test_the_module_overlayd_info_reports_whether_wireguard_can_be_used(
+    host: Host, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Runner("overlayd_info", {}, host.namespace)
+    assert run()["wireguard_error"] == ""
+    assert run(wireguard=True)["wireguard_error"] == ""
+    (tools / "unshare").symlink_to(shutil.which("unshare") or "/missing")
+    monkeypatch.setenv("PATH", str(tools))
+    assert "Unknown device type" in wireguard_error()
+
+
+def test_the_module_overlay_route_leaves_no_file_of_a_killed_process(host: Host, network: Network) -> None:
+    network.configure("wireguard")
+    network.put("subnets/10.50.1.0-24", '{"PublicIP":"192.0.2.11","PublicIPv6":null}')
+    wg.with_sockets(host)
+    files = {"subnet_file": str(host.subnet_file), "state_dir": str(host.state)}
+    etcd = {"endpoints": [host.endpoint], "prefix": host.prefix, "timeout": TIMEOUT}
+    route = Runner("overlay_route", {**etcd, **files, "iface": "eth0"}, host.namespace)
+    route(peers=[])
+    os.kill(wg.process(host), signal.SIGKILL)
+    until(lambda: not host.has("flannel-wg"), "the end of the device")
+    route(state="absent")
+    assert not list(host.state.glob("*"))

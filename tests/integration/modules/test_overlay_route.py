@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.companion import Companion
 from support.agent_fleet import Fleet
-from support.agent_host import Host, until
+from support.agent_host import Host
 from support.agent_network import Network
 from support.wireguard import with_sockets
 
@@ -293,17 +290,3 @@ def test_a_lease_keeps_its_backend_if_the_device_of_a_new_one_cannot_be_created(
         assert network.lease_item("10.50.1.0/24").value == before
     route(host)(peers=[])
     assert "PublicKey" in network.lease_item("10.50.1.0/24").value
-
-
-def test_the_removal_leaves_no_file_of_a_wireguard_process_that_was_killed(
-    host: Host, network: Network, route: Module
-) -> None:
-    network.configure("wireguard")
-    with_sockets(host)
-    route(host)(peers=[])
-    process = Companion("flannel-wg", host.state)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    until(lambda: not host.has("flannel-wg"), "the end of the device")
-    route(host)(state="absent")
-    assert not list(host.state.glob("*"))

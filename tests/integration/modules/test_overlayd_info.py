@@ -6,18 +6,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlayd_info import (
-    python_version,
-    wireguard_error,
-)
+from ansible_collections.clusternet.overlay.plugins.module_utils._module.overlayd_info import python_version
 from support.module_runner import COLLECTIONS, Runner
 from support.netns import Lan, Namespace
 
@@ -86,14 +81,3 @@ def test_without_root_the_module_fails_and_names_become() -> None:
     result = json.loads(done.stdout)
     assert result["failed"]
     assert result["msg"].endswith("run this as root, with become (-b)")
-
-
-def test_a_kernel_without_wireguard_needs_the_program(host: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Runner("overlayd_info", {}, host)()["wireguard_error"] == ""
-    assert Runner("overlayd_info", {}, host)(wireguard=True)["wireguard_error"] == ""
-    tools = [shutil.which(name) or "" for name in ("unshare", "ip")]
-    with tempfile.TemporaryDirectory() as folder:
-        for tool in tools:
-            Path(folder, Path(tool).name).symlink_to(tool)
-        monkeypatch.setenv("PATH", folder)
-        assert "Unknown device type" in wireguard_error()
