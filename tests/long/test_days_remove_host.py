@@ -48,6 +48,13 @@ def test_a_host_that_answers_is_not_removed_as_gone(fleet: Fleet) -> None:
     refused = fleet.play("remove_host", overlay_remove_gone="h2", overlay_remove_confirm=True)
     assert refused.status != 0
     assert "h2: named in overlay_remove_gone, but it answers" in refused.output
+    fleet.sh("h2", "mv /usr/bin/python3 /usr/bin/python3.away")
+    try:
+        broken = fleet.play("remove_host", overlay_remove_gone="h2", overlay_remove_confirm=True)
+    finally:
+        fleet.sh("h2", "mv /usr/bin/python3.away /usr/bin/python3")
+    assert broken.status != 0
+    assert "h2: named in overlay_remove_gone, but it answers" in broken.output
 
 
 def test_the_host_with_the_ca_leaves_and_another_member_gets_the_ca(fleet: Fleet) -> None:
