@@ -63,9 +63,9 @@ def _etcd_lines(plan: Mapping[str, Any], finished: list[Mapping[str, Any]], unfi
             error = agent.get("lease_error") or str(host["release"]["msg"])
         if error:
             subnet = agent.get("subnet")
-            lease = f"the lease {Subnet.parse_interface(subnet)[0]}" if subnet else "its lease, if it has one,"
+            lease = f"the lease {Subnet.parse_interface(subnet)[0]} of" if subnet else "any lease of"
             yield (
-                f"not removed: {lease} of {host['name']} in etcd: {error}; run the reset again when etcd answers, "
+                f"not removed: {lease} {host['name']} in etcd: {error}; run the reset again when etcd answers, "
                 f"or wait: a lease expires {LEASE_HOURS} hours after its last renewal (a reservation does not)"
             )
 

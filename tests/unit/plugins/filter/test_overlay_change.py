@@ -42,6 +42,20 @@ def test_another_subnet_cuts_containers_off(docker_restart: str, part: str) -> N
     assert part in text
 
 
+@pytest.mark.parametrize("effect", ["moved", "new_mtu"])
+@pytest.mark.parametrize(
+    ("serial", "part"),
+    [
+        (None, "Docker restarts on these hosts, one host at a time (overlay_serial), also if containers run"),
+        (["1"], "Docker restarts on these hosts, one host at a time (overlay_serial), also if containers run"),
+        (["1", "50%"], "Docker restarts on these hosts, in batches of overlay_serial (1, 50%), also if containers run"),
+    ],
+)
+def test_the_batches_are_those_of_overlay_serial(effect: str, serial: list[str] | None, part: str) -> None:
+    facts = {"settings": [], "hosts": IPS, "moved": [], "new_mtu": [], "losses": [], effect: IPS}
+    assert part in overlay_change(facts, HOSTS, "needed", "overlay_", serial)
+
+
 @pytest.mark.parametrize(
     ("docker_restart", "part"),
     [
