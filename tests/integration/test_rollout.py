@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from support.lab_fleet import DOCKER_STATE, HOSTS, Fleet, down_at_a_time
 
-UNREACHABLE = 4  # exit status of ansible-playbook
+FAILED, UNREACHABLE = 2, 4  # exit statuses of ansible-playbook
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,20 @@ def test_no_more_docker_daemons_are_down_at_a_time_than_group_vars_allow(
     assert down_at_a_time(samples) == (most, set(HOSTS))
     assert "Docker restarts in these batches, one after the other: h1 (1 containers)" in changed.output
     assert {fleet.sh(host, "docker inspect --format '{{.State.Running}}' busy") for host in HOSTS} == {"true"}
+
+
+def test_a_docker_that_does_not_start_leaves_no_other_host_of_its_batch_stopped(fleet: Fleet) -> None:
+    masquerades = "--ip-masq=false" in fleet.sh("h1", "tr '\\0' ' ' < /proc/$(pgrep -x dockerd)/cmdline")
+    broken = "/etc/systemd/system/docker.service.d/a-broken.conf"
+    fleet.send("h2", b"[Service]\nExecStartPre=/bin/false\n", f"cat > {broken}")
+    fleet.group_vars(overlay_serial=2)
+    failed = fleet.play("site", docker_restart="needed", docker_ip_masq=not masquerades)
+    fleet.sh("h2", f"rm {broken}; systemctl daemon-reload; systemctl reset-failed docker.service docker.socket")
+    fleet.sh("h2", "systemctl start docker.service; docker start busy; rm /run/overlay-docker-stopped")
+    assert failed.status == FAILED, failed.output
+    assert failed.output.count("h2: docker.service does not start. Its journal ends with:") == 2  # [ERROR] and fatal
+    assert fleet.container("h1", "busy").startswith("true")
+    assert fleet.sh("h1", "ls /run").count("overlay-docker-stopped") == 0
 
 
 @pytest.mark.parametrize(("unit", "most"), [("overlayd.service", 2.5), ("etcd.service", 4.0)])
