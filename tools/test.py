@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -348,6 +349,8 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"unknown suite {', '.join(unknown)}; use {', '.join(SUITES)}", file=sys.stderr)
         return 2
+    # A shell starts a command in the background with SIGINT ignored. The tests send it to programs, which inherit this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     REPORTS.mkdir(parents=True, exist_ok=True)
     results = run_suites(names or [name for name in SUITES if name not in ONLY_BY_NAME])
     print("\n=== summary")

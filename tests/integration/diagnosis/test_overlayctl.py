@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,14 +76,17 @@ def test_leases_follows_changes(ctl: Ctl, fleet: Fleet) -> None:
         lambda: subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     )
     with watching:
-        assert watching.stdout is not None
-        assert len(json.loads(watching.stdout.readline())["leases"]) == 2
-        name = fleet.network.lease("10.50.200.0/24", "192.0.2.99")
-        assert json.loads(watching.stdout.readline())["public_ip"] == "192.0.2.99"
-        fleet.network.delete(name)
-        assert json.loads(watching.stdout.readline()) == {"event": "deleted", "name": "10.50.200.0-24"}
-        watching.send_signal(2)
-        _unused, errors = watching.communicate(timeout=60)
+        try:
+            assert watching.stdout is not None
+            assert len(json.loads(watching.stdout.readline())["leases"]) == 2
+            name = fleet.network.lease("10.50.200.0/24", "192.0.2.99")
+            assert json.loads(watching.stdout.readline())["public_ip"] == "192.0.2.99"
+            fleet.network.delete(name)
+            assert json.loads(watching.stdout.readline()) == {"event": "deleted", "name": "10.50.200.0-24"}
+            watching.send_signal(signal.SIGINT)
+            _unused, errors = watching.communicate(timeout=60)
+        finally:
+            watching.kill()
     assert "Traceback" not in errors
 
 
