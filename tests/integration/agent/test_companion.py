@@ -55,7 +55,7 @@ def test_it_runs_the_command_and_starts_it_once(companion: Companion) -> None:
     assert companion.pid is None
     assert companion.ensure()
     pid = companion.pid
-    assert command_of(pid) == list(SLEEP)
+    until(lambda: command_of(pid) == list(SLEEP), "the command in the process")
     assert not companion.ensure()
     assert companion.pid == pid
 
@@ -86,7 +86,7 @@ def test_another_command_line_replaces_it(companion: Companion) -> None:
     former = companion.pid
     other = companion._replace(command=("/bin/sleep", "2000"))
     assert other.ensure()
-    assert command_of(other.pid) == ["/bin/sleep", "2000"]
+    until(lambda: command_of(other.pid) == ["/bin/sleep", "2000"], "the command in the process")
     wait_gone(former)
 
 
