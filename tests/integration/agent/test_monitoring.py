@@ -142,8 +142,10 @@ def query(host: Host, expression: str) -> list[float]:
 
 def names_in_documents() -> set[str]:
     """Return the metrics that the rules, the dashboard and the table of metrics name."""
-    documents = ("alerts.yml", "dashboard.json", "README.md")
-    found = METRIC.findall("".join((MONITORING / name).read_text() for name in documents))
+    table = [line for line in (MONITORING / "README.md").read_text().splitlines() if line.startswith("|")]
+    found = METRIC.findall(
+        "\n".join([*table, *((MONITORING / name).read_text() for name in ("alerts.yml", "dashboard.json"))])
+    )
     return {name.replace("_bucket", "") for name in found}
 
 
