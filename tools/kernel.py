@@ -31,8 +31,8 @@ PACKAGES = CACHE / "packages"  # the unpacked kernel and busybox; complete if it
 RESULTS = CACHE / "results"
 BUSYBOX = "busybox-static"
 NEEDED = ("virtio_pci", "9pnet_virtio", "9p", "overlay")  # modules for the file systems of the guest
-# The tests in tests/integration/guest need device kinds that other kernels may lack. The others, by file, run with any
-# kernel and are repeated with this one because most users have it.
+# The tests in tests/integration/guest need device kinds that other kernels may lack, or a kernel without WireGuard. The
+# others, by file, run with any kernel and are repeated with this one because most users have it.
 GUEST = "tests/integration/guest"
 REPEATED = {
     "kernel/test_dataplane.py": (
