@@ -66,15 +66,20 @@ def test_a_running_host_changes_to_wireguard_when_the_program_is_installed_later
     assert host.said("is not installed") == 1
 
 
-def test_a_killed_process_comes_back_with_everything(fleet: Fleet, network: Network) -> None:
-    network.configure("wireguard", PSK=wg.random_key())
+def joined(fleet: Fleet) -> list[Host]:
+    """Return two hosts on which overlayd runs."""
     hosts = fleet(2)
     wg.with_sockets(*hosts)
     for host in hosts:
         host.join()
+    return hosts
+
+
+def test_a_killed_process_comes_back_with_everything(fleet: Fleet, network: Network) -> None:
+    network.configure("wireguard", PSK=wg.random_key())
+    host, _other = joined(fleet)
     one, two = fleet.containers()
     assert one.reaches(two)
-    host = hosts[0]
     first, key = wg.process(host), wg.public_key(host)
     assert wg.key_file(host).read_text().strip() not in Path(f"/proc/{first}/cmdline").read_text()
     os.kill(first, signal.SIGKILL)
@@ -88,13 +93,9 @@ def test_a_process_that_does_not_answer_is_killed_and_comes_back_with_everything
     fleet: Fleet, network: Network
 ) -> None:
     network.configure("wireguard")
-    hosts = fleet(2)
-    wg.with_sockets(*hosts)
-    for host in hosts:
-        host.join()
+    host, _other = joined(fleet)
     one, two = fleet.containers()
     assert one.reaches(two)
-    host = hosts[0]
     first, key = wg.process(host), wg.public_key(host)
     os.kill(first, signal.SIGSTOP)
     network.lease("10.50.202.0/24", "192.0.2.202", BackendType="host-gw")
@@ -114,10 +115,7 @@ def test_a_process_that_does_not_answer_is_killed_and_comes_back_with_everything
 
 def test_the_process_ends_when_no_lease_needs_the_device(fleet: Fleet, network: Network) -> None:
     network.configure("wireguard")
-    hosts = fleet(2)
-    wg.with_sockets(*hosts)
-    for host in hosts:
-        host.join()
+    hosts = joined(fleet)
     processes = [wg.process(host) for host in hosts]
     network.configure("host-gw")
     deletion = "deleting device flannel-wg: no lease needs it any more"
