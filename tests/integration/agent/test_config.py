@@ -167,7 +167,8 @@ def test_a_backend_that_was_changed_and_restored_leaves_no_old_device(fleet: Fle
         for host in fleet.hosts:
             host.wait_started_again(number)
         until(fleet.know_each_other, "routes on both")
-    assert (one.subnet, one.routes()) == (subnet, before)
+    assert one.subnet == subnet
+    until(lambda: one.routes() == before, lambda: f"{one.routes()} instead of {before}\n{one.log}")
     containers = fleet.containers()
     until(lambda: containers[0].reaches(containers[1]), "the new MACs of both on the other")
 
