@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -117,12 +118,33 @@ def test_two_starts_at_the_same_time_start_one_process(companion: Companion) -> 
     assert command_of(companion.pid) == list(SLEEP)
 
 
-def _has(path: Path, companion: Companion) -> bool:
+def _has(path: Path, companion: Companion, word: str = "") -> bool:
     """Whether a process is still a launcher of this companion."""
+    return _mentions(path, str(companion.folder)) and _mentions(path, word)
+
+
+def _mentions(path: Path, text: str) -> bool:
     try:
-        return str(companion.folder) in path.read_text()
+        return text in path.read_text()
     except OSError:
         return False
+
+
+def test_stop_ends_a_process_that_is_still_starting(tmp_path: Path) -> None:
+    seconds = f"1000.{os.getpid()}"
+    companion = Companion("data", tmp_path, ("/bin/sleep", seconds))
+    lock = tmp_path / "data.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        program = STARTER.replace("1000", seconds)
+        starter = subprocess.Popen([sys.executable, "-c", program, tmp_path], env={"PYTHONPATH": str(PACKAGE)})
+        until(lambda: any(_has(path, companion, "detach") for path in Path("/proc").glob("[0-9]*/cmdline")), "launcher")
+        starter.kill()
+        starter.wait()
+        companion.stop()
+    until(lambda: not any(_has(path, companion) for path in Path("/proc").glob("[0-9]*/cmdline")), "no launcher", 5.0)
+    running = [path for path in Path("/proc").glob("[0-9]*/cmdline") if _mentions(path, seconds)]
+    assert not running
 
 
 def test_a_command_that_does_not_exist_is_an_error_with_its_name(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -21,7 +22,7 @@ from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.host.co
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.udp import protocol
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.udp.packets import ones_sum, packet_length
 from support.agent_fleet import Fleet
-from support.agent_host import PACKAGE, Container, Host, lost, until
+from support.agent_host import HEALTH, PACKAGE, Container, Host, lost, until
 from support.agent_network import Network
 
 PEER, PEER_HOST = "10.50.177.0/24", "192.0.2.77"
@@ -175,6 +176,36 @@ def test_a_process_that_does_not_answer_at_start_is_killed(host: Host, network: 
 def protocol_settings(host: Host) -> object:
     """Return the settings of the data path process, None if it carries nothing."""
     return host.namespace.run(protocol.settings_of)
+
+
+def test_a_change_to_udp_waits_for_a_process_that_starts_late(host: Host, network: Network) -> None:
+    network.configure("host-gw")
+    host.join()
+    with (host.state / "udp.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        network.configure("udp")
+        # The first turn of the loop has ended without the process, and the process was started once more.
+        until(lambda: host.log.count("another process holds") >= 2, lambda: host.log)
+        assert not host.said("cannot be created")
+    host.wait_started_again()
+    assert not host.said("cannot be created")
+    assert network.leases()[host.subnet].get("BackendType") == "udp"
+    assert pid_of(host) is not None
+
+
+def test_a_process_that_never_starts_is_reported_and_leaves_nothing(host: Host, network: Network) -> None:
+    network.configure("host-gw")
+    host.join(*HEALTH)
+    with (host.state / "udp.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        network.configure("udp")
+        until(lambda: "another process holds" in host.log, lambda: host.log)
+        network.configure("host-gw")
+        host.wait_said("device flannel0 of the udp backend cannot be created: .*process udp has not started yet")
+    until(lambda: "flannel0" not in host.http("/healthz")[1], lambda: host.http("/healthz")[1])
+    assert network.leases()[host.subnet]["BackendType"] == "host-gw"
+    assert pid_of(host) is None
+    assert not list(host.state.glob("udp.companion"))
 
 
 def test_a_peer_is_added_moved_and_removed(host: Host, network: Network) -> None:

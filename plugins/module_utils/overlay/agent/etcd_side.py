@@ -17,6 +17,7 @@ from ..host.log import log
 from ..model.addresses import Subnet
 from ..model.errors import ConfigError, LeaseError, OverlayError
 from ..model.network import NetworkConfig
+from ..patience import TURN
 from ..store.api_choice import EtcdConnection, connect
 from ..store.errors import ChangedError, CompactedError, ConfigMissingError, GoneError, UnreachableError
 from ..store.failover import Failover
@@ -26,6 +27,7 @@ from .config_choice import KEPT, ConfigChoice, DeviceMissingError
 from .keeper import HeldLease, LeaseKeeper, SubnetLostError
 from .messages import (
     BackendComes,
+    DeviceProblem,
     Joined,
     KeysIgnored,
     LeaseChanges,
@@ -44,8 +46,9 @@ WATCH_TICK = 5.0  # seconds without an event after which the thread checks its t
 RESYNC = 600.0  # seconds between two full reads of etcd, in case a watch stopped delivering events
 RETRY = 1.0  # seconds between attempts while the config is missing or invalid, as in flannel
 LONGEST_RETRY = 10.0  # seconds between attempts to join while etcd accepts connections but refuses or does not answer
-PREPARATION = 10.0  # seconds to wait for the device of a changed lease
+PREPARATION = 10.0  # seconds to wait for the device of a changed lease, and for the process that it needs
 LAST_RETRY = 30.0  # seconds, at most, until a device that could not be created is tried again
+STARTING = 0.1  # seconds between two requests for a device whose process is not ready yet
 SETTLE = 0.3  # seconds for all hosts to take the last event
 PROBE_TIMEOUT = 1.0  # seconds for an endpoint to accept a connection during an outage
 
@@ -154,7 +157,7 @@ class EtcdSide(threading.Thread):
         ignored, conflict = self._nested.sentences(), self._rivals.report()
         leases = {**network.leases, held.lease.key: held.item}  # the own lease may be new, or written again
         self._out.put(Joined(config, text, held, leases, trouble, ignored, conflict))
-        watch = store.watch(self._keys.folder or "/", network.revision, WATCH_TICK)
+        watch = store.watch(self._keys.folder or "/", network.revision, min(WATCH_TICK, self._retry or WATCH_TICK))
         try:
             self._follow(store, watch, keeper, held, network.config, trouble)
         except (CompactedError, GoneError, ChangedError) as error:
@@ -244,14 +247,21 @@ class EtcdSide(threading.Thread):
         name = config.backend.device_name
         if not name:
             return ""
-        done, problems = threading.Event(), list[str]()
-        self._out.put(LeaseChanges(config, subnet, leases, done, problems))
-        if not done.wait(PREPARATION):
-            problems = [f"it was not created within {PREPARATION:.0f} s"]
-        if not problems:
-            return ""
+        end = time.monotonic() + PREPARATION
+        is_last = False
+        while not is_last:
+            done, problems, is_last = threading.Event(), list[DeviceProblem](), time.monotonic() > end - TURN
+            self._out.put(LeaseChanges(config, subnet, leases, done, problems, is_last))
+            if not done.wait(PREPARATION):
+                problems = [DeviceProblem(f"it was not created within {PREPARATION:.0f} s")]
+            if not problems:
+                return ""
+            if not all(problem.is_temporary for problem in problems):
+                break
+            time.sleep(STARTING)
         return (
-            f"{self._keys.config}: device {name} of the {config.backend.type} backend cannot be created: {problems[0]}"
+            f"{self._keys.config}: device {name} of the {config.backend.type} backend cannot be created: "
+            f"{problems[0].sentence}"
         )
 
     def _follow(

@@ -34,6 +34,7 @@ from .keeper import HeldLease
 from .messages import (
     BackendComes,
     CommandsReport,
+    DeviceProblem,
     Joined,
     KernelChanged,
     KeysIgnored,
@@ -204,7 +205,7 @@ class Loop:
             backend = self._backend(change.config, change.subnet)
             change.problems.extend(provide_device(self._dataplane, backend, change, self._stop_process))
         except OverlayError as error:
-            change.problems.append(str(error))
+            change.problems.append(DeviceProblem(str(error)))
         finally:
             change.done.set()
 

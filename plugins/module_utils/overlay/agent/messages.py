@@ -32,18 +32,27 @@ class Joined(NamedTuple):
     conflict: str = ""
 
 
+class DeviceProblem(NamedTuple):
+    """Why a device does not exist; ``is_temporary`` if its process was started and is not ready yet."""
+
+    sentence: str
+    is_temporary: bool = False
+
+
 class LeaseChanges(NamedTuple):
     """The etcd thread is about to change the content of this host's lease, and waits until ``done`` is set.
 
     Other hosts send to the device of the new lease as soon as they read it, so the device must exist before; the main
-    loop adds a sentence to ``problems`` for each reason why it does not.
+    loop adds to ``problems`` each reason why it does not. After a temporary problem the process of the device goes on
+    to start, for the next message; ``is_last``: none follows, so the process is stopped.
     """
 
     config: NetworkConfig
     subnet: Subnet
     leases: Mapping[str, Item]
     done: threading.Event
-    problems: list[str]
+    problems: list[DeviceProblem]
+    is_last: bool = True
 
 
 class BackendComes(NamedTuple):

@@ -16,15 +16,16 @@ from ..kernel.state import Row
 from ..kernel.tables import TABLES
 from ..kernel.tables.device import Device, DeviceTable
 from ..model.errors import OverlayError
-from .messages import LeaseChanges
+from .messages import DeviceProblem, LeaseChanges
 
 
 def provide_device(
     dataplane: Dataplane, backend: ByLease, change: LeaseChanges, stop_process: Callable[[str], object]
-) -> list[str]:
+) -> list[DeviceProblem]:
     """Create the tunnel device of the lease, if it does not exist; return what the kernel refused.
 
-    A device that was created in part is deleted again. Raise OverlayError if the kernel cannot be read.
+    A device that was created in part is deleted again, and its process is stopped, unless the process only needs more
+    time and the message is not the last one. Raise OverlayError if the kernel cannot be read.
     """
     device = backend.device
     if device is None:
@@ -34,10 +35,12 @@ def provide_device(
     fits = change.config.fits(change.subnet)
     rows: Sequence[Row] = backend.prepared_rows(readable_leases(change.leases)) if fits else [cast(Row, device)]
     failures = dataplane.create_missing(rows, change.config.network)
-    if not existed and any(failure.step.creates == device.name for failure in failures):
-        stop_process(device.name)
+    waits = all(failure.is_temporary for failure in failures) and not change.is_last
+    if not existed and not waits and any(failure.step.creates == device.name for failure in failures):
         _delete(dataplane, device)
-    return list(map(str, failures))
+        for process in (device.name, change.config.backend.type):  # wireguard-go has the name of the device
+            stop_process(process)
+    return [DeviceProblem(str(failure), failure.is_temporary) for failure in failures]
 
 
 def _delete(dataplane: Dataplane, device: Device) -> None:

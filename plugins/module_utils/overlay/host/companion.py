@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import OverlayError
+from ..model.errors import NotYetError, OverlayError
 from ..named_tuple import NamedTuple
 from ..patience import PATIENCE
 from .files import read_text, write_atomically
@@ -32,15 +32,21 @@ STOP_LIMIT = 1.0  # seconds for a companion to end after SIGTERM, before SIGKILL
 _COMMAND_LIMIT = 30.0  # seconds for systemd-run and systemctl
 _PAUSE = 0.01
 _NOTIFY_SOCKET = "/run/systemd/notify"
-# Takes the lock, writes its process ID into it, raises its priority, because it carries packets, and becomes the
-# companion. A second instance ends here. One attempt is not enough, because ``Companion.pid`` holds the lock for a
-# moment. Arguments: lock file, "detach" or "stay", the command. Detached, it has no parent that would have to wait.
+# Raises its priority, because the companion carries packets and others wait for it, takes the lock, writes its process
+# ID into it, and becomes the companion. A second instance ends here. One attempt is not enough, because
+# ``Companion.pid`` holds the lock for a moment. It also ends if ``stop`` removed the files meanwhile.
+# Arguments: lock file, "detach" or "stay", the command. Detached, it has no parent that would have to wait, and a
+# session of its own, whose priority counts on most kernels: see sched(7).
 _LAUNCHER = """
 import contextlib, fcntl, os, sys, time
 if sys.argv[2] == "detach":
     os.setsid()
     if os.fork():
         os._exit(0)
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:
+        group.write("-10")
+with contextlib.suppress(PermissionError):
+    os.setpriority(os.PRIO_PROCESS, 0, -10)
 lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
 for attempt in range(100):
     try:
@@ -52,9 +58,13 @@ else:
     sys.exit("another process holds " + sys.argv[1])
 os.ftruncate(lock, 0)
 os.pwrite(lock, str(os.getpid()).encode(), 0)
+try:
+    os.stat(sys.argv[1][:-4] + "companion")
+    if not os.path.samestat(os.stat(sys.argv[1]), os.fstat(lock)):
+        sys.exit()
+except FileNotFoundError:
+    sys.exit()
 os.set_inheritable(lock, True)
-with contextlib.suppress(PermissionError):
-    os.setpriority(os.PRIO_PROCESS, 0, -10)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 
@@ -80,7 +90,8 @@ class Companion(NamedTuple):
     def ensure(self) -> bool:
         """Start the process unless it runs with this command line; return whether it was started.
 
-        A process with another command line is stopped first. Raise OverlayError if it does not start.
+        A process with another command line is stopped first. Raise NotYetError if it has not started within the time
+        that is left for waiting, and OverlayError if it cannot be started.
         """
         if not os.access(self.command[0], os.X_OK):
             raise OverlayError(f"process {self.name} cannot be started: {self.command[0]} is not an executable file")
@@ -99,7 +110,7 @@ class Companion(NamedTuple):
         deadline = time.monotonic() + START_LIMIT
         while self.pid is None:
             if time.monotonic() > deadline or PATIENCE.is_over:
-                raise OverlayError(
+                raise NotYetError(
                     f"process {self.name} has not started yet: {' '.join(self.command)}; see its messages in the log "
                     f"of {'unit ' + self.unit if wanted['unit'] else 'overlayd'}"
                 )
@@ -137,15 +148,18 @@ class Companion(NamedTuple):
 
     def stop(self) -> bool:
         """Stop the process and remove its files; return whether it ran."""
-        pid = self.pid
         if self._record().get("unit"):
             # Also if it does not run: systemd may be about to restart it.
+            pid = self.pid
             _run("systemctl", "stop", self.unit)
-        elif pid is not None:
-            self._end(pid)
-        for file in (self._record_file, self._lock_file):
-            with contextlib.suppress(FileNotFoundError):
-                file.unlink()
+            self._record_file.unlink(missing_ok=True)
+        else:
+            # First the record: a process that does not have the lock yet ends without it, any other one has the lock.
+            self._record_file.unlink(missing_ok=True)
+            pid = self.pid
+            if pid is not None:
+                self._end(pid)
+        self._lock_file.unlink(missing_ok=True)
         return pid is not None
 
     @property

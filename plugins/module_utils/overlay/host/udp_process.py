@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from ..model.backends.udp import UDP
-from ..model.errors import OverlayError
+from ..model.errors import NotYetError, OverlayError
 from ..patience import PATIENCE
 from ..udp import protocol
 from .companion import START_LIMIT, Companion
@@ -106,14 +106,14 @@ class UdpProcess:
 
 
 def _wait_for_version(version: int | None) -> None:
-    """Wait until the process answers, with this version unless it is None; raise OverlayError."""
+    """Wait until the process answers, with this version unless it is None; raise NotYetError."""
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline and not PATIENCE.is_over:
         found = protocol.status()
         if found is not None and version in (None, found.get("version")):
             return
         PATIENCE.pause(_PAUSE)
-    raise OverlayError(
+    raise NotYetError(
         f"process {UDP}, the data path of the udp backend, does not answer yet; see the log of unit "
         f"overlayd-udp.service, or without systemd that of overlayd"
     )

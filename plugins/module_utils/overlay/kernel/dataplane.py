@@ -14,7 +14,7 @@ from typing import Any
 
 from ..model.addresses import Subnet
 from ..model.collector import collector_at_rest
-from ..model.errors import KernelError
+from ..model.errors import KernelError, NotYetError
 from ..named_tuple import NamedTuple
 from .monitor import Monitor
 from .netlink.interfaces import link
@@ -31,11 +31,12 @@ _STEPS_AT_ONCE = 2000  # encoded, sent and forgotten, so that memory does not gr
 
 
 class Failure(NamedTuple):
-    """A step that the kernel refused."""
+    """A step that the kernel refused; ``is_temporary`` if it can succeed later, once a process is ready."""
 
     step: Step
     errno: int
     message: str
+    is_temporary: bool = False
 
     def __str__(self) -> str:
         return f"{self.step}: {self.message}"
@@ -147,7 +148,7 @@ class Dataplane:
         try:
             step.perform()
         except KernelError as error:
-            return [Failure(step, 0, str(error))]
+            return [Failure(step, 0, str(error), isinstance(error, NotYetError))]
         return []
 
     def _send(self, steps: Sequence[Step], wire: Wire, missing: Collection[str]) -> list[Failure]:

@@ -17,7 +17,10 @@ def register(backend: str, starter: Callable[[], object]) -> None:
 
 
 def start(backend: str) -> None:
-    """Start the process of a backend unless it runs; raise KernelError if that fails."""
+    """Start the process of a backend unless it runs.
+
+    Raise NotYetError if it is not ready yet, and KernelError if it cannot be started.
+    """
     starter = _STARTERS.get(backend)
     if starter is None:
         raise KernelError(f"backend {backend}: only overlayd starts its data path process; run overlayd on this host")

@@ -27,3 +27,7 @@ class StoreError(OverlayError):
 
 class KernelError(OverlayError):
     """The kernel refused a change, or a required interface does not exist."""
+
+
+class NotYetError(KernelError):
+    """A process that a device needs was started and is not ready yet; the same request can succeed later."""

@@ -60,6 +60,10 @@ class ControlError(Exception):
     """The process does not run, does not answer, or refused a request; the message is for users."""
 
 
+class SilentError(ControlError):
+    """The process runs, but did not answer in time."""
+
+
 def pack(peers: Iterable[Peer]) -> bytes:
     """Return peers as bytes."""
     return b"".join(_PEER.pack(*peer) for peer in peers)
@@ -114,7 +118,7 @@ def request(kind: bytes, body: bytes = b"") -> bytes:
         answer = b""
     except socket.timeout:
         reason = PATIENCE.no_answer(NAME, start)
-        raise ControlError(f"the data path of the udp backend does not answer: {reason}") from None
+        raise SilentError(f"the data path of the udp backend does not answer: {reason}") from None
     except OSError as error:
         raise ControlError(f"the data path of the udp backend does not answer: {error.strerror or error}") from error
     if not answer:

@@ -11,7 +11,7 @@ from contextlib import closing
 
 from ...model.addresses import format_ipv4, parse_ipv4
 from ...model.backends.udp import DEVICE, UDP
-from ...model.errors import KernelError
+from ...model.errors import KernelError, NotYetError
 from ...named_tuple import NamedTuple
 from ..netlink.codec import message
 from ..netlink.constants import RTM_DELLINK
@@ -87,7 +87,7 @@ class ServeTun(_WholeDevice, Action):
 
     def perform(self) -> None:
         """Act; raise KernelError."""
-        from ...udp.protocol import CONFIGURE, PORT_IN_USE, ControlError, Settings, request
+        from ...udp.protocol import CONFIGURE, PORT_IN_USE, ControlError, Settings, SilentError, request
         from ..udp_port import udp_port_problem
 
         device = self.device
@@ -95,6 +95,8 @@ class ServeTun(_WholeDevice, Action):
         settings = Settings(format_ipv4(device.address), device.port, device.name, device.mtu, format_ipv4(device.own))
         try:
             request(CONFIGURE, json.dumps(settings._asdict()).encode())
+        except SilentError as error:
+            raise NotYetError(str(error)) from None
         except ControlError as error:
             problem = udp_port_problem(device.port) if PORT_IN_USE in str(error) else None
             remedy = f"stop it (`ss -lunp sport = :{device.port}` shows it), or set another Port in the network config"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...model.backends.wireguard import DEVICE
-from ...model.errors import KernelError, OverlayError
+from ...model.errors import KernelError, NotYetError, OverlayError
 from ...model.secret import Secret
 from ...model.wireguard_keys import NO_KEY, format_key, parse_key, public_key
 from ...named_tuple import NamedTuple
@@ -136,6 +136,8 @@ class CreateWireguard(_WholeDevice, Action):
         try:
             if self.device.end.process is not None:
                 is_new = self.device.end.process.ensure()
+        except KernelError:
+            raise
         except OverlayError as error:
             raise KernelError(str(error)) from None
         start = time.monotonic()
@@ -147,7 +149,8 @@ class CreateWireguard(_WholeDevice, Action):
             except NetlinkError as error:
                 if error.errno != errno.ENODEV or time.monotonic() > start + limit or PATIENCE.is_over:
                     reason = str(error) if is_new else PATIENCE.no_answer(self.device.name, start)
-                    raise KernelError(f"wireguard-go did not create device {self.device.name}: {reason}") from None
+                    refusal = NotYetError if PATIENCE.is_over else KernelError
+                    raise refusal(f"wireguard-go did not create device {self.device.name}: {reason}") from None
             PATIENCE.pause(_PAUSE)
 
     @property

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Protocol
 
 from ...model.addresses import Subnet
-from ...model.errors import KernelError
+from ...model.errors import NotYetError
 from ...model.wireguard_keys import NO_KEY
 from ...named_tuple import NamedTuple
 from ..netlink.interfaces import link
@@ -17,8 +17,8 @@ from ..netlink.rtnetlink import Netlink
 GENL_KIND = "wireguard"  # the kernel's name of the kind of device; wireguard-go has a TUN device
 
 
-class NoAnswerError(KernelError):
-    """The wireguard-go process of a device does not answer."""
+class NoAnswerError(NotYetError):
+    """The wireguard-go process of a device does not answer, yet or any more."""
 
 
 class PeerState(NamedTuple):
