@@ -12,6 +12,7 @@ version_added: 1.0.0
 author: clusternet.overlay contributors (@clusternet)
 description:
   - Writes several small text files and creates their folders, with owners and modes.
+  - Removes files and folders.
   - One execution replaces one task of M(ansible.builtin.template) or M(ansible.builtin.file) for each file and folder.
     Use the template lookup for the content.
   - This makes a run that changes nothing faster. For five unchanged files on three hosts, the controller needs 0.7 s
@@ -33,16 +34,17 @@ options:
       state:
         description:
           - V(file) is a file with O(files[].content). V(directory) is a folder; missing parent folders are created.
+          - V(absent) removes a file, a link, or a folder with all its content. The target of a link is kept.
+          - V(absent) exists since version 1.1.0.
         type: str
-        choices: [file, directory]
+        choices: [file, directory, absent]
         default: file
       content:
         description: The exact content of the file. Required for a file, here or in O(secrets).
         type: raw
       mode:
-        description: The permissions, as four octal digits in quotes.
+        description: The permissions, as four octal digits in quotes. Required unless O(files[].state=absent).
         type: str
-        required: true
       owner:
         description: The name or number of the owning user. If it is not set, the owner is not changed.
         type: str
@@ -95,6 +97,14 @@ EXAMPLES = r"""
     state: restarted
     daemon_reload: true
   when: "'/etc/systemd/system/example.service' in example.changed_paths"
+
+- name: Remove settings and unit
+  clusternet.overlay.config_files:
+    files:
+      - path: /etc/systemd/system/example.service
+        state: absent
+      - path: /etc/example
+        state: absent
 """
 
 RETURN = r"""
@@ -121,9 +131,9 @@ def main() -> None:
                 "required": True,
                 "options": {
                     "path": {"type": "str", "required": True},
-                    "state": {"type": "str", "choices": ["file", "directory"], "default": "file"},
+                    "state": {"type": "str", "choices": ["file", "directory", "absent"], "default": "file"},
                     "content": {"type": "raw"},
-                    "mode": {"type": "str", "required": True},
+                    "mode": {"type": "str"},
                     "owner": {"type": "str"},
                     "group": {"type": "str"},
                 },

@@ -226,6 +226,17 @@ def test_removal_restores_dockers_own_bridge_and_keeps_objects_of_users(host: Ho
     assert host.play(entry="remove")[0] == 0
 
 
+def test_the_bridge_is_not_reset_while_docker_runs_and_a_failed_reset_leaves_nothing(host: Host) -> None:
+    refused = host.fleet.module("docker_bridge_reset", unit_command="/usr/sbin/dockerd")
+    assert "docker.service runs; stop it and its socket first" in refused.output
+    host.sh("systemctl stop docker.socket docker.service")
+    failed = host.fleet.module("docker_bridge_reset", unit_command="/usr/bin/false")
+    assert "the address of Docker's bridge cannot be reset: systemctl start docker.service failed: " in failed.output
+    assert host.sh("ls -d /run/systemd/system/docker.service.d /run/overlay-docker-empty 2>/dev/null || true") == ""
+    host.sh("systemctl reset-failed docker.service; systemctl start docker.service")
+    assert host.bridge() == "10.50.7.1/24"
+
+
 def wait_for(host: Host, condition: str) -> None:
     limit = time.monotonic() + 30
     while host.sh(f"if {condition} >/dev/null; then echo yes; fi") != "yes":

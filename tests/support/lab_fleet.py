@@ -109,10 +109,17 @@ class Fleet:
 
     def role(self, role: str, *options: str, entry: str = "main", **variables: object) -> Run:
         """Run an entry point of a role on all hosts at once, as a play of the user's own."""
-        playbook = self._folder / "role.yml"
-        task = {"include_role": {"name": f"clusternet.overlay.{role}", "tasks_from": entry}}
+        task: dict[str, object] = {"include_role": {"name": f"clusternet.overlay.{role}", "tasks_from": entry}}
+        return self._run(self._play_of(task), *options, **variables)
+
+    def module(self, name: str, **arguments: object) -> Run:
+        """Run a module of the collection on all hosts at once."""
+        return self._run(self._play_of({f"clusternet.overlay.{name}": arguments}))
+
+    def _play_of(self, task: dict[str, object]) -> str:
+        playbook = self._folder / "task.yml"
         playbook.write_text(json.dumps([{"hosts": "overlay", "gather_facts": False, "tasks": [task]}]))
-        return self._run(str(playbook), *options, **variables)
+        return str(playbook)
 
     def container(self, host: str, name: str) -> str:
         """Return whether a container runs, and its address: "true 10.50.7.2"."""

@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -73,6 +74,10 @@ def _check(entries: Iterable[Entry], secrets: Mapping[str, Any], check_mode: boo
         if str(path) in seen:
             raise OverlayError(f"{path} is listed twice in files; list it once")
         seen.add(str(path))
+        if entry["state"] == "absent":
+            continue
+        if entry["mode"] is None:
+            raise OverlayError(f'{path}: mode is missing; set four octal digits in quotes, such as "0644"')
         if not _MODE.fullmatch(entry["mode"]):
             raise OverlayError(f'{path}: mode {entry["mode"]} is not four octal digits in quotes, such as "0644"')
         _check_kind(path, entry["state"])
@@ -127,6 +132,8 @@ def _number(name: str | None, known: Callable[[str], Sequence[Any]]) -> int | No
 def _bring(module: AnsibleModule, entry: Entry, secret: bool) -> list[dict[str, Any]]:
     """Change one file or folder to match its entry, except in check mode; return the differences as Ansible's diff."""
     path = Path(entry["path"])
+    if entry["state"] == "absent":
+        return _remove(module, entry, path)
     there = _is_there(path, entry["state"])
     diffs = _attributes(entry, path.stat()) if there else []
     if entry["state"] == "directory":
@@ -148,6 +155,19 @@ def _bring(module: AnsibleModule, entry: Entry, secret: bool) -> list[dict[str, 
         wanted = module.load_file_common_arguments({**entry, "follow": True}, path=entry["path"])
         module.set_fs_attributes_if_different(wanted, False)
     return diffs
+
+
+def _remove(module: AnsibleModule, entry: Entry, path: Path) -> list[dict[str, Any]]:
+    """Remove a file, a link or a folder, except in check mode; return the difference as Ansible's diff."""
+    if not os.path.lexists(path):
+        return []
+    kind = "link" if path.is_symlink() else "directory" if path.is_dir() else "file"
+    if not module.check_mode:
+        if kind == "directory":
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [_diff(entry, f"{kind}\n", "absent\n")]
 
 
 def _is_there(path: Path, state: str) -> bool:

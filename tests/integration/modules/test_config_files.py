@@ -130,6 +130,25 @@ def test_the_diff_does_not_show_a_former_content_that_only_the_owner_could_read(
     assert (Path(file["path"]).read_text(), mode(Path(file["path"]))) == ("A=1\n", "0644")
 
 
+def test_files_links_and_folders_are_removed_once_and_a_link_keeps_its_target(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "folder" / "inner" / "file").write_text("A=1\n")
+    (tmp_path / "file").write_text("A=1\n")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "link").symlink_to("kept")
+    (tmp_path / "dangling").symlink_to("nothing")
+    names = ["folder", "file", "link", "dangling"]
+    entries = [{"path": str(tmp_path / name), "state": "absent"} for name in [*names, "missing"]]
+    announced = module(*entries, check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "kept"])
+    done = module(*entries)
+    assert announced["changed_paths"] == done["changed_paths"] == [str(tmp_path / name) for name in names]
+    assert [part["before"] for part in done["diff"]] == ["directory\n", "file\n", "link\n", "link\n"]
+    assert announced["diff"] == done["diff"]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert not module(*entries)["changed"]
+
+
 def test_a_secret_of_no_file_is_refused(folder: dict[str, Any], file: dict[str, Any]) -> None:
     result = json.loads(raw([folder, file], secrets={"/etc/other": "hunter2"}))
     assert result["msg"] == "/etc/other is in secrets, but not in files; add it to files with its mode"
@@ -162,6 +181,7 @@ def test_a_link_to_a_folder_serves_as_the_folder(folder: dict[str, Any], file: d
     [
         ({"path": "etc/settings.env"}, "etc/settings.env is not an absolute path; begin it with /"),
         ({"mode": "420"}, 'mode 420 is not four octal digits in quotes, such as "0644"'),
+        ({"mode": None}, 'mode is missing; set four octal digits in quotes, such as "0644"'),
         ({"mode": "u=rw"}, "mode u=rw is not four octal digits"),
         ({"owner": "nobody-of-this-name"}, "owner nobody-of-this-name does not exist on this host; create it first"),
         ({"group": "nobody-of-this-name"}, "group nobody-of-this-name does not exist on this host; create it first"),
