@@ -155,7 +155,7 @@ class Fleet:
     def _await(self, host: str, condition: str, run: subprocess.Popen[bytes], log: Path) -> None:
         """Wait until a condition (a script) holds on the host while a playbook runs."""
         end = time.monotonic() + LONGEST
-        look = f"for i in $(seq 60); do if {condition}; then exit; fi; sleep 0.05; done; exit 1"
+        look = f"for i in $(seq 400); do if {condition}; then exit; fi; sleep 0.05; done; exit 1"
         while self.lab.try_to("exec", host, "sh", "-c", look).returncode:
             assert run.poll() is None, f"the playbook ended, and on {host} never: {condition}\n{log.read_text()}"
             assert time.monotonic() < end, f"not within {LONGEST} seconds on {host}: {condition}"
