@@ -32,19 +32,19 @@ STOP_LIMIT = 1.0  # seconds for a companion to end after SIGTERM, before SIGKILL
 _COMMAND_LIMIT = 30.0  # seconds for systemd-run and systemctl
 _PAUSE = 0.01
 _NOTIFY_SOCKET = "/run/systemd/notify"
-# Raises its priority, because the companion carries packets and others wait for it, takes the lock, writes its process
-# ID into it, and becomes the companion. A second instance ends here. One attempt is not enough, because
-# ``Companion.pid`` holds the lock for a moment. It also ends if ``stop`` removed the files meanwhile.
-# Arguments: lock file, "detach" or "stay", the command. Detached, it has no parent that would have to wait, and a
-# session of its own, whose priority counts on most kernels: see sched(7).
+# Raises its priority, because on a busy host each packet would wait for its turn, as it does not in the kernel; takes
+# the lock, writes its process ID into it, and becomes the companion. A second instance ends here. One attempt is not
+# enough, because ``Companion.pid`` holds the lock for a moment. It also ends if ``stop`` removed the files meanwhile.
+# Arguments: lock file, "detach" or "stay", the command. Detached, it has no parent that would have to wait. In both
+# cases it has a session of its own, whose priority counts on most kernels: see sched(7).
 _LAUNCHER = """
 import contextlib, fcntl, os, sys, time
 if sys.argv[2] == "detach":
     os.setsid()
     if os.fork():
         os._exit(0)
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:
-        group.write("-10")
+with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:
+    group.write("-10")
 with contextlib.suppress(PermissionError):
     os.setpriority(os.PRIO_PROCESS, 0, -10)
 lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)

@@ -23,7 +23,6 @@ from .datapath import Datapath, Host, open_socket
 from .protocol import Peer, Settings
 from .tun import TunError, delete_tun, open_tun, set_mtu
 
-PRIORITY = -10  # as in nice(1)
 SAVE_PAUSE = 0.5  # seconds between a change and the file
 _ALL_DESCRIPTORS = 3  # of the control socket, the TUN device and the UDP socket
 _DEVICE_GONE = (errno.EBADFD, errno.EBADF)
@@ -262,19 +261,10 @@ def _descriptors(settings: Settings) -> tuple[int, socket.socket]:
         raise
 
 
-def _precede_others() -> None:
-    """Run before other processes: on a busy host each packet would wait for its turn, as it does not in the kernel."""
-    with contextlib.suppress(OSError):  # not permitted
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-    with contextlib.suppress(OSError):  # sched(7): without systemd the priority of the session counts
-        Path("/proc/self/autogroup").write_text(str(PRIORITY), encoding="ascii")
-
-
 def _text(address: int) -> str:
     return socket.inet_ntoa(address.to_bytes(4, "big"))
 
 
 def main(state: str, any_source: bool) -> None:
     """Run the data path; this process's arguments are inherited descriptors, if it replaces its former version."""
-    _precede_others()
     DataPathService(Path(state), [int(word) for word in sys.argv[1:]], any_source).run()
