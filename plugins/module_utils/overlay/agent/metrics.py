@@ -63,7 +63,7 @@ def _lines(status: Status) -> Iterator[str]:
         for bucket, number in zip((*map(str, BUCKETS), "+Inf"), durations.counts):
             count += number
             yield f'overlay_{name}_bucket{{le="{bucket}"}} {count}'
-        yield f"overlay_{name}_sum {durations.sum:g}"
+        yield f"overlay_{name}_sum {_exact(durations.sum)}"
         yield f"overlay_{name}_count {count}"
     yield from _probes(status.probes)
 
@@ -79,7 +79,12 @@ def _probes(probes: Mapping[Subnet, Probe]) -> Iterator[str]:
         for subnet, probe in probes.items():
             value = getattr(probe, field)
             if value is not None:
-                yield f'overlay_{name}{{peer="{subnet}"}} {value:g}'
+                yield f'overlay_{name}{{peer="{subnet}"}} {_exact(value)}'
+
+
+def _exact(value: float) -> str:
+    """Return a number with all digits of a counter: with six of them, a counter above a million rises in jumps."""
+    return f"{value:.15g}"
 
 
 def _head(name: str, text: str, kind: str) -> tuple[str, str]:
@@ -98,4 +103,4 @@ def _counters(status: Status) -> Iterator[str]:
     for name, values in by_name.items():
         yield from _head(f"{name}_total", _COUNTERS[name], "counter")
         for labels, value in values or ([] if name in _BY_KIND else [("", 0.0)]):
-            yield f"overlay_{name}_total{labels} {value:g}"
+            yield f"overlay_{name}_total{labels} {_exact(value)}"
