@@ -1,12 +1,13 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The example rulebook in ansible-rulebook itself, with a real etcd that uses TLS and client certificates."""
+"""The example rulebooks in ansible-rulebook itself, with a real etcd that uses TLS, and with a real agent."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,12 +17,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from support.agent_fleet import SWITCH, Fleet
+from support.agent_host import HEALTH_PORT, until
+from support.agent_network import Network
 from support.etcd_server import EtcdServer, free_ports, make_tls
+from support.netns import Namespace
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE_RULEBOOK = "1.3.2"  # docs/monitoring/README.md names this version
 WAIT = 180.0  # seconds for each event on a busy machine; a rule of the example waits for 30 seconds by itself
 PREFIX = "/coreos.com/network"
+FLAGS = ("--healthz-ip=0.0.0.0", f"--healthz-port={HEALTH_PORT}", "--probe-interval=1", "--probe-peers=1")
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +89,10 @@ class Rulebook:
 
 
 @contextmanager
-def running(programs: Path, folder: Path, rulebook: str, variables: dict[str, object]) -> Iterator[Rulebook]:
-    """Run a rulebook, with an inventory of one host that cannot be reached."""
+def running(
+    programs: Path, folder: Path, rulebook: str, variables: dict[str, object], namespace: Namespace | None = None
+) -> Iterator[Rulebook]:
+    """Run a rulebook in a network namespace or outside, with an inventory of one host that cannot be reached."""
     inventory = folder / "inventory"
     (inventory / "group_vars/all").mkdir(parents=True)
     host = {"ansible_host": "127.0.0.1", "ansible_port": free_ports(1)[0]}
@@ -100,14 +108,13 @@ def running(programs: Path, folder: Path, rulebook: str, variables: dict[str, ob
     }
     words = ["--rulebook", rulebook, "--inventory", str(inventory), "--vars", str(folder / "variables.yml")]
     output = folder / "output"
-    with output.open("wb") as printed:
-        process = subprocess.Popen(
-            [programs / "ansible-rulebook", *words, "--print-events"],
-            cwd=folder,
-            env=environment,
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-        )
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [str(programs / "ansible-rulebook"), *words, "--print-events"]
+        with output.open("wb") as printed:
+            return subprocess.Popen(command, cwd=folder, env=environment, stdout=printed, stderr=subprocess.STDOUT)
+
+    process = namespace.run(start) if namespace else start()
     try:
         yield Rulebook(process, output)
     finally:
@@ -149,6 +156,58 @@ def test_a_rule_of_the_example_runs_for_each_kind_of_event(programs: Path, etcd:
         book.wait(f"etcd cannot be used: no etcd endpoint can be used: {etcd.endpoint}")
         etcd.heal()
         book.wait("etcd can be used again")
+        assert "Traceback" not in book.printed
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """Two hosts with agents whose pages can be read from the switch."""
+    with EtcdServer() as etcd:
+        network = Network(etcd.endpoint)
+        network.configure()
+        made = Fleet(etcd, network, tmp_path)
+        made.joined(2, *FLAGS)
+        until(made.know_each_other, "routes to the other host")
+        yield made
+        made.close()
+        network.close()
+
+
+def test_a_rule_of_the_example_runs_for_each_kind_of_event_of_an_agent(
+    programs: Path, fleet: Fleet, tmp_path: Path
+) -> None:
+    first, second = fleet.hosts
+    urls = [f"http://{host.address}:{HEALTH_PORT}" for host in fleet.hosts]
+    variables: dict[str, object] = {"overlay_agent_urls": [*urls, f"http://{SWITCH}:1"], "overlay_agent_interval": 0.5}
+    with running(programs, tmp_path, "clusternet.overlay.agents", variables, fleet.switch) as book:
+        book.wait(f"Agent does not answer: http://{SWITCH}:1/metrics: Connection refused")
+        first.ip("route", "delete", second.subnet)
+        book.wait(f"Host {first.address}: overlayd repaired 1 routes")
+
+        tunnel_packets = ("INPUT", "-p", "udp", "--dport", "8472", "-j", "DROP")
+        second.namespace.command("iptables", "-I", *tunnel_packets)
+        book.wait("PLAY [Verify the overlay]", "web1: unreachable: ")
+        second.namespace.command("iptables", "-D", *tunnel_packets)
+        book.wait(f"Host {first.address} reaches {second.subnet} again")
+
+        subnet = second.subnet
+        second.stop(signal.SIGKILL)
+        second.ip("link", "delete", "flannel.1")
+        second.ip("link", "add", "flannel.1", "type", "bridge")
+        book.wait(f"Agent does not answer: {urls[1]}/metrics: Connection refused")
+        second.start(*FLAGS)
+        book.wait(
+            f"Agent of host {second.address} answers again", f"Host {second.address} is not ready: starting: kernel: "
+        )
+        second.ip("link", "delete", "flannel.1")
+        book.wait(f"Host {second.address} is ready again")
+
+        second.stop(signal.SIGKILL)
+        lost = book.printed.count("'peer_unreachable'")
+        second.ip("link", "delete", "flannel.1")
+        until(lambda: book.printed.count("'peer_unreachable'") > lost, "the event of a lost peer")
+        fleet.network.delete(fleet.network.lease_name(subnet))
+        book.wait(f"Host {first.address} does not probe {subnet} any more")
         assert "Traceback" not in book.printed
 
 

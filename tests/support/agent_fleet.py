@@ -9,7 +9,7 @@ from pathlib import Path
 from support.agent_host import Container, Host, until
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
-from support.netns import Lan
+from support.netns import Lan, Namespace
 from support.relay import Relay
 
 SWITCH = "192.0.2.1"
@@ -26,6 +26,11 @@ class Fleet:
         self._relays: list[Relay] = []
         self._containers: list[Container] = []
         self.hosts: list[Host] = []
+
+    @property
+    def switch(self) -> Namespace:
+        """The namespace of the switch, from which all hosts can be reached."""
+        return self._lans[0].switch
 
     def __call__(self, count: int) -> list[Host]:
         """Add ``count`` hosts on which overlayd does not run; return all hosts."""
@@ -49,10 +54,9 @@ class Fleet:
 
     def replace_interface(self, host: Host) -> None:
         """Replace a host's eth0 by another interface with the same name and address."""
-        switch = self._lans[0].switch
         host.ip("link", "delete", "eth0")
-        host.ip("link", "add", "eth0", "type", "veth", "peer", "name", "again", "netns", str(switch.tid))
-        switch.command("ip", "link", "set", "again", "master", "br0", "up")
+        host.ip("link", "add", "eth0", "type", "veth", "peer", "name", "again", "netns", str(self.switch.tid))
+        self.switch.command("ip", "link", "set", "again", "master", "br0", "up")
         host.ip("address", "add", f"{host.address}/24", "dev", "eth0")
         host.ip("link", "set", "eth0", "up")
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import runpy
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,11 @@ import pytest
 from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.store.api_choice import EtcdConnection, connect
 from support.agent_network import Network
 from support.etcd_server import EtcdServer
+from support.event_source import Get, event_source, option_error
 from support.module_runner import ModuleNetwork
 
 ROOT = Path(__file__).resolve().parents[3]
-SOURCE = ROOT / "extensions/eda/plugins/event_source/leases.py"
 MAC = "0e:00:00:00:00:07"
-WAIT = 60.0  # seconds for an event on a busy machine
 
 
 def run(*words: str, fails: bool = False, **variables: str) -> str:
@@ -121,20 +118,10 @@ def test_the_lookup_returns_the_subnet_of_each_host(overlay: ModuleNetwork) -> N
     assert "host 192.0.2.1 has no usable lease" in looked_up(overlay, "192.0.2.1", fails=True)
 
 
-Get = Callable[[], Any]
-
-
-@asynccontextmanager
-async def rulebook(network: Network, **options: Any) -> AsyncIterator[Get]:
-    """Run the event source as ansible-rulebook does: by its path, as a task that is cancelled at the end."""
-    queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    args = {"endpoints": [network.endpoint], "api": network.api, "prefix": network.prefix, "timeout": 30, **options}
-    task = asyncio.create_task(runpy.run_path(str(SOURCE))["main"](queue, args))
-    try:
-        yield lambda: asyncio.wait_for(queue.get(), WAIT)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+def rulebook(network: Network, **options: Any) -> AbstractAsyncContextManager[Get]:
+    """Run the event source of the leases; return what returns the next event."""
+    where = {"endpoints": [network.endpoint], "api": network.api, "prefix": network.prefix, "timeout": 30}
+    return event_source("leases", **{**where, **options})
 
 
 def test_the_event_source_yields_each_change_of_a_lease_once(overlay: ModuleNetwork) -> None:
@@ -222,5 +209,4 @@ def test_the_event_source_uses_a_password_that_a_template_made_a_number(etcd: Et
     ],
 )
 def test_the_event_source_names_an_option_with_an_invalid_value(option: str, value: object, sentence: str) -> None:
-    with pytest.raises(Exception, match=sentence):
-        asyncio.run(asyncio.wait_for(runpy.run_path(str(SOURCE))["main"](asyncio.Queue(), {option: value}), WAIT))
+    assert sentence in option_error("leases", {option: value})

@@ -73,13 +73,13 @@ EXAMPLES = r"""
     ca_file: /etc/etcd/ca.crt
 """
 
-# ansible-rulebook runs this file by its path, so the package that reads etcd is found by its place in the collection.
+# ansible-rulebook runs this file by its path, so the other code is found by its place in the collection.
 sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "plugins/module_utils"))
 
 if TYPE_CHECKING:
+    from ansible_collections.clusternet.overlay.plugins.module_utils._event_source.options import Options
     from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.addresses import format_ipv4
     from ansible_collections.clusternet.overlay.plugins.module_utils.overlay.model.errors import (
-        ConfigError,
         LeaseError,
         OverlayError,
     )
@@ -93,17 +93,17 @@ if TYPE_CHECKING:
         read_network,
     )
 else:
+    from _event_source.options import Options
     from overlay.model.addresses import format_ipv4
-    from overlay.model.errors import ConfigError, LeaseError, OverlayError
+    from overlay.model.errors import LeaseError, OverlayError
     from overlay.model.lease import parse_lease
     from overlay.store.api_choice import connect
     from overlay.store.connection import EtcdConnection
     from overlay.store.protocol import Put
     from overlay.store.schema import Keys, lease_events, read_network
 
-TEXTS = ("api", "ca_file", "cert_file", "key_file", "username", "password")  # a template in a rulebook turns "7" into 7
+TEXTS = ("api", "ca_file", "cert_file", "key_file", "username", "password")
 OPTIONS = ("endpoints", *TEXTS, "prefix", "timeout", "expiring", "expiry_interval")
-ADDED = ("eda_feedback_queue",)  # what ansible-rulebook itself adds to the options
 TICK = 1.0  # seconds after which the thread notices that the rulebook ended
 RETRY = 2.0  # seconds between attempts while etcd cannot be used
 Emit = Callable[[dict[str, Any]], None]
@@ -113,11 +113,14 @@ class Follower:
     """Follows the leases of one network and emits an event for each change, until ``stopped`` is set."""
 
     def __init__(self, args: Mapping[str, Any], emit: Emit, stopped: threading.Event) -> None:
-        """Validate the options; raise OverlayError for invalid ones."""
-        self._connection = _connection(args)
-        self._prefix = str(args.get("prefix") or "/coreos.com/network")
-        self._expiring = int(_number(args, "expiring", 1800))
-        self._interval = _number(args, "expiry_interval", 300)
+        """Validate the options; raise OptionError or OverlayError for invalid ones."""
+        options = Options("leases", args, OPTIONS)
+        endpoints = options.urls("endpoints") or ("http://127.0.0.1:2379",)
+        settings: dict[str, Any] = options.texts(*TEXTS)
+        self._connection = EtcdConnection(endpoints, **settings, timeout=options.seconds("timeout", 5))
+        self._prefix = options.texts("prefix").get("prefix", "/coreos.com/network")
+        self._expiring = int(options.seconds("expiring", 1800))
+        self._interval = options.seconds("expiry_interval", 300)
         self._emit = emit
         self._stopped = stopped
         self._known: dict[str, Item] = {}
@@ -221,28 +224,6 @@ class Follower:
         except LeaseError as error:
             fields["problem"] = str(error)
         self._emit({"lease": fields})
-
-
-def _connection(args: Mapping[str, Any]) -> EtcdConnection:
-    """Return the connection that the options describe; raise OverlayError for an unknown or an invalid option."""
-    unknown = sorted(map(str, args.keys() - {*OPTIONS, *ADDED}))
-    if unknown:
-        raise ConfigError(f"leases: option {unknown[0]}: unknown; the options are {', '.join(OPTIONS)}")
-    given = args.get("endpoints") or ["http://127.0.0.1:2379"]
-    if not isinstance(given, (str, list, tuple)):
-        raise ConfigError(f"leases: option endpoints: {given!r} is not a list of URLs")
-    endpoints = tuple(each.strip() for each in given.split(",")) if isinstance(given, str) else tuple(given)
-    settings: dict[str, Any] = {name: str(args[name]) for name in TEXTS if args.get(name) not in (None, "")}
-    return EtcdConnection(endpoints, **settings, timeout=_number(args, "timeout", 5))
-
-
-def _number(args: Mapping[str, Any], option: str, default: float) -> float:
-    """Return the value of an option; raise ConfigError if it is not a number."""
-    value = args.get(option)
-    try:
-        return default if value is None else float(value)
-    except (TypeError, ValueError):
-        raise ConfigError(f"leases: option {option}: {value!r} is not a number of seconds") from None
 
 
 async def main(queue: asyncio.Queue[dict[str, Any]], args: dict[str, Any]) -> None:
