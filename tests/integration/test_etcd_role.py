@@ -10,12 +10,14 @@ import pytest
 from support.lab_fleet import HOSTS, Fleet
 
 PROCESS = "systemctl show --property=MainPID --value etcd.service"
+ETCDCTL = "ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/etcd/pki/ca.crt"
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Three hosts on which role etcd set up a cluster; before that, a run on one host alone is refused."""
+    """Three hosts on which role etcd set up a cluster with TLS; before that, a run on one host alone is refused."""
     with Fleet("etcd-role", tmp_path_factory.mktemp("etcd-role")).running() as fleet:
+        fleet.group_vars(etcd_tls="role-made")
         refused = fleet.role("etcd", "--limit", "h2")
         assert refused.status != 0
         assert "h2: etcd cannot be set up here in a run without h1, h3" in refused.output, refused.output
@@ -40,6 +42,15 @@ def processes(fleet: Fleet) -> dict[str, str]:
     return {host: fleet.sh(host, PROCESS) for host in HOSTS}
 
 
+def test_a_client_needs_the_certificate_of_the_ca_and_none_of_its_own(fleet: Fleet) -> None:
+    assert fleet.sh("h1", f"{ETCDCTL} put /example 1 && {ETCDCTL} get --print-value-only /example").split() == [
+        "OK",
+        "1",
+    ]
+    without = "ETCDCTL_API=3 etcdctl --endpoints https://127.0.0.1:2379 get /example > /dev/null 2>&1 || echo refused"
+    assert fleet.sh("h1", without) == "refused"
+
+
 def test_a_second_run_on_one_host_changes_nothing(fleet: Fleet) -> None:
     again = fleet.role("etcd", "--limit", "h2")
     assert again.status == 0, again.output
@@ -60,7 +71,7 @@ def test_a_member_is_not_restarted_if_the_cluster_would_lose_its_quorum(fleet: F
     postponed = fleet.role("etcd", "--limit", "h2", etcd_settings={"heartbeat-interval": 102})
     assert postponed.status == 0, postponed.output
     assert "h2: etcd must restart for its new settings, but the cluster would lose its quorum" in postponed.output
-    assert "http://192.168.100.13:2379: connection refused" in postponed.output
+    assert "https://192.168.100.13:2379: connection refused" in postponed.output
     assert fleet.sh("h2", PROCESS) == before
     fleet.sh("h3", "systemctl start etcd")
     resumed = fleet.role("etcd", "--limit", "h2", etcd_settings={"heartbeat-interval": 102})
@@ -92,12 +103,12 @@ def test_a_member_that_lost_its_data_joins_again_in_a_run_on_all_hosts(fleet: Fl
     lost = fleet.role("etcd")
     assert lost.status != 0
     assert "h2 is a member of the cluster, but /var/lib/etcd/overlay is empty" in lost.output
-    listed = fleet.sh("h1", "ETCDCTL_API=3 etcdctl member list")
+    listed = fleet.sh("h1", f"{ETCDCTL} member list")
     (identifier,) = [line.split(",")[0] for line in listed.splitlines() if ", h2, " in line]
-    fleet.sh("h1", f"ETCDCTL_API=3 etcdctl member remove {identifier}")
+    fleet.sh("h1", f"{ETCDCTL} member remove {identifier}")
     joined = fleet.role("etcd")
     assert joined.status == 0, joined.output
-    health = "ETCDCTL_API=3 etcdctl endpoint health --cluster 2>&1"
+    health = f"{ETCDCTL} endpoint health --cluster 2>&1"
     assert fleet.sh("h1", health).count("is healthy") == 3
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,14 @@ PLAY = """
 """
 
 
-def play(folder: Path, playbook: Path, variables: Mapping[str, object], errors: int = 1) -> str:
+def play(
+    folder: Path, playbook: Path, variables: Mapping[str, object], errors: int = 1, unset: Container[str] = ()
+) -> str:
     """Run a playbook for a fleet with these variables; return its errors as one line."""
     inventory = folder / "hosts.json"
+    known = {name: value for name, value in {**FLEET, **variables}.items() if name not in unset}
     groups = {"overlay": {"hosts": HOSTS}, "etcd": {}}
-    inventory.write_text(json.dumps({"all": {"children": groups, "vars": {**FLEET, **variables}}}))
+    inventory.write_text(json.dumps({"all": {"children": groups, "vars": known}}))
     done = subprocess.run(
         [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, playbook],
         cwd=ROOT,
@@ -68,6 +71,11 @@ def test_a_wrong_variable_is_one_error_that_names_it(
     tmp_path: Path, variable: str, value: object, sentence: str
 ) -> None:
     assert sentence in play(tmp_path, ROOT / "playbooks/preflight.yml", {variable: value})
+
+
+def test_a_missing_network_is_one_error_that_names_the_variable(tmp_path: Path) -> None:
+    error = play(tmp_path, ROOT / "playbooks/preflight.yml", {}, unset=("overlay_network",))
+    assert "overlay_network is not set; write an unused private range" in error
 
 
 def test_a_variable_that_needs_facts_is_left_to_its_role(tmp_path: Path) -> None:
