@@ -119,6 +119,13 @@ def _matching(known: Iterable[_Interface], pattern: str) -> tuple[_Interface, in
 
 
 def _by_path(netlink: Netlink, known: Iterable[_Interface], address: int) -> Underlay:
+    """Return the interface of the path to an address; of an own address, the interface that holds it.
+
+    The kernel's path to an own address is loopback. A fleet may have one value for all hosts, so one host may hold it.
+    """
+    holder = _holder(known, address)
+    if holder is not None:
+        return _underlay(holder, address)
     try:
         path = path_to(netlink, address)
     except NetlinkError as error:
