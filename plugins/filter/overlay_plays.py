@@ -45,13 +45,16 @@ def overlay_plays(hosts: Iterable[Host], groups: Mapping[str, Sequence[str]]) ->
 def overlay_batches(plans: Iterable[Mapping[str, Any]], serial: Sequence[str] | None) -> dict[str, list[Any]]:
     """Return the order of the hosts, the sizes of the batches, and a line of text for each batch with restarts.
 
-    Each plan has its host, restarts (whether its Docker restarts) and containers (the number of running ones). Hosts
-    whose Docker does not restart are the first batch. ``serial`` is that of overlay_plays; without it, hosts with
-    containers restart one at a time, and hosts without containers all at once.
+    Each plan has its host, restarts (whether its Docker restarts), containers (the number of running ones) and maybe
+    converged (whether there is nothing to do). Hosts whose Docker does not restart are the first batch; it is left out
+    if all of them are converged. ``serial`` is that of overlay_plays; without it, hosts with containers restart one at
+    a time, and hosts without containers all at once.
     """
     known = list(plans)
     counted = [plan["host"] for plan in known if plan["restarts"] and (serial or plan["containers"])]
-    batches = [[plan["host"] for plan in known if plan["host"] not in counted]]
+    first = [plan for plan in known if plan["host"] not in counted]
+    # All of them or none: Ansible compares max_fail_percentage with the size of the batch.
+    batches = [[] if all(plan.get("converged") for plan in first) else [plan["host"] for plan in first]]
     sizes = [_size(each, len(known)) for each in serial or ["1"]]
     while counted:
         size = sizes[min(len(batches), len(sizes)) - 1]

@@ -125,6 +125,18 @@ def test_by_default_hosts_with_containers_restart_last_and_one_at_a_time() -> No
     }
 
 
+def test_hosts_that_do_not_restart_are_left_out_if_all_of_them_are_converged() -> None:
+    plans = [{**plan("a"), "converged": False}, *({**plan(host, 0, False), "converged": True} for host in "bc")]
+    assert overlay_batches(plans, None)["order"] == ["a"]
+    assert overlay_batches(plans, None)["sizes"] == [1]
+    assert overlay_batches(plans[1:], ["50%"]) == {"order": [], "sizes": [], "restarts": []}
+
+
+def test_a_converged_host_stays_in_the_batch_of_a_host_that_is_not() -> None:
+    plans = [{**plan("a", 0, False), "converged": True}, {**plan("b", 0, False), "converged": False}]
+    assert overlay_batches(plans, None)["sizes"] == [2]
+
+
 def test_on_a_fresh_fleet_all_hosts_are_one_batch() -> None:
     assert overlay_batches([plan(name, 0, False) for name in "abc"], ["1"])["sizes"] == [3]
 
