@@ -20,8 +20,8 @@ from ..overlay.model.network import DEFAULT_PREFIX, NetworkConfig
 from ..overlay.model.overlap import network_problems
 from ..overlay.model.setting_names import option_names
 from ..overlay.store.schema import Keys, normal_prefix
+from .former_setup import former_setup
 from .network_config import wanted_config
-from .overlay_host import former_setup
 from .runner import open_store
 
 _VARIABLES = option_names("overlay_")  # the roles' variables

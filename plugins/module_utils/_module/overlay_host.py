@@ -1,6 +1,6 @@
 # Copyright (c) 2026 clusternet.overlay contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The host that a module runs on: its address, its lease in etcd, its backend and its former settings."""
+"""The host that a module runs on: its address, its lease in etcd and its backend."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from ..overlay.backends.by_lease import ByLease
 from ..overlay.host.claim import own_leases
-from ..overlay.host.files import read_text
 from ..overlay.host.identity import HostSettings, Identity
 from ..overlay.host.reach import reach
 from ..overlay.kernel.dataplane import Dataplane
@@ -19,14 +18,14 @@ from ..overlay.kernel.netlink.interfaces import addresses
 from ..overlay.kernel.netlink.rtnetlink import Netlink
 from ..overlay.model.addresses import Subnet, format_ipv4, parse_mac
 from ..overlay.model.backends import EXTENSION
-from ..overlay.model.errors import ConfigError, LeaseError, OverlayError
+from ..overlay.model.errors import ConfigError, LeaseError
 from ..overlay.model.lease import SubnetLease, lease_key, parse_lease
 from ..overlay.model.network import NetworkConfig
 from ..overlay.model.overlap import Reserved
-from ..overlay.model.subnet_env import SubnetEnv, parse_subnet_env
 from ..overlay.model.underlay import Underlay
 from ..overlay.store.protocol import Item
 from ..overlay.store.schema import Keys
+from .former_setup import former_setup
 
 
 class Host(NamedTuple):
@@ -87,15 +86,6 @@ def this_host(
 def _settings(public_ip: str, iface: str, subnet_file: str, state_dir: str) -> HostSettings:
     """Return the host settings of the module's options; memory file (of no name) and etcd endpoints are not used."""
     return HostSettings([iface] if iface else [], [], "", public_ip, Path(subnet_file), Path(state_dir, "none"), ())
-
-
-def former_setup(subnet_file: str) -> SubnetEnv | None:
-    """Return the values of the subnet file, None if it does not exist or is invalid."""
-    text = read_text(Path(subnet_file))
-    try:
-        return None if text is None else parse_subnet_env(text, subnet_file)
-    except OverlayError:
-        return None
 
 
 def _held_address(subnet: Subnet | None, leases: Mapping[str, Item]) -> str:

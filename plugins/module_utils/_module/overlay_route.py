@@ -35,7 +35,8 @@ from ..overlay.store.protocol import Store
 from ..overlay.store.retry import persist
 from ..overlay.store.schema import Keys, NestedKeys, read_network
 from ..overlay.store.stored_config import parse_config
-from .overlay_host import Host, former_setup, this_host
+from .former_setup import former_setup
+from .overlay_host import Host, this_host
 from .overlay_plan import Peer, peer_plan, peer_removal, removal_plan, subnets_of, whole_plan
 
 T = TypeVar("T")
