@@ -116,15 +116,16 @@ class ProbeContainer:
         return [*CONFINED, *mounts, f"--entrypoint={program}", OWN_IMAGE, "-I", "-c", OWN_SERVER]
 
     def _await_server(self) -> None:
-        """Wait until the container listens; end the module with the container's output if it does not."""
+        """Wait until the container listens; end the module with the container's output if it does not.
+
+        The container has one process and does not restart, so docker is called once and not in each turn.
+        """
         end = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < end:
-            process = self.facts()["process"]
-            if not process:
-                break
-            if listens(Path(f"/proc/{process}/net"), PORT):
+        process = Path(f"/proc/{self.facts()['process']}")  # /proc/0 does not exist
+        while process.exists() and time.monotonic() < end:
+            if listens(process / "net", PORT):
                 return
-            time.sleep(0.05)
+            time.sleep(0.02)
         _unused, output, errors = self._module.run_command([self._docker, "logs", "--tail=5", self._name])
         printed = " ".join((output + errors).split()) or "it printed nothing"
         self._module.fail_json(
