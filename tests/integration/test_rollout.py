@@ -15,9 +15,12 @@ FAILED, UNREACHABLE = 2, 4  # exit statuses of ansible-playbook
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """A converged fleet with one container on each host, restarted only where a test allows it."""
+    """A converged fleet with one container on each host, restarted only where a test allows it.
+
+    agent_verify concerns restarts: the first start must not fail because Docker is not installed yet.
+    """
     with Fleet("rollout", tmp_path_factory.mktemp("rollout")).running() as fleet:
-        fresh = fleet.play("site")
+        fresh = fleet.play("site", agent_verify=True)
         assert fresh.status == 0, fresh.output
         fleet.start_containers("busy")
         yield fleet
