@@ -121,7 +121,7 @@ class LeaseKeeper:
 
     def _take_over(self, claim: Claim, lease: SubnetLease, item: Item) -> HeldLease:
         wanted = claim.lease(lease.subnet)
-        if lease != wanted:
+        if lease != wanted or self._rivals.has_challenged(item):
             ttl = None if item.reservation else self._ttl
             self._prepare(lease.subnet)
             log.info("taking over lease %s and updating its data", lease.key)

@@ -66,6 +66,7 @@ class Rivals:
         self._held: SubnetLease | None = None
         self._displaced: dict[str, SubnetLease] = {}  # by key: leases taken over after an unanswered challenge
         self._answered: dict[str, _Answered] = {}
+        self._challenged: dict[str, int] = {}  # by key: the revisions of the last challenges of this process
         self._next_write = self._last_write = float("-inf")
         self._write_pause = FIRST_WRITE_PAUSE
         self._sentence, self._report_ends = "", 0.0
@@ -74,6 +75,10 @@ class Rivals:
     def holds(self, lease: SubnetLease) -> None:
         """Record the lease that this host holds now."""
         self._held = lease
+
+    def has_challenged(self, item: Item) -> bool:
+        """Return whether the item is a challenge that this process wrote in the last ``settle``."""
+        return self._challenged.get(item.key) == item.revision
 
     def report(self) -> str:
         """Return the sentence about the last claimant of this host's lease, or about a second lease, "" if none."""
@@ -101,6 +106,7 @@ class Rivals:
             item.key: store.replace(item, _challenge(item, claim), None if item.reservation else ttl)
             for _unused, item in doubtful
         }
+        self._challenged = {key: item.revision for key, item in challenged.items()}
         answers = _answers(store, challenged)
         for lease, item in doubtful:
             self._judge(lease, item.key, answers.get(item.key), claim)
