@@ -17,6 +17,7 @@ from .status import Status
 CLIENT_TIMEOUT = 10.0  # seconds a client may be silent
 LONGEST_BODY = 1 << 18  # bytes that are read of a request, as in Go
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+STUCK = "the main loop is stuck"
 
 
 class Answer(NamedTuple):
@@ -79,13 +80,14 @@ def serve(address: str, port: int, status: Status) -> int:
 
 
 def _healthz(status: Status, as_json: bool) -> Answer:
-    return _judged(status, status.alive, "ok" if status.alive else "the main loop is stuck", as_json)
+    return _judged(status, status.alive, "ok" if status.alive else STUCK, as_json)
 
 
 def _readyz(status: Status, as_json: bool) -> Answer:
-    good = status.alive and status.in_sync
-    state = "ready" if good else "not in sync with the kernel" if status.ready else "starting"
-    return _judged(status, good, state, as_json)
+    if not status.alive:
+        return _judged(status, False, STUCK, as_json)
+    state = "ready" if status.works else "not in sync with the kernel" if status.ready else "starting"
+    return _judged(status, status.works, state, as_json)
 
 
 def _judged(status: Status, good: bool, state: str, as_json: bool) -> Answer:

@@ -134,6 +134,11 @@ class Status:
         """Whether the kernel matches the leases: the first full plan was applied and nothing has failed since."""
         return self.ready and not any(map(self.troubles.get, ("kernel", "firewall", "extension")))
 
+    @property
+    def works(self) -> bool:
+        """Whether the main loop is not stuck and the kernel matches the leases: 200 of /readyz, and overlay_ready 1."""
+        return self.alive and self.in_sync
+
 
 def reported_trouble(text: str) -> str:
     """Return the first problem in a status line of overlayd, "" if it has none."""
