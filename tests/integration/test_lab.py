@@ -86,9 +86,9 @@ def test_net_runs_where_the_bridge_is(lab: Runner) -> None:
     assert "192.168.100.1/24" in lab("net", "ip", "-br", "addr", "show", "br0")
 
 
-@pytest.mark.parametrize("inventory", ["hosts.yml", "printed"])
+@pytest.mark.parametrize("inventory", ["folder", "printed"])
 def test_ansible_reaches_the_hosts_by_ssh(lab: Runner, tmp_path: Path, inventory: str) -> None:
-    path = ROOT / "inventories" / "lab" / "hosts.yml"
+    path = ROOT / "inventories" / "lab"
     if inventory == "printed":
         path = tmp_path / "hosts.yml"
         path.write_text(lab("inventory"))
