@@ -35,7 +35,7 @@ def page(status: Status) -> str:
 def _lines(status: Status) -> Iterator[str]:
     yield from _gauge("build_info", "version of overlayd", 1, f'{{version="{VERSION}"}}')
     yield from _gauge("start_time_seconds", "start of the process, in seconds since 1970", round(status.started, 3))
-    yield from _gauge("ready", "1 while the kernel matches the leases, as /readyz says", int(status.works))
+    yield from _gauge("ready", "1 while /readyz answers 200", int(status.works))
     yield from _gauge("etcd_up", "1 while etcd can be used", int(not status.troubles.get("etcd")))
     yield from _gauge("peers", "other hosts with a usable lease", status.peers)
     yield from _head("problems", "problems, by part", "gauge")
